@@ -27,6 +27,7 @@ from spendtop.domain.request import NotUnderstood, Parsed, TestEvent
 from spendtop.services.recording import Outcome
 from spendtop.sources.registry import READERS, Readers
 from spendtop.sources.settings import SECTIONS
+from spendtop.store.dictionaries import Dictionary
 from spendtop.store.engine import Store
 from tests.helicone_captures import secret, sign
 from tests.waiting import DEADLINE
@@ -54,6 +55,7 @@ class FakeRecorder:
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     held: list[tuple[Sequence[Outcome], Done]] = field(default_factory=list)
     holds: bool = False
+    dictionary: Dictionary | None = None
     _wanted: int = 0
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _ids: count[int] = field(default_factory=lambda: count(1))

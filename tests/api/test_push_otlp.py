@@ -24,14 +24,16 @@ from sqlalchemy import select
 
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
+from spendtop.domain import push_health
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
+from spendtop.domain.push_health import PushHealth
 from spendtop.domain.request import Parsed, Request
 from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP
 from spendtop.domain.windows import Calendar
-from spendtop.services import tokens
+from spendtop.services import checkpoints, tokens
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
@@ -438,3 +440,17 @@ async def test_nobody_who_posts_is_ever_redirected(live: Live, path: str, spelle
     assert not status.startswith(b"3")
     if method == "POST":
         assert status in (b"401", b"403")
+
+
+async def test_of_a_sample_nothing_is_counted(readable_store: Store, recorder: CountingRecorder) -> None:
+    with readable_store.writing() as connection:
+        cursor = push_health.packed(PushHealth(sampled=True))
+        checkpoints.succeeded(connection, OPENROUTER_PUSH.name, 1, cursor=cursor)
+    async with listening(
+        readable_store, lambda: ARRIVAL, recorder, settings_of({"ingest_keys": {"apps": KEY}})
+    ) as live:
+        for content in (push("generation"), push("messages")):
+            assert (await post(live, in_json(content), JSON)).status_code == 200
+    recorder.writer.shutdown()
+    counted = {(each.source, each.counted) for each in recorder.events if isinstance(each, Request)}
+    assert counted == {(OPENROUTER_PUSH, False), (ANTHROPIC_PUSH, True)}

@@ -8,32 +8,43 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from msgspec import structs
+
 from tests.benchmarks.load import Load
 from tests.benchmarks.measuring import Figure, say
 from tests.benchmarks.processes import collector, put_load, write_config
 from tests.benchmarks.terminal import viewer
 from tests.benchmarks.workshop import Workshop
 
-_RECORDED = 20_000
+_TAUGHT, _RECORDED = 3_000, 20_000
 _LONGEST = 120.0
 
 
 def disk(workshop: Workshop) -> list[Figure]:
-    """Bytes by which the store grows per webhook of 4 KB, with everything that is kept of it."""
+    """Bytes by which the store grows per webhook of 4 KB, with everything that is kept of it, once a dictionary was
+    trained on the first ones."""
     folder = workshop.own("disk")
     store = folder / "grown.db"
-    with collector(folder, store) as running:
-        before = _size(store)
-        answered = put_load(
-            folder,
-            Load(port=running.port, connections=64, seconds=_LONGEST, prepared=_RECORDED, seed=11, warm_up=0),
-        )
-    with closing(sqlite3.connect(store)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (bodies,) = connection.execute("SELECT sum(length(data)) FROM body").fetchone()
-    say(f"  {answered.requests:,} requests, of which the compressed bodies {bodies / answered.requests:.0f} bytes each")
-    value = (_size(store) - before) / answered.requests / 1000
-    return [Figure("stored per 4 KB request", value, 1.5, True, "KB")]
+    load = Load(port=0, connections=64, seconds=_LONGEST, prepared=_TAUGHT, seed=10, warm_up=0)
+    with collector(folder, store) as running, closing(sqlite3.connect(store)) as connection:
+        put_load(folder, structs.replace(load, port=running.port))
+        deadline = time.monotonic() + _LONGEST
+        while connection.execute("SELECT count(*) FROM dictionary").fetchone() == (0,):
+            assert time.monotonic() < deadline, "no dictionary is trained"
+            time.sleep(0.5)
+        before, (last,) = _emptied(connection, store), connection.execute("SELECT max(id) FROM request").fetchone()
+        answered = put_load(folder, structs.replace(load, port=running.port, prepared=_RECORDED, seed=11))
+        grown = _emptied(connection, store) - before
+        (bodies,) = connection.execute("SELECT avg(length(data)) FROM body WHERE request_id > ?", (last,)).fetchone()
+        (first,) = connection.execute("SELECT avg(length(data)) FROM body WHERE request_id <= ?", (last,)).fetchone()
+    say(f"  {answered.requests:,} requests, of which the compressed bodies {bodies:.0f} bytes each; before {first:.0f}")
+    return [Figure("stored per 4 KB request", grown / answered.requests / 1000, 1.2, True, "KB")]
+
+
+def _emptied(connection: sqlite3.Connection, store: Path) -> int:
+    """The size of the store once nothing is left in its write-ahead log."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return _size(store)
 
 
 def memory(workshop: Workshop) -> list[Figure]:

@@ -11,15 +11,18 @@ import msgspec
 import pytest
 
 from spendtop.alerts.message_text import Dispatch, render
+from spendtop.domain import push_health
 from spendtop.domain.alerting import Message, MessageKind
 from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
+from spendtop.domain.push_health import PushHealth
 from spendtop.services import checkpoints, ledger
 from spendtop.services.announcements import Announcement, Channel
 from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
 from spendtop.store.engine import Store
+from spendtop.store.reads.attention import alerts
 from spendtop.store.reads.balances import Account
 from spendtop.store.tables import AlertTable, DeliveryTable
 from tests.accounts import OPENAI, ROUTER, WALLET
@@ -268,6 +271,28 @@ def test_what_nobody_polled_while_no_collector_ran_is_not_stale_yet(watching: Wa
     assert watching.look() == []
     watching.clock.advance(HOUR)
     assert said(watching.look()) == ["stale data openai-costs"]
+
+
+def test_a_destination_that_is_off_is_told_at_once_and_over_when_it_delivers_again(watching: Watching) -> None:
+    """Polls go on answering all the while."""
+    push = WatchedPoller("anthropic-push", 5 * MINUTE)
+    watching.over([], [push])
+
+    def polled(health: PushHealth) -> list[Announcement]:
+        with watching.store.writing() as connection:
+            checkpoints.succeeded(connection, push.name, watching.clock(), cursor=push_health.packed(health))
+        return watching.look()
+
+    assert polled(PushHealth()) == []
+    amiss = "Anthropic's destination is off: the address answered with a redirect."
+    assert said(polled(PushHealth(amiss=amiss))) == ["stale data anthropic-push"]
+    assert polled(PushHealth(amiss=amiss)) == []
+    (message,) = watching.messages()
+    assert message.lines == (amiss,)
+    with watching.store.reading() as connection:
+        (alert,) = alerts(connection, open_only=True, most=9)
+    assert alert.kind == "source"
+    assert said(polled(PushHealth())) == ["resolved anthropic-push"]
 
 
 def test_a_restart_does_not_end_stale_data(watching: Watching) -> None:

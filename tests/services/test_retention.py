@@ -141,7 +141,7 @@ def test_what_each_privacy_mode_keeps(
     sqlite_store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch, privacy: str
 ) -> None:
     # Without compression a canary is found wherever it was written.
-    monkeypatch.setattr(bodies, "encode", lambda prompt, response: (0, (prompt or b"") + (response or b"")))
+    monkeypatch.setattr(bodies, "encode", lambda prompt, response, _=0: (0, (prompt or b"") + (response or b"")))
     recorder = recorder_of(sqlite_store, privacy)
     recorder.start()
     raw = b'{"key": "%s", "own": "our own secret", "prompt": "%s"}' % (SECRET, CANARY)

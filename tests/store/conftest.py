@@ -23,7 +23,8 @@ from spendtop.services.recording import Recording
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
-from spendtop.store.tables import RequestTable  # noqa: F401  (fills SQLModel.metadata)
+from spendtop.store.statements import table_of
+from spendtop.store.tables import BodyTable, RequestTable
 
 
 class Recorded:
@@ -47,13 +48,24 @@ class Recorded:
         }
         return Request(**{**values, **fields})
 
-    def add(self, requests: Iterable[Request], limits: Sequence[Limit] = ()) -> list[int]:
-        """Record them in one transaction under these limits; their ids."""
+    def add(
+        self, requests: Iterable[Request], limits: Sequence[Limit] = (), dictionary: int | None = None
+    ) -> list[int]:
+        """Record them in one transaction under these limits, their bodies packed by a dictionary; their ids."""
         pricer = Pricer({}, None, lambda provider, model, terms, at: None)
         book = LimitBook(limits, Calendar(), {})
         recording = Recording(self.store.write_engine.dialect, self._ids, book, pricer.cost)
         with self.store.writing() as connection:
-            return [outcome.id for outcome in recording.record(connection, list(map(_prepared, requests)))]
+            return [
+                outcome.id
+                for outcome in recording.record(connection, [_prepared(each, dictionary) for each in requests])
+            ]
+
+    def clear_requests(self) -> None:
+        """Take requests and bodies out."""
+        with self.store.writing() as connection:
+            for table in (table_of(BodyTable), table_of(RequestTable)):
+                connection.execute(delete(table))
 
     def clear(self) -> None:
         """Empty all tables."""
@@ -62,9 +74,9 @@ class Recorded:
                 connection.execute(delete(table))
 
 
-def _prepared(request: Request) -> Prepared:
+def _prepared(request: Request, dictionary: int | None) -> Prepared:
     has_body = request.request_body is not None or request.response_body is not None
-    body = bodies.encode(request.request_body, request.response_body) if has_body else None
+    body = bodies.encode(request.request_body, request.response_body, dictionary) if has_body else None
     digest = identity(request.source, request.external_id, request.scope)
     return Prepared(digest, replace(request, request_body=None, response_body=None), body)
 

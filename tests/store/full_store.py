@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, Row, Table, select
 
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.store import day_totals
+from spendtop.store import day_totals, dictionaries
 from spendtop.store.engine import Store
 from spendtop.store.table_copy import copied_tables
 from spendtop.store.verification import verify
@@ -15,7 +16,7 @@ from tests.store.conftest import Recorded
 
 AT = 20_000 * DAY + 7 * HOUR
 TEXT = "ünïcode 😀 \"'\\\t\r\n€ \\N NULL"
-_OF_RECORDING = frozenset({"request", "request_key", "body", "total", "day_total", "meta"})
+_OF_RECORDING = frozenset({"request", "request_key", "body", "dictionary", "total", "day_total", "meta"})
 
 
 def fill(store: Store, requests: int = 40) -> None:
@@ -36,6 +37,7 @@ def fill(store: Store, requests: int = 40) -> None:
     with store.writing() as connection:
         while day_totals.add_hours(connection, AT + 2 * DAY):
             pass
+        dictionaries.add(connection, (files("spendtop.store") / "body.dict").read_bytes(), AT)
         for table in copied_tables():
             if table.name not in _OF_RECORDING:
                 connection.execute(table.insert(), [made_up_row(table, number) for number in range(2)])

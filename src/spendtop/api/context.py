@@ -19,6 +19,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.domain.request import Parsed
 from spendtop.services.recording import Outcome
+from spendtop.store.dictionaries import Dictionary
 from spendtop.store.engine import Store
 from spendtop.store.reads.limits import Ceiling
 
@@ -29,6 +30,9 @@ Done = Callable[[Sequence[Outcome] | Exception], None]
 
 
 class EventRecorder(Protocol):
+    dictionary: Dictionary | None
+    """By which prompts and responses are packed; None for the one that is shipped."""
+
     def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
         """Record, then call `done`. `patience` is how many seconds a locked store is waited for."""
 

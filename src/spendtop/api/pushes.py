@@ -16,6 +16,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
 from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.api.intake import Intake, aside
+from spendtop.api.sampled_pushes import SampledPushes
 from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.request import Request, TestEvent
 from spendtop.services.recording import Outcome
@@ -70,6 +71,7 @@ class PushRoute:
         self._receiver = receiver
         self._intake = Intake(context, receiver)
         self._places = asyncio.Semaphore(MOST_UNPACKED)
+        self._sampled = SampledPushes(context.store, context.monotonic)
 
     async def __call__(self, http: HttpRequest) -> HttpAnswer:
         """What became of each item. Raises Disconnected."""
@@ -90,7 +92,7 @@ class PushRoute:
         if self._receiver.source.written_by_hand:
             items = await self._labelled(pushed.items)
         else:
-            items = await self._under_token(http, pushed.items)
+            items = await self._under_token(http, await self._uncounted(pushed.items))
         rejected = [item for item in items if isinstance(item, Invalid)]
         for item in rejected:
             if isinstance(item, Barred):
@@ -119,6 +121,12 @@ class PushRoute:
         except Unreadable as failure:
             count = Count.INGEST_TOO_LARGE if failure.status == 413 else Count.INGEST_INVALID
             raise Refused(error(failure.status, failure.code, str(failure)), count) from failure
+
+    async def _uncounted(self, items: Sequence[Item]) -> Sequence[Item]:
+        try:
+            return await self._sampled.uncounted(items)
+        except DBAPIError as failure:
+            raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
 
     async def _under_token(self, http: HttpRequest, items: Sequence[Item]) -> Sequence[Item]:
         """The items under the tracking token that the post's header names, if any; 403 for one that may not push."""

@@ -19,7 +19,7 @@ from spendtop.api.server import bind
 from spendtop.cli.effective_limits import now
 from spendtop.cli.options import known_stores
 from spendtop.collector.from_settings import digest, pricer_of
-from spendtop.collector.polling.poll_config import Polled, PolledRequests, polled
+from spendtop.collector.polling.poll_config import Polled, PolledPushHealth, PolledRequests, polled
 from spendtop.collector.process.store_lock import places
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
@@ -32,7 +32,8 @@ from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.pricing.pricer import FALLBACK
-from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
+from spendtop.domain.push_health import PushHealth
+from spendtop.domain.sources import KeyRule, ProviderPush, PushedSource, pushed_sources
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.services import agent_spool
 from spendtop.services.presence import RunningCollector, running_collector
@@ -398,8 +399,22 @@ def _poller(wanted: Polled, row: PollerRow | None, at: int) -> Finding:
         return Finding(subject, FindingState.WARNING, f"gives nothing{last}", str(row.failure))
     if row.succeeded_at is None or at - row.succeeded_at > STALE_AFTER * wanted.every:
         return Finding(subject, FindingState.WARNING, "has not polled for long", "start `spendtop`")
+    if isinstance(wanted, PolledPushHealth) and row.push_health is not None:
+        return _delivering(wanted.push, row.push_health, at)
     complete = f", complete up to {_ago(at - row.complete_until)} ago" if row.complete_until is not None else ""
     return Finding(subject, FindingState.OK, f"polled {_ago(at - row.succeeded_at)} ago{complete}")
+
+
+def _delivering(push: ProviderPush, health: PushHealth, at: int) -> Finding:
+    """How a provider that pushes delivers here."""
+    if health.amiss:
+        text, _, fix = health.amiss.partition(". ")
+        return Finding(push.title, FindingState.WARNING, text, fix)
+    if not health.leads_here:
+        fix = f"`spendtop {push.provider} connect URL`"
+        return Finding(push.title, FindingState.NOTE, "no destination is known to lead here", fix)
+    last = "" if health.succeeded_at is None else f", last {_ago(at - health.succeeded_at)} ago"
+    return Finding(push.title, FindingState.OK, f"its destination is on{last}")
 
 
 def _missed(connection: Connection, at: int) -> Iterator[Finding]:

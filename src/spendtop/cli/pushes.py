@@ -17,12 +17,12 @@ from spendtop.collector.push_connection import (
     leading_here,
 )
 from spendtop.config.settings import Settings
-from spendtop.domain.deliveries import shortcomings, way_back
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
+from spendtop.domain.push_health import Destination, shortcomings, way_back
 from spendtop.domain.sources import ANTHROPIC_PUSH, PUSHES, ProviderPush
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.request_export import ascii_json
-from spendtop.sources.destinations import Destination, Made, Wish, public_address
+from spendtop.sources.destinations import Made, Wish, public_address
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import SETTINGS
 from spendtop.sources.pollers import KeyRefused, PollFailed
@@ -78,7 +78,7 @@ def status(options: Options) -> int:
     push, settings = _push(options), load_settings(options).settings
     destinations = destinations_of(push, settings)
     listed = _answer_to(destinations.all())
-    ours = leading_here(listed, settings)
+    ours = leading_here(listed, settings.server.public_url)
     if options.arguments.json:
         say(ascii_json({"data": [_shape(each, each in ours) for each in listed]}))
         return ExitCode.OK
@@ -218,7 +218,7 @@ def _ours(push: ProviderPush, listed: Sequence[Destination], settings: Settings,
         address = public_address(url, push.provider)
         matching = [each for each in listed if each.address == address]
     else:
-        matching = leading_here(listed, settings)
+        matching = leading_here(listed, settings.server.public_url)
     if not matching:
         raise UsageError(
             f"No destination is known to lead here. `spendtop {push.provider} status` shows all,"

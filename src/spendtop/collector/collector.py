@@ -24,6 +24,7 @@ from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.config_reload import ConfigReload
+from spendtop.collector.dictionary_training import DictionaryTraining
 from spendtop.collector.emergency import EmergencyMessages
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.collector.first_bill import FirstBill
@@ -285,6 +286,9 @@ class Collector:
             "status file": self._snapshot.run,
             "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,
+            "dictionary": DictionaryTraining(
+                self._store, self._recorder, self._owned, lambda: self._evaluator.owns, self._setup.clock
+            ).run,
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
             "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, lambda: self._hold.slot).run,

@@ -19,6 +19,7 @@ from spendtop.services.lease import LostLease
 from spendtop.services.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.store.day_totals import add_hours
+from spendtop.store.dictionaries import forget_unused
 from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
@@ -74,6 +75,7 @@ class Housekeeping:
         for part in (self._sum_some, self._forget_some):
             while not stop.is_set() and await write(self._writes, part):
                 await pause(stop, _BREATH)
+        await write(self._writes, forget_unused)
         await asyncio.to_thread(self._checkpoint)
 
     def _clock_jumped(self) -> bool:

@@ -12,8 +12,9 @@ from spendtop.config.file_edit import read_text, replace_private, with_entry
 from spendtop.config.load import Loaded
 from spendtop.config.settings import AccountSettings, Settings
 from spendtop.domain.errors import ConfigError, SpendtopError
+from spendtop.domain.push_health import Destination
 from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, ProviderPush
-from spendtop.sources.destinations import OUR_NAME, TRACES_PATH, Destination
+from spendtop.sources.destinations import OUR_NAME, TRACES_PATH
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import OpenRouterDestinations
 from spendtop.sources.settings import AnthropicSettings
@@ -57,8 +58,7 @@ def destinations_of(push: ProviderPush, settings: Settings) -> AnthropicDestinat
     """What asks about them. Raises ConfigError without a key."""
     credential = credential_of(push, settings)
     if credential is not None:
-        kind = AnthropicDestinations if push is ANTHROPIC_PUSH else OpenRouterDestinations
-        return kind(credential.key, credential.base_url)
+        return destinations_by(push, credential)
     if push is OPENROUTER_PUSH:
         raise ConfigError(
             'No key manages OpenRouter\'s destinations: add an [[account]] with name and provider = "openrouter" whose'
@@ -70,14 +70,20 @@ def destinations_of(push: ProviderPush, settings: Settings) -> AnthropicDestinat
     )
 
 
+def destinations_by(push: ProviderPush, credential: Credential) -> AnthropicDestinations | OpenRouterDestinations:
+    """What asks about them with a key."""
+    kind = AnthropicDestinations if push is ANTHROPIC_PUSH else OpenRouterDestinations
+    return kind(credential.key, credential.base_url)
+
+
 def is_expected(push: ProviderPush, settings: Settings) -> bool:
     """Whether its own ingest key was made, so that a destination should lead here."""
     return push.name in settings.server.ingest_keys
 
 
-def leading_here(destinations: Sequence[Destination], settings: Settings) -> list[Destination]:
+def leading_here(destinations: Sequence[Destination], public_url: str) -> list[Destination]:
     """Those to our public address where one is set, else those that were made by this program."""
-    public = settings.server.public_url.rstrip("/")
+    public = public_url.rstrip("/")
     if public and (ours := [each for each in destinations if each.address == public]):
         return ours
     return [each for each in destinations if each.name == OUR_NAME]

@@ -346,7 +346,8 @@ class RetentionSettings(Section):
     """How long things are kept."""
 
     bodies: Duration = 30 * DAY
-    """Prompts and responses."""
+    """Prompts and responses. Pieces of text that many of them share stay up to two weeks longer, in the dictionaries
+    that pack them."""
     requests: Duration = 400 * DAY
     """Requests; what they cost stays in the totals of their months until then."""
 

@@ -11,9 +11,11 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, or_, select, update
 
+from spendtop.domain import push_health
 from spendtop.domain.alerting import EpisodeState, Message, MessageKind
 from spendtop.domain.ledger import REARMED_AT, LowBalance, watch
 from spendtop.domain.money import Usd
+from spendtop.domain.sources import PUSHES
 from spendtop.domain.untrusted import clean_line
 from spendtop.services import announcements, checkpoints
 from spendtop.services.announcements import Announcement, Channel
@@ -25,6 +27,7 @@ from spendtop.store.tables import AlertTable
 _ALERT = table_of(AlertTable)
 _BALANCE, _STALE = "balance/", "stale/"
 _FIRST, _LAST = 1, 2
+_PUSHES = frozenset(each.name for each in PUSHES)
 
 
 class WatchedAccount(Struct, frozen=True):
@@ -145,7 +148,9 @@ class BalanceAlerts:
         succeeded_at = checkpoint.succeeded_at or 0
         is_missed = not watched.is_optional or checkpoint.succeeded_at is not None
         fires = row is None and is_missed and now - max(succeeded_at, self._since) > STALE_AFTER * watched.every
-        answers = row is not None and succeeded_at >= row.opened_at
+        amiss, read_at = _push_health(checkpoint)
+        fires = fires or (row is None and bool(amiss))
+        answers = row is not None and succeeded_at >= row.opened_at and not amiss
         if not fires and not answers:
             if row is not None and _is_withdrawn(row):
                 yield Change(rule=row.rule, row=row, message=None)
@@ -155,10 +160,20 @@ class BalanceAlerts:
             resolves=None if fires else MessageKind.STALE,
             limit_name=watched.name,
             zone=self._zone,
-            at=succeeded_at,
-            lines=(checkpoint.failure,) if fires and checkpoint.failure else (),
+            at=read_at,
+            lines=tuple(filter(None, (amiss or checkpoint.failure,))) if fires else (),
         )
         yield Change(rule=_STALE + watched.name, row=row, message=message, notify=watched.notify)
+
+
+def _push_health(checkpoint: checkpoints.Checkpoint) -> tuple[str, int]:
+    """What is amiss with what a provider pushes, and until when its figures are complete as far as that is known; of a
+    poller that asks for figures itself, its last success."""
+    asked_at = checkpoint.succeeded_at or 0
+    if checkpoint.poller not in _PUSHES:
+        return "", asked_at
+    health = push_health.read(checkpoint.cursor)
+    return health.amiss, (health.succeeded_at or 0) if health.amiss else asked_at
 
 
 def _is_withdrawn(row: Any) -> bool:

@@ -19,7 +19,7 @@ from spendtop.domain.sources import OTLP, Source
 from spendtop.domain.usage import read_kept, read_response
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.services.request_rows import from_row
-from spendtop.store import bodies
+from spendtop.store import bodies, dictionaries
 from spendtop.store.reads.requests import RequestQuery, conditions
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable
@@ -96,7 +96,9 @@ def read_page(
     )
     if after is not None:
         statement = statement.where(tuple_(*position) > tuple_(*after))
-    return Page(after, [Candidate(from_row(row), row.body_data) for row in connection.execute(statement)])
+    candidates = [Candidate(from_row(row), row.body_data) for row in connection.execute(statement)]
+    dictionaries.learn_all(connection)
+    return Page(after, candidates)
 
 
 def corrections(candidates: Iterable[Candidate], reread: Reread, price: Price) -> Iterator[Correction]:

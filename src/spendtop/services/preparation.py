@@ -68,18 +68,18 @@ class Preparer:
         self._redact = redact
         self._keep_bodies = keep_bodies
 
-    def prepare(self, event: Event) -> Ready:
-        """The event as the recording transaction takes it."""
+    def prepare(self, event: Event, dictionary: int | None = None) -> Ready:
+        """The event as the recording transaction takes it, with its bodies packed by a dictionary that is known."""
         match event:
             case Request():
                 try:
-                    return self._request(event)
+                    return self._request(event, dictionary)
                 except Exception:
                     # Gateways send once: a request is rather kept without price and bodies than refused.
                     _log.exception("a request could not be priced or packed; it is recorded without")
                     return _bare(event)
             case Restored():
-                return self._restored(event)
+                return self._restored(event, dictionary)
             case TestEvent():
                 return self._set_aside(event, "test", identity(event.source, event.external_id), "test event")
             case NotUnderstood():
@@ -89,17 +89,17 @@ class Preparer:
     def cost(self, request: Request) -> Cost:
         return self._pricer.cost(request)
 
-    def _request(self, request: Request) -> Prepared:
+    def _request(self, request: Request, dictionary: int | None) -> Prepared:
         if request.provider is None and request.model is not None and request.source.written_by_hand:
             request = replace(request, provider=self._provider_of(request.model))
-        cleaned, body = self._packed(request)
+        cleaned, body = self._packed(request, dictionary)
         priced = replace(cleaned, cost=self._pricer.cost(request), other_ids=())
         others = tuple(identity(source, each) for source, each in request.other_ids)
         return Prepared(_digest(request), priced, body, other_digests=others)
 
-    def _restored(self, event: Restored) -> Prepared:
+    def _restored(self, event: Restored, dictionary: int | None) -> Prepared:
         request = event.request
-        cleaned, body = self._packed(request)
+        cleaned, body = self._packed(request, dictionary)
         own = _digest(request)
         digests = [
             identity(source_named(name), each, _scope(name, request)) for name, each in event.external_ids.items()
@@ -112,18 +112,19 @@ class Preparer:
             tuple(each for each in digests if each != own),
         )
 
-    def _packed(self, request: Request) -> tuple[Request, tuple[int, bytes] | None]:
+    def _packed(self, request: Request, dictionary: int | None) -> tuple[Request, tuple[int, bytes] | None]:
         """The request with clean names, and its bodies apart from it."""
-        body = self._body(request)
+        body = self._body(request, dictionary)
         state = request.body_state
         if request.request_body is not None or request.response_body is not None:
             state = BodyState.STORED if body else BodyState.NOT_KEPT
         return replace(_clean(request), request_body=None, response_body=None, body_state=state), body
 
-    def _body(self, request: Request) -> tuple[int, bytes] | None:
+    def _body(self, request: Request, dictionary: int | None) -> tuple[int, bytes] | None:
         if not self._keep_bodies or (request.request_body is None and request.response_body is None):
             return None
-        return bodies.encode(self._cleaned(request.request_body), self._cleaned(request.response_body))
+        asked, answered = self._cleaned(request.request_body), self._cleaned(request.response_body)
+        return bodies.encode(asked, answered, dictionary)
 
     def _cleaned(self, body: bytes | None) -> bytes | None:
         return self._redact(body) if body is not None and self._redact is not None else body

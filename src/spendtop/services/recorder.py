@@ -12,6 +12,7 @@ from spendtop.domain.request import Cost, Event, Request
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer, Ready, without_body
 from spendtop.services.recording import Outcome, Recording
+from spendtop.store.dictionaries import Dictionary
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.requests import newest_id
@@ -43,6 +44,8 @@ class Recorder(Writer[Ready, Outcome]):
         self._on_recorded = on_recorded
         self.keeps_bodies = True
         """Whether there is room for prompts and responses."""
+        self.dictionary: Dictionary | None = None
+        """By which prompts and responses are packed; None for the one that is shipped."""
         self._prices = prices
         self._early: deque[tuple[Sequence[Event], Callable[[Sequence[Outcome] | Exception], None], float]] = deque()
         super().__init__(store, self._recording.record, on_commit)
@@ -102,7 +105,8 @@ class Recorder(Writer[Ready, Outcome]):
 
     def prepare(self, events: Sequence[Event]) -> list[Ready]:
         """Price, redact and pack events ahead of their transaction, in any thread."""
-        prepared = [self._preparer.prepare(event) for event in events]
+        dictionary = None if self.dictionary is None else self.dictionary.id
+        prepared = [self._preparer.prepare(event, dictionary) for event in events]
         return prepared if self.keeps_bodies else [without_body(each) for each in prepared]
 
     def record_prepared(self, connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:

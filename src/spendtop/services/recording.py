@@ -23,7 +23,8 @@ from spendtop.services.request_joins import Joining
 from spendtop.services.request_rows import COLUMNS, from_row, to_row, to_values
 from spendtop.services.totals import TotalsByDifference
 from spendtop.services.twins import Twins
-from spendtop.store.day_totals import TotalsAddition
+from spendtop.store import dictionaries
+from spendtop.store.day_totals import TotalsAddition, keep_others_out
 from spendtop.store.ids import RequestIds
 from spendtop.store.statements import (
     insert_or_ignore,
@@ -151,9 +152,9 @@ class Recording:
         self._key.run_many(connection, [(digest, *key) for digest, key in sorted(group.keys.items())])
         if group.moved_keys or group.moved_bodies:
             _move(connection, group)
-        self._body.run_many(connection, _rows(group.bodies))
         self._totals.run(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
+        self._write_bodies(connection, group)
         if group.changed:
             self._update(connection, group.changed)
         for request_id, twin in sorted(group.twins.items()):
@@ -161,11 +162,17 @@ class Recording:
             connection.execute(update(request).where(request.c.id == request_id).values(probable_twin_of=twin))
         if group.revisions:
             connection.execute(table_of(RevisionTable).insert(), group.revisions)
+        if group.contradictions:
+            _contradict(connection, group.contradictions)
+
+    def _write_bodies(self, connection: Connection, group: Group) -> None:
+        """Not before the totals: see `dictionaries.keep`."""
+        self._body.run_many(connection, _rows(group.bodies))
         if group.better_bodies or group.longer_bodies:
             self._better_body.run_many(connection, _rows(group.better_bodies))
             self._longer_body.run_many(connection, _rows(group.longer_bodies))
-        if group.contradictions:
-            _contradict(connection, group.contradictions)
+        written = (*group.bodies.values(), *group.better_bodies.values(), *group.longer_bodies.values())
+        dictionaries.keep(connection, {dictionary for dictionary, _ in written})
 
     def correct(self, connection: Connection, totals: TotalsByDifference, changed: Mapping[int, StoredRequest]) -> None:
         """Write requests that were changed by hand, with the differences to the totals."""
@@ -254,6 +261,8 @@ def keep_bodies(connection: Connection, request_id: int, ready: Prepared) -> Non
     )
     if kept.rowcount:
         insert_or_ignore(BodyTable, connection.dialect).run_many(connection, [body])
+        keep_others_out(connection)
+        dictionaries.keep(connection, {ready.body[0]})
 
 
 def _set_aside(connection: Connection, event: SetAside) -> Outcome:

@@ -21,6 +21,7 @@ from spendtop.store.tables import (
     DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
+    DictionaryTable,
     HeldAnnouncementTable,
     LimitMarkTable,
     RepriceChangeTable,
@@ -32,6 +33,7 @@ from spendtop.store.tables import (
 
 _USAGE = (
     BodyTable,
+    DictionaryTable,
     RevisionTable,
     RepriceChangeTable,
     RepriceTable,

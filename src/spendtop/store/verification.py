@@ -15,7 +15,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
 from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
-from spendtop.store import bodies, day_totals, facts
+from spendtop.store import bodies, day_totals, dictionaries, facts
 from spendtop.store.reads import spend_sql
 from spendtop.store.schema import head, version
 from spendtop.store.statements import table_of
@@ -140,6 +140,7 @@ def _unpacked(store: Readable) -> Iterator[tuple[int, list[str]]]:
         some = select(_BODY.c.request_id, _BODY.c.data).where(_BODY.c.request_id > after)
         with store.reading() as connection:
             rows = connection.execute(some.order_by(_BODY.c.request_id).limit(_BODIES_AT_ONCE)).all()
+            dictionaries.learn_all(connection)
         if not rows:
             return
         after = rows[-1].request_id

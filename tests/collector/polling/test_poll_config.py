@@ -9,6 +9,7 @@ from spendtop.collector.polling.poll_config import (
     PolledBalance,
     PolledCosts,
     PolledLimits,
+    PolledPushHealth,
     PolledRequests,
     accounts_of,
     helicone_api,
@@ -53,6 +54,20 @@ def test_helicones_api_is_polled_with_its_key(tmp_path: Path) -> None:
 def test_faces_see_names_and_pace_of_what_is_polled_and_no_key(tmp_path: Path) -> None:
     found = polled_sources(settings(tmp_path, '[helicone]\napi_key = "sk-canary"\n'))
     assert found == (PolledSource(name="helicone-api", every=5 * MINUTE),)
+
+
+def test_deliveries_are_asked_for_where_a_provider_has_a_key_of_its_own_to_send(tmp_path: Path) -> None:
+    keys = '[server]\ningest_keys = { anthropic-push = "0123456789abcdef", openrouter-push = "0123456789abcdeg" }\n'
+    account = '[[account]]\nname = "router"\nprovider = "openrouter"\nkey = "sk-or-canary"\n'
+    text = f'{keys}[anthropic]\nadmin_key = "sk-ant-admin-canary"\n{account}'
+    found = [each for each in polled(settings(tmp_path, text)) if isinstance(each, PolledPushHealth)]
+    assert [(each.name, each.every) for each in found] == [
+        ("anthropic-push", 5 * MINUTE),
+        ("openrouter-push", 5 * MINUTE),
+    ]
+    assert "canary" not in repr(found)
+    without = text.replace(keys, "")
+    assert not any(isinstance(each, PolledPushHealth) for each in polled(settings(tmp_path, without)))
 
 
 def test_what_webhooks_bring_can_be_missed(tmp_path: Path) -> None:

@@ -10,23 +10,29 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceSteps, CostSteps, RequestSteps
+from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceSteps, CostSteps, PushHealthSteps, RequestSteps
+from spendtop.domain import push_health
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
+from spendtop.domain.push_health import PushHealth
 from spendtop.domain.request import Cost, Request, TimeSource
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.sources import ANTHROPIC_PUSH, HELICONE, HELICONE_API
 from spendtop.services import ledger
 from spendtop.services.ledger import Calibrated
+from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.pollers import Costs, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.store.engine import Store
 from spendtop.store.reads import completeness
 from spendtop.store.reads.balances import balance_now
 from tests.accounts import OPENAI
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling
+from tests.sources.destinations.fake_destinations import ADMIN_KEY as ADMIN_KEY_AT_ANTHROPIC
+from tests.sources.destinations.fake_destinations import FakeAnthropic
 from tests.sources.pollers.fake_helicone import FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
 from tests.sources.pollers.fake_provider import failed
@@ -344,3 +350,29 @@ async def test_a_told_balance_is_kept_with_its_instant(office: Polling) -> None:
         ("router", office.bench.clock(), 7_250_000_000)
     ]
     assert office.checkpoint("openrouter/router").succeeded_at == office.bench.clock()
+
+
+async def test_how_a_provider_delivers_is_stored_with_the_way_back(office: Polling) -> None:
+    with FakeAnthropic() as fake:
+        asked = AnthropicDestinations(ADMIN_KEY_AT_ANTHROPIC, fake.url, bounds=ONCE)
+        steps = PushHealthSteps(
+            "anthropic-push", 5 * MINUTE, ANTHROPIC_PUSH, asked, office.context, public_url="https://spend.example.org"
+        )
+        fake.add("https://elsewhere.example.org", "datadog")
+        assert await office.poll(steps) == 1
+        assert not push_health.read(office.checkpoint("anthropic-push").cursor).leads_here
+        made = fake.add("https://spend.example.org", "ours")
+        await office.poll(steps)
+        assert push_health.read(office.checkpoint("anthropic-push").cursor) == PushHealth()
+        made["state"] = {"type": "disabled", "reason": {"type": "redirect"}}
+        await office.poll(steps)
+        (row,) = poller_rows(office.bench.store)
+        assert "switches it on" in row.amiss
+        fake.always = failed(403)
+        with pytest.raises(PollFailed, match="may not manage"):
+            await office.poll(steps)
+
+
+def poller_rows(store: Store) -> tuple[completeness.PollerRow, ...]:
+    with store.reading() as connection:
+        return completeness.pollers(connection)

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
+from spendtop.domain import push_health
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.pricing.list_version import ListVersion
+from spendtop.domain.push_health import PushHealth
 from spendtop.domain.remarks import Remark, RemarkKind
 from spendtop.domain.request import SAME_CONTENT, Cost, Request
 from spendtop.domain.sources import INGEST
-from spendtop.services import missed_requests, tasks, tokens
+from spendtop.services import checkpoints, missed_requests, tasks, tokens
 from spendtop.services.remarks import note
 from spendtop.services.tasks import TaskState
 from spendtop.store import bodies
@@ -519,3 +521,25 @@ async def test_what_was_not_read_or_not_taken_is_told_where_events_are(
         shown_now = picture(pilot)
         assert "!  ingest: 312 requests had `weird_units`" in shown_now
         assert "otlp: 40 not taken: AGENT span" in shown_now
+
+
+async def test_providers_that_push_stand_with_how_they_deliver(face: SpendtopApp, store: Store) -> None:
+    in_force(store, Doors(ingest_keys=("anthropic-push",)))
+
+    def delivers(health: PushHealth) -> None:
+        cursor = push_health.packed(health)
+        write(store, lambda connection: checkpoints.succeeded(connection, "anthropic-push", 1, cursor=cursor))
+
+    delivers(PushHealth(amiss="Anthropic's destination is off: the address answered with a redirect. Mend it."))
+    async with face.run_test(size=(100, 30), notifications=True) as pilot:
+        screen = await shown(pilot)
+        row = row_of(pilot, "anthropic push")
+        assert row[2] == "!FAILING" and "Anthropic's" in row
+        assert row_of(pilot, "openrouter push")[2:] == ["off", "spendtop", "openrouter", "connect", "URL"]
+        screen.table.to(
+            next(n for n, each in enumerate(screen.table.rows) if "anthropic" in str(screen.table.key(each)))
+        )
+        await until(pilot, lambda: "Mend it." in picture(pilot))
+        delivers(PushHealth(succeeded_at=1))
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: row_of(pilot, "anthropic push")[2:4] == ["..", "waits"])

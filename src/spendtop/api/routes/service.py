@@ -156,6 +156,7 @@ def reset(request: Request) -> ResetAnswer:
     context = context_of(request)
     now = context.clock()
     done = written(request, lambda connection: store_reset.reset(context.store, connection, context.backups, now))
+    context.recorder.dictionary = None  # it held pieces of what is gone
     return ResetAnswer(deleted=done.deleted, backup=str(done.backup))
 
 

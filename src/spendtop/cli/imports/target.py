@@ -22,6 +22,7 @@ from spendtop.services.preparation import Preparer
 from spendtop.services.recorder import Recorder
 from spendtop.services.request_import import Event, record, rehearse
 from spendtop.sources.legacy.rows import OldToken
+from spendtop.store.dictionaries import newest
 from spendtop.store.engine import Store
 
 
@@ -87,8 +88,10 @@ def recording(settings: Settings, now: int) -> Iterator[StoreTarget]:
     with made_store(settings) as store, importing(store, places(store, data_folder())) as slot:
         with store.reading() as connection:
             effective = effective_limits(connection, settings)
+            dictionary = newest(connection, now)
         book = book_for(effective.limits, effective.calendar, pricer_of(settings, catalogue), now)
         recorder = Recorder(store, preparer_of(settings, catalogue), book, slot)
+        recorder.dictionary = dictionary
         recorder.start()
         gc.freeze()  # else garbage is looked for among all that is loaded, again and again: a tenth of the time
         try:

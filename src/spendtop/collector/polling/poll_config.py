@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from spendtop.collector.push_connection import credential_of, is_expected
 from spendtop.config.settings import AccountSettings, Settings
-from spendtop.domain.clock import HOUR
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.sources import HELICONE_API, PUSHES, ProviderPush
 from spendtop.sources.pollers.gemini_caps import Tier
 from spendtop.sources.registry import ACCOUNT_COST_POLLERS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 from spendtop.store.reads.applied_config import PolledSource
 from spendtop.store.reads.balances import Account
 
+HEALTH_EVERY = 5 * MINUTE
+"""Requests of the time in which a destination is off are not pushed again."""
 LIMITS_EVERY = HOUR
 """Between two polls of limits for which each project is asked."""
 _COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
@@ -72,6 +75,19 @@ class PolledBalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolledPushHealth:
+    """How a provider that pushes here delivers."""
+
+    name: str
+    every: int
+    push: ProviderPush
+    key: str = field(repr=False)
+    base_url: str
+    public_url: str
+    notify: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolledLimits:
     """Limits that a provider puts on spend. A key may lack the right to them, so that only what was read before can be
     stale."""
@@ -88,12 +104,12 @@ class PolledLimits:
     """Of Gemini's cap, which nobody is asked for."""
 
 
-Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits
+Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits | PolledPushHealth
 
 
 def polled(settings: Settings) -> tuple[Polled, ...]:
     """Everything that is to be polled; names are unique."""
-    return (*_helicone(settings), *_accounts(settings))
+    return (*_helicone(settings), *_push_health(settings), *_accounts(settings))
 
 
 def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
@@ -135,6 +151,21 @@ def _helicone(settings: Settings) -> Iterator[PolledRequests]:
             backfill=helicone.backfill,
             pushed=bool(helicone.webhook_secrets) or helicone.allow_unsigned,
         )
+
+
+def _push_health(settings: Settings) -> Iterator[PolledPushHealth]:
+    """Of those that send an ingest key of their own, where a key tells how they deliver."""
+    for push in PUSHES:
+        credential = credential_of(push, settings)
+        if credential is not None and is_expected(push, settings):
+            yield PolledPushHealth(
+                name=push.name,
+                every=HEALTH_EVERY,
+                push=push,
+                key=credential.key,
+                base_url=credential.base_url,
+                public_url=settings.server.public_url,
+            )
 
 
 def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | PolledLimits]:

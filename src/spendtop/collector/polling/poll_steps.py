@@ -15,16 +15,19 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection
 
+from spendtop.collector.push_connection import leading_here
+from spendtop.domain import push_health
 from spendtop.domain.clock import DAY, Clock, to_datetime
 from spendtop.domain.ledger import SETTLES_AFTER, settled_spend
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Request, TimeSource
-from spendtop.domain.sources import INGEST, Source
+from spendtop.domain.sources import INGEST, ProviderPush, Source
 from spendtop.services import checkpoints, ledger, missed_requests, tasks
 from spendtop.services.provider_limits import take_limits
 from spendtop.services.recorder import Recorder
 from spendtop.services.recording import Outcome
 from spendtop.services.tasks import Task
+from spendtop.sources.destinations import Destinations
 from spendtop.sources.pollers import (
     BalancePoller,
     CostPoller,
@@ -227,6 +230,29 @@ class BalanceSteps:
             checkpoints.succeeded(connection, self.name, now)
 
         await self._context.write(work)
+        self._context.stored()
+        return False
+
+
+class PushHealthSteps:
+    """Reads how a provider that pushes here delivers."""
+
+    def __init__(
+        self, name: str, every: int, push: ProviderPush, asked: Destinations, context: PollContext, *, public_url: str
+    ) -> None:
+        self.name = name
+        self.every = every
+        self._push = push
+        self._asked = asked
+        self._context = context
+        self._public_url = public_url
+
+    async def step(self, run_began_at: int) -> bool:
+        """Store how it stands. Raises PollFailed."""
+        ours = leading_here(await self._asked.all(), self._public_url)
+        health = push_health.packed(push_health.health_of(self._push, ours))
+        now = self._context.clock()
+        await self._context.write(lambda tx: checkpoints.succeeded(tx, self.name, now, cursor=health))
         self._context.stored()
         return False
 

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledLimits, PolledRequests, polled
+from spendtop.collector.polling.poll_config import (
+    Polled,
+    PolledCosts,
+    PolledLimits,
+    PolledPushHealth,
+    PolledRequests,
+    polled,
+)
 from spendtop.collector.polling.poll_loop import PollLoop, PollSteps
 from spendtop.collector.polling.poll_steps import (
     BalanceSteps,
@@ -14,8 +21,10 @@ from spendtop.collector.polling.poll_steps import (
     CostSteps,
     LimitSteps,
     PollContext,
+    PushHealthSteps,
     RequestSteps,
 )
+from spendtop.collector.push_connection import Credential, destinations_by
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
@@ -84,6 +93,11 @@ class PollSupervisor:
                 return RequestSteps(wanted.name, wanted.every, poller, self._context, pushed_by=pushed_by, since=began)
             case PolledCosts():
                 return self._cost_steps(wanted, began)
+            case PolledPushHealth():
+                asked = destinations_by(wanted.push, Credential(wanted.key, wanted.base_url))
+                return PushHealthSteps(
+                    wanted.name, wanted.every, wanted.push, asked, self._context, public_url=wanted.public_url
+                )
             case PolledLimits():
                 return LimitSteps(
                     wanted.name, wanted.every, _limit_poller(wanted), self._context, account=wanted.account

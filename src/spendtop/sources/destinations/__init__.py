@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import UsageError
+from spendtop.domain.push_health import Destination
 from spendtop.domain.sources import ProviderPush
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.helicone_webhooks import is_reachable
@@ -18,51 +18,6 @@ OUR_NAME = "spendtop"
 """What a destination is called that we make."""
 TRACES_PATH = "/v1/traces"
 LONGEST_ADDRESS = 2_048
-
-
-class Destination(Struct, frozen=True, kw_only=True):
-    """One place that a provider pushes to. Instants are UTC µs."""
-
-    id: str
-    kind: str = ""
-    """Where the provider has several."""
-    name: str
-    address: str
-    """Without the path of traces."""
-    is_enabled: bool = True
-    disabled_why: str = ""
-    """The provider's word for why it is off."""
-    succeeded_at: int | None = None
-    """When something was delivered last, where the provider says so."""
-    failed_at: int | None = None
-    failure: str | None = None
-    """Of the last delivery that failed, whatever came after it."""
-    sampling: float = 1.0
-    """Share of the requests that it tells of."""
-    sends_content: bool = False
-    sends_cost: bool = True
-    part: str = ""
-    """Of what it tells, in a few words; empty for everything."""
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether nothing was delivered since a delivery failed: a success does not clear the failure."""
-        if self.failure is None:
-            return False
-        return self.succeeded_at is None or (self.failed_at or 0) > self.succeeded_at
-
-    @property
-    def is_sampled(self) -> bool:
-        return self.sampling < 1
-
-    @property
-    def state(self) -> str:
-        """In a few words."""
-        if not self.is_enabled:
-            return f"off: {clean_line(self.disabled_why)}" if self.disabled_why else "off"
-        if self.is_failing:
-            return f"failing: {clean_line(self.failure or '')}"
-        return "on" if self.succeeded_at is None else f"delivers, last {to_iso(self.succeeded_at)}"
 
 
 class Wish(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from spendtop.sources.destinations import Destination, Made, leading_to
+from spendtop.domain.push_health import Destination
+from spendtop.sources.destinations import Made, leading_to
 from spendtop.sources.pollers import PollFailed
 from spendtop.sources.pollers.http_client import Advise, FetchBounds, Fetcher, Rejected
 

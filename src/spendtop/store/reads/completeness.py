@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
+from spendtop.domain import push_health
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import percent_of
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.push_health import PushHealth
+from spendtop.domain.sources import HELICONE, HELICONE_API, PUSHES
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import facts
 from spendtop.store.reads.bucket_spans import Span
@@ -20,6 +22,7 @@ from spendtop.store.tables import CheckpointTable, GapTable, RequestTable
 
 _CHECKPOINT, _GAP = table_of(CheckpointTable), table_of(GapTable)
 _REQUEST = table_of(RequestTable)
+_PUSHES = frozenset(each.name for each in PUSHES)
 _OF_HELICONE = (HELICONE_API.name, HELICONE.name)
 
 
@@ -36,6 +39,13 @@ class PollerRow:
     failure: Untrusted | None
     failures: int
     """In a row."""
+    push_health: PushHealth | None = None
+    """How a provider that pushes delivers here, as it said last."""
+
+    @property
+    def amiss(self) -> str:
+        """Why nothing comes, as a sentence; empty while all is well."""
+        return str(self.failure or "") or (self.push_health.amiss if self.push_health else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ def pollers(connection: Connection) -> tuple[PollerRow, ...]:
             failed_at=row.failed_at,
             failure=outside(row.failure),
             failures=row.failures,
+            push_health=push_health.read(row.cursor) if row.poller in _PUSHES else None,
         )
         for row in connection.execute(select(_CHECKPOINT).order_by(_CHECKPOINT.c.poller))
     )

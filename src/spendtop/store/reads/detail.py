@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from spendtop.domain.usage import contradiction
-from spendtop.store import bodies
+from spendtop.store import bodies, dictionaries
 from spendtop.store.reads.identities import known_as
 from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.statements import table_of
@@ -56,6 +56,7 @@ def detail(connection: Connection, request_id: int) -> RequestDetail | None:
     if row is None:
         return None
     data = connection.execute(select(body.c.data).where(body.c.request_id == request_id)).scalar()
+    dictionaries.learn_all(connection)
     sent, received = (None, None) if data is None else bodies.decode(data)
     revisions = connection.execute(
         select(revision).where(revision.c.request_id == request_id).order_by(revision.c.at, revision.c.id)

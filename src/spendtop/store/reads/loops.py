@@ -12,7 +12,7 @@ from spendtop.domain.conversation import parse_conversation, turn_text
 from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.loops import LoopCall, LoopRule, Repetition, find
 from spendtop.domain.money import ZERO
-from spendtop.store import bodies
+from spendtop.store import bodies, dictionaries
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.spending import scope
 from spendtop.store.statements import table_of
@@ -55,6 +55,7 @@ def repetition(connection: Connection, dimension: str, key: str, rule: LoopRule,
         .limit(_MOST_CALLS)
     )
     rows = connection.execute(newest).all()
+    dictionaries.learn_all(connection)
     return find(rule, [LoopCall(at, size, _text(data), nano) for at, size, nano, data in reversed(rows)])
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from spendtop.domain.body_text import holds
 from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.filters import EVERYTHING, Comparison, FilterContext, Pattern, body_terms, candidates
-from spendtop.store import bodies
+from spendtop.store import bodies, dictionaries
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span, extent, in_slices
 from spendtop.store.reads.requests import (
@@ -105,6 +105,7 @@ def _found(
         .where(*conditions(likely, context, connection))
         .execution_options(yield_per=_AT_ONCE)
     )
+    dictionaries.learn_all(connection)
     found: dict[Comparison, set[int]] = {term: set() for term in terms}
     for request_id, data in connection.execute(statement):
         try:

@@ -34,6 +34,7 @@ from spendtop.store.tables.provider_limits import ProviderLimitTable
 from spendtop.store.tables.usage import (
     BodyTable,
     DayTotalTable,
+    DictionaryTable,
     LimitMarkTable,
     RepriceChangeTable,
     RepriceTable,
@@ -61,6 +62,7 @@ __all__ = [
     "DeliveryAlertTable",
     "DeliveryAttemptTable",
     "DeliveryTable",
+    "DictionaryTable",
     "GapTable",
     "HeldAnnouncementTable",
     "LeaseTable",

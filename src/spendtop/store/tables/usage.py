@@ -110,6 +110,16 @@ class BodyTable(SQLModel, table=True):
     data: bytes = Field(sa_type=LargeBinary)
 
 
+class DictionaryTable(SQLModel, table=True):
+    """What bodies have in common, as their compression needs it."""
+
+    __tablename__: ClassVar[Any] = "dictionary"
+
+    id: int = Field(sa_column=_request_id_key())
+    made_at: int = Field(sa_type=BigInteger)
+    data: bytes = Field(sa_type=LargeBinary)
+
+
 class RevisionTable(SQLModel, table=True):
     """What a later report changed in a request."""
 

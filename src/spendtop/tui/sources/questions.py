@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.sources import SOURCES, AskedSource
+from spendtop.domain.sources import PUSHES, SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import agent_spool, tasks
@@ -27,6 +27,7 @@ from spendtop.store.reads.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
 
+_PUSHES = frozenset(each.name for each in PUSHES)
 _COSTS = "-costs"
 _SETTINGS = {
     f"openai{_COSTS}": "admin_key under [openai]",
@@ -115,8 +116,9 @@ class PolledRow:
 
 
 def polled_rows(applied: Applied | None, sources: Sources, now: int) -> tuple[PolledRow, ...]:
-    """Those that tell of requests first, then costs and balances; last those that wait for a key."""
-    every = {each.name: each.every for each in applied.pollers} if applied else {}
+    """Those that tell of requests first, then costs and balances; last those that wait for a key. How providers that
+    push deliver stands with what they push."""
+    every = {each.name: each.every for each in applied.pollers if each.name not in _PUSHES} if applied else {}
     pollers = {row.name: row for row in sources.pollers}
     requests = {row.source.name: row for row in sources.sources if isinstance(row.source, AskedSource)}
     names = dict.fromkeys([*requests, *every, *(_waiting(applied) if applied else ())])

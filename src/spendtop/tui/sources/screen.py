@@ -14,7 +14,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from spendtop.domain.filters import FilterContext
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.sources import HELICONE, ProviderPush
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
@@ -22,7 +22,7 @@ from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.backfill import Backfill, SpanDraft
 from spendtop.tui.sources.door_dialog import DoorScreen
 from spendtop.tui.sources.panels import SourceEvents, SourceFacts
-from spendtop.tui.sources.state import State, advice, agent_advice, poller_advice
+from spendtop.tui.sources.state import State, advice, agent_advice, poller_advice, push_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
 from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, base_url
 from spendtop.tui.widgets.canvas import Line
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.door_events import DoorEvents
     from spendtop.store.reads.sources import SourceRow, TokenRow
     from spendtop.tui.headline import Headline
-    from spendtop.tui.sources.questions import PolledRow, SourcesAnswer
+    from spendtop.tui.sources.questions import SourcesAnswer
 
 _FOR_TOKENS = ("toggle-token", "snippets", "delete-token")
 
@@ -70,10 +70,14 @@ class SourcesScreen(LiveScreen):
         return row if row is not None and is_token(row) else None
 
     @property
-    def poller(self) -> PolledRow | None:
-        """The provider under the cursor, if it has a key."""
+    def poller(self) -> str | None:
+        """Who asks the provider under the cursor, if it has a key."""
         row = self.table.row
-        return row if row is not None and is_polled(row) and not row.setting else None
+        if row is None or is_token(row):
+            return None
+        if is_polled(row):
+            return None if row.setting else row.name
+        return row.source.name if row.source.name in self.table.push_health else None
 
     @property
     def asks_helicone(self) -> bool:
@@ -156,6 +160,10 @@ class SourcesScreen(LiveScreen):
             pushes = self.table.pushes
             is_amiss = found.left_out or (pushes is not None and pushes.is_amiss)
             return [(agent_advice(found, state, pushes), palette.warn if is_amiss else palette.muted)]
+        if isinstance(row.source, ProviderPush):
+            asked = self.table.push_health.get(row.source.name)
+            words = push_advice(row.source, state, asked, self.table.now)
+            return [(words, palette.bad if state is State.FAILING else palette.muted)]
         style = palette.bad if state is State.UNSIGNED else palette.muted
         assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
         return [(advice(row.source, state, base_url(self.face)), style), (assumed, palette.muted)]
@@ -232,7 +240,7 @@ class SourcesScreen(LiveScreen):
         from spendtop.services.tasks import TaskKind
 
         if self.poller is not None:
-            self.writer.ask_collector(TaskKind.POLL_NOW, {"poller": self.poller.name})
+            self.writer.ask_collector(TaskKind.POLL_NOW, {"poller": self.poller})
 
     def action_backfill(self) -> None:
         if self.table.backfill is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from spendtop.domain.clock import HOUR
-from spendtop.domain.sources import KeyRule, PushedSource, Source
+from spendtop.domain.clock import HOUR, age
+from spendtop.domain.sources import KeyRule, ProviderPush, PushedSource, Source
 
 if TYPE_CHECKING:
     from spendtop.services.agent_spool import PushState
     from spendtop.services.agents_found import AgentFound
     from spendtop.store.reads.applied_config import Doors
+    from spendtop.store.reads.completeness import PollerRow
     from spendtop.store.reads.sources import SourceRow, TokenRow
     from spendtop.tui.sources.questions import PolledRow
 
@@ -39,16 +40,26 @@ class State(StrEnum):
 
 def is_open(source: Source, doors: Doors | None) -> bool:
     """Whether the collector takes what the source pushes."""
-    if doors is None or not isinstance(source, PushedSource):
+    if doors is None or not isinstance(source, PushedSource | ProviderPush):
         return False
+    if isinstance(source, ProviderPush):
+        return bool(doors.ingest_keys)
     if source.key is KeyRule.SIGNED:
         return doors.webhook_secret or doors.unsigned
     return bool(doors.ingest_keys)
 
 
-def source_state(row: SourceRow, doors: Doors | None, recording: bool, now: int) -> State:
-    """Of a source that pushes, as the collector applied it and by what arrived."""
-    if not is_open(row.source, doors):
+def is_connected(row: SourceRow, doors: Doors | None) -> bool:
+    """Whether a provider has an ingest key of its own, or has pushed with another one."""
+    return row.last_at is not None or (doors is not None and row.source.name in doors.ingest_keys)
+
+
+def source_state(row: SourceRow, doors: Doors | None, recording: bool, now: int, amiss: str = "") -> State:
+    """Of a source that pushes, as the collector applied it and by what arrived; `amiss` is what a provider says of its
+    deliveries."""
+    if amiss:
+        return State.FAILING
+    if not is_open(row.source, doors) or (isinstance(row.source, ProviderPush) and not is_connected(row, doors)):
         return State.OFF
     is_signed = isinstance(row.source, PushedSource) and row.source.key is KeyRule.SIGNED
     if is_signed and doors is not None and doors.unsigned:
@@ -120,6 +131,21 @@ def agent_advice(found: AgentFound, state: State, pushes: PushState | None) -> s
     return f"{words}; {pushes.words}" if pushes is not None and pushes.to else words
 
 
+def push_advice(source: ProviderPush, state: State, poller: PollerRow | None, now: int) -> str:
+    """What the notice says of a provider that pushes what it served, with how it delivers where it was asked."""
+    if poller is not None and poller.amiss:
+        return f"! {poller.amiss}"
+    if state is State.OFF:
+        return f"`spendtop {source.provider} connect URL` has it push here; no gateway and no change of code is needed"
+    if poller is None or poller.push_health is None:
+        return f"pushes to {source.path}; `spendtop {source.provider} status` shows its destination"
+    if not poller.push_health.leads_here:
+        return f"no destination is known to lead here: `spendtop {source.provider} connect URL` makes one"
+    last = poller.push_health.succeeded_at
+    delivered = "" if last is None else f", delivered last {_ago(now - last)}"
+    return f"its destination is on{delivered}; `spendtop {source.provider} test` tries it"
+
+
 def advice(source: Source, state: State, base: str | None) -> str:
     """What the notice says of a source that pushes; `base` is our address without a path, None where nobody
     listens."""
@@ -129,3 +155,8 @@ def advice(source: Source, state: State, base: str | None) -> str:
     if state is State.UNSIGNED:
         return f"! anybody can post to {source.path}: remove {source.unsigned_setting}"
     return f"{source.sender} {base}{source.path}" if base else f"{source.path} is open once a collector runs"
+
+
+def _ago(micros: int) -> str:
+    words = age(max(micros, 0))
+    return words if words == "now" else f"{words} ago"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import age
-from spendtop.domain.sources import INGEST, PushedSource
+from spendtop.domain.sources import INGEST, ProviderPush, PushedSource
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.sources.state import State, agent_state, is_open, poller_state, source_state, token_state
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spendtop.services.agents_found import AgentFound
     from spendtop.services.tasks import Task
     from spendtop.store.reads.applied_config import Doors
+    from spendtop.store.reads.completeness import PollerRow
     from spendtop.store.reads.sources import SourceRow, Sources, TokenRow
     from spendtop.tui.sources.questions import PolledRow, SourcesAnswer
 
@@ -43,6 +44,8 @@ class SourceTable(ListTable["Row", RowKey]):
         self.agents: Mapping[str, AgentFound] = {}
         """By source, the coding agents with files on this machine, or with calls that others pushed."""
         self.pushes: PushState | None = None
+        self.push_health: Mapping[str, PollerRow] = {}
+        """By source, how providers that push here say that they deliver."""
         self.backfill: Task | None = None
         """The one that is under way."""
         self.recording = True
@@ -75,7 +78,9 @@ class SourceTable(ListTable["Row", RowKey]):
         self.note = self._note(asks_helicone=applied is not None and applied.asks_helicone)
         self.agents = {found.agent: found for found in answer.agents}
         self.pushes = answer.pushes
-        self.show([*_tree(answer.sources), *answer.polled, *self._of_agents(answer.sources)])
+        self.push_health = {row.name: row for row in answer.sources.pollers if row.push_health is not None}
+        by_providers = [row for row in answer.sources.sources if isinstance(row.source, ProviderPush)]
+        self.show([*_tree(answer.sources), *answer.polled, *by_providers, *self._of_agents(answer.sources)])
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
@@ -107,7 +112,13 @@ class SourceTable(ListTable["Row", RowKey]):
             return token_state(row, self.recording and is_open(INGEST, self.doors), self.now)
         if (found := self.agent(row)) is not None:
             return agent_state(found, self.recording, self.now)
-        return source_state(row, self.doors, self.recording, self.now)
+        return source_state(row, self.doors, self.recording, self.now, self._amiss(row))
+
+    def _amiss(self, row: SourceRow) -> str:
+        """Why a provider's pushes do not come, as far as it is asked."""
+        asked = self.push_health.get(row.source.name)
+        is_asked = self.doors is not None and row.source.name in self.doors.ingest_keys
+        return asked.amiss if asked is not None and is_asked else ""
 
     def agent(self, row: Row) -> AgentFound | None:
         """The coding agent that the row is about, if it is about one."""
@@ -134,6 +145,8 @@ class SourceTable(ListTable["Row", RowKey]):
         if (found := self.agent(row)) is not None and (found.waiting or row.last_at is None):
             words = found.reading or "no calls are in its files"
             return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
+        if not is_token(row) and (amiss := self._amiss(row)):
+            return SpanningCell([(fit_right(last, width) + "  ", style), (amiss, ink.palette.bad)])
         if row.last_at is None and not is_token(row) and not row.refused:
             return SpanningCell([(self._of_silent(row), ink.palette.muted)])
         return last, style
@@ -162,6 +175,8 @@ class SourceTable(ListTable["Row", RowKey]):
         words = f"set {source.setting}"
         if state is not State.OFF and isinstance(source, PushedSource):
             words = f"POST {source.path}"
+        if isinstance(source, ProviderPush):
+            words = f"spendtop {source.provider} {'connect URL' if state is State.OFF else 'test'}"
         if row.source is INGEST and state is not State.OFF and not any(map(is_token, self.rows)):
             words += " under a tracking token: n makes one"
         return words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
@@ -25,32 +25,52 @@ _FIRST = {
 }
 
 
-class Delivering(Protocol):
-    """What is asked of a destination."""
+class Destination(Struct, frozen=True, kw_only=True):
+    """One place that a provider pushes to. Instants are UTC µs."""
+
+    id: str
+    kind: str = ""
+    """Where the provider has several."""
+    name: str
+    address: str
+    """Without the path of traces."""
+    is_enabled: bool = True
+    disabled_why: str = ""
+    """The provider's word for why it is off."""
+    succeeded_at: int | None = None
+    """When something was delivered last, where the provider says so."""
+    failed_at: int | None = None
+    failure: str | None = None
+    """Of the last delivery that failed, whatever came after it."""
+    sampling: float = 1.0
+    """Share of the requests that it tells of."""
+    sends_content: bool = False
+    sends_cost: bool = True
+    part: str = ""
+    """Of what it tells, in a few words; empty for everything."""
 
     @property
-    def is_enabled(self) -> bool: ...
+    def is_failing(self) -> bool:
+        """Whether nothing was delivered since a delivery failed: a success does not clear the failure."""
+        if self.failure is None:
+            return False
+        return self.succeeded_at is None or (self.failed_at or 0) > self.succeeded_at
+
     @property
-    def disabled_why(self) -> str: ...
+    def is_sampled(self) -> bool:
+        return self.sampling < 1
+
     @property
-    def is_failing(self) -> bool: ...
-    @property
-    def failure(self) -> str | None: ...
-    @property
-    def failed_at(self) -> int | None: ...
-    @property
-    def succeeded_at(self) -> int | None: ...
-    @property
-    def is_sampled(self) -> bool: ...
-    @property
-    def sampling(self) -> float: ...
-    @property
-    def sends_cost(self) -> bool: ...
-    @property
-    def part(self) -> str: ...
+    def state(self) -> str:
+        """In a few words."""
+        if not self.is_enabled:
+            return f"off: {clean_line(self.disabled_why)}" if self.disabled_why else "off"
+        if self.is_failing:
+            return f"failing: {clean_line(self.failure or '')}"
+        return "on" if self.succeeded_at is None else f"delivers, last {to_iso(self.succeeded_at)}"
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class PushHealth(Struct, frozen=True, kw_only=True):
     """How it stood when it was looked at last."""
 
     leads_here: bool = True
@@ -63,32 +83,32 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """Whether only a sample comes, of which no sum may be made."""
 
 
-def read(packed: str | None) -> Delivery:
+def read(packed: str | None) -> PushHealth:
     """What `packed` gave; all is well where nothing is known."""
     try:
-        return msgspec.json.decode(packed or "{}", type=Delivery)
+        return msgspec.json.decode(packed or "{}", type=PushHealth)
     except msgspec.DecodeError:
-        return Delivery()
+        return PushHealth()
 
 
-def packed(delivery: Delivery) -> str:
+def packed(delivery: PushHealth) -> str:
     return msgspec.json.encode(delivery).decode()
 
 
-def delivery_of(push: ProviderPush, ours: list[Delivering]) -> Delivery:
+def health_of(push: ProviderPush, ours: Sequence[Destination]) -> PushHealth:
     """How well those that lead here do; one that delivers is enough."""
     if not ours:
-        return Delivery(leads_here=False)
+        return PushHealth(leads_here=False)
     best = min(ours, key=lambda each: way_back(push, each) is not None)
     succeeded = [each.succeeded_at for each in ours if each.succeeded_at is not None]
-    return Delivery(
+    return PushHealth(
         amiss=way_back(push, best) or "",
         succeeded_at=max(succeeded, default=None),
         sampled=any(each.is_enabled and each.is_sampled for each in ours),
     )
 
 
-def way_back(push: ProviderPush, destination: Delivering) -> str | None:
+def way_back(push: ProviderPush, destination: Destination) -> str | None:
     """What is amiss with a destination and how it comes back; None while it delivers."""
     who = _TITLES[push.provider]
     again = f"`spendtop {push.provider} connect URL`"
@@ -115,7 +135,7 @@ def way_back(push: ProviderPush, destination: Delivering) -> str | None:
     return None
 
 
-def shortcomings(push: ProviderPush, destination: Delivering) -> list[str]:
+def shortcomings(push: ProviderPush, destination: Destination) -> list[str]:
     """What a destination leaves out of what it delivers, a sentence each."""
     sentences = []
     if destination.part:
