@@ -20,7 +20,7 @@ from spendtop.config.shape import fields_by_key, is_section, item_type, meanings
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, as_written
 from spendtop.domain.filters import FIELDS
-from spendtop.domain.sources import AgentSource, ProviderPush, PushedSource, Source, by_trust
+from spendtop.domain.sources import AgentSource, ImportedSource, ProviderPush, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui.actions import APP, GROUPS, LIVE, key_name
 from spendtop.tui.screens import SCREENS, screen_class
@@ -102,6 +102,8 @@ def _way_in(source: Source) -> str:
         return f"{' '.join(f'`{path}`' for path in source.paths)}, with {source.key.value}"
     if isinstance(source, ProviderPush):
         return f"`{source.path}`, with ingest key; told by who wrote it"
+    if isinstance(source, ImportedSource):
+        return "imported"
     return "read from its files" if isinstance(source, AgentSource) else "asked"
 
 

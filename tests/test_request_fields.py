@@ -161,7 +161,7 @@ def test_the_table_has_a_column_for_each_and_comes_back_as_it_was(row: Any) -> N
     columns = {
         field.column
         for field in FIELDS
-        if field.name not in ("total_tokens", "partial", "token_name", "api_equivalent")
+        if field.name not in ("total_tokens", "partial", "token_name", "api_equivalent", "imported")
     }
     assert set(RequestTable.__table__.columns.keys()) == columns | {"source", "given_by"}  # type: ignore[attr-defined]
     assert from_row(row) == STORED
@@ -228,5 +228,6 @@ def test_a_field_is_defined_stored_filled_by_sources_and_shown_where_somebody_wa
         "store/migrations/versions/0004_quantities_and_levels.py",
         "store/migrations/versions/0006_views_with_every_name.py",
         "tui/requests/transcript.py",
+        "tui/widgets/request_table.py",
     }
     assert "sources/files/exported.py" not in filling

@@ -10,6 +10,7 @@ from spendtop.domain.sources import (
     AGENTS,
     HELICONE,
     HELICONE_API,
+    IMPORTED,
     INGEST,
     LITELLM,
     OTLP,
@@ -45,4 +46,8 @@ def test_a_name_is_checked() -> None:
 
 
 def test_what_is_asked_comes_again_and_what_is_pushed_comes_once() -> None:
-    assert [source for source in SOURCES.values() if source.comes_again] == [HELICONE_API, *AGENTS]
+    assert [source for source in SOURCES.values() if source.comes_again] == [
+        HELICONE_API,
+        *AGENTS,
+        *IMPORTED,
+    ]

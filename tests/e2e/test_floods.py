@@ -94,11 +94,17 @@ def bomb() -> bytes:
 def test_a_gzip_bomb_is_refused_and_its_memory_given_back(collector: CollectorProcess) -> None:
     raw = bomb()
     assert len(raw) < MIB
-    before = resident(collector)
     headers = {**KEYED, "Content-Encoding": "gzip", "Content-Type": "application/x-protobuf"}
-    for path, status in (("/v1/traces", 413), ("/ingest", 415), ("/log", 415), ("/litellm", 415), ("/webhook", 415)):
-        for _ in range(3):
+
+    def post_to_all() -> None:
+        for path in ("/v1/traces", "/ingest", "/log", "/litellm", "/webhook"):
+            status = 413 if path == "/v1/traces" else 415
             assert collector.client.post(path, content=raw, headers=headers).status_code == status
+
+    post_to_all()  # what is loaded for the first post of its kind stays
+    before = resident(collector)
+    for _ in range(3):
+        post_to_all()
     assert resident(collector) - before < 100 * MIB
 
 

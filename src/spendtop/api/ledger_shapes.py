@@ -218,6 +218,8 @@ class DayItem(BaseModel):
     """How often the provider changed the day afterwards."""
     doubted: bool
     """The last poll lacked something of the day that had cost money; it stands meanwhile."""
+    imported: int
+    """Requests that only imported files tell of: where there are some, bill and requests are not to be compared."""
 
     @classmethod
     def of(cls, day: LedgerDay) -> DayItem:
@@ -228,6 +230,7 @@ class DayItem(BaseModel):
             unpriced=day.unpriced,
             restated=day.restated,
             doubted=day.doubted,
+            imported=day.imported,
         )
 
 
@@ -239,7 +242,8 @@ class AccountAnswer(AccountItem):
     days: list[DayItem]
     """Days that polls cover, also those billed at nothing, or that we saw; the newest first."""
     explanation: ExplanationItem | None = None
-    """Why the bill of the `day` that was asked about differs; null where none was, or no poll covers it."""
+    """Why the bill of the `day` that was asked about differs; null where none was, no poll covers it, or a part
+    of it was imported."""
 
     @classmethod
     def of(cls, account: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> AccountAnswer:

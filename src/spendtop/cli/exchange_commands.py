@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from spendtop.cli.command import FILTER, SPAN, Command, argument
 
+SPAN_OF_URL = (
+    argument("--since", metavar="TIME", help="with a URL: from when on (default: the last 30 days)"),
+    argument("--until", metavar="TIME", help="with a URL: until when; a date counts whole"),
+)
+
 EXCHANGE_COMMANDS: dict[str, Command] = {
     "import": Command(
         "imports.command",
-        "Record requests from files: what `spendtop export` wrote, or Helicone's rows as JSON lines; plain or gzip. Or"
-        " take over what an older system recorded. What is known already is not counted again, so that it can be"
-        " repeated; a collector may go on meanwhile.",
+        "Record requests from files: what `spendtop export` wrote, what Helicone, Langfuse, LiteLLM and Portkey export,"
+        " or any CSV file whose columns say what they are; plain or gzip. Or take over what an older system recorded."
+        " What is known already is not counted again, so that it can be repeated; a collector may go on meanwhile.",
         "spendtop import requests.csv.gz",
         (
             argument("files", nargs="*", metavar="FILE", help="- is standard input"),
@@ -19,6 +24,15 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
                 default="auto",
                 help="what the files hold (default: found out)",
             ),
+            argument(
+                "--from",
+                dest="tool",
+                choices=("langfuse", "litellm", "portkey"),
+                help="what wrote the files: Langfuse's observations, LiteLLM's spend logs or Portkey's logs, as JSON,"
+                " JSON lines or CSV; with litellm also the proxy's URL, whose key is taken from LITELLM_MASTER_KEY or"
+                " asked for",
+            ),
+            *SPAN_OF_URL,
             argument(
                 "--from-old",
                 metavar="PATH|URL",

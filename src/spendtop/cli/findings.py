@@ -257,7 +257,7 @@ def _store(store: Store, loaded: Loaded, held: RunningCollector | None) -> Itera
         yield _price_list(price_list(connection), settings)
         yield from _remarks(connection)
         if held is not None:
-            yield from _applied(connection, settings)
+            yield from _applied(connection, loaded, settings)
         else:
             yield from _refused(connection)
 
@@ -313,10 +313,11 @@ def _waiting(connection: Connection) -> Iterator[Finding]:
         )
 
 
-def _applied(connection: Connection, settings: Settings) -> Iterator[Finding]:
+def _applied(connection: Connection, loaded: Loaded, settings: Settings) -> Iterator[Finding]:
     by_collector = applied(connection)
     if by_collector is not None and by_collector.config_digest != digest(settings):
-        fix = "save the file to apply it, or restart the collector with these options"
+        way = "give `check` the options of the collector" if loaded.path is None else "save the file to apply it"
+        fix = f"{way}, or restart the collector with these options"
         yield Finding("configuration", FindingState.NOTE, "differs from what the collector applied last", fix)
 
 

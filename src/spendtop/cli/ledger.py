@@ -30,6 +30,7 @@ from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.balances import Account
+from spendtop.store.reads.imported import imported_requests
 from spendtop.store.reads.ledger import AccountNow, AccountState, LedgerDay, account_now, days, events
 
 _DAYS, _EVENTS = 14, 20
@@ -150,7 +151,10 @@ def explain(options: Options) -> int:
     with opened_store(settings) as store, store.reading() as connection:
         account = _account_named(connection, settings, options.arguments.account)
         explanation = bill_differences.explain(connection, account.name, account.biller, day)
+        imported = imported_requests(connection, account.biller, day, day).get(day, 0)
     name, date = clean_line(account.name), f"{to_datetime(day * DAY):%Y-%m-%d}"
+    if imported:
+        raise UsageError(f"{name} on {date} is not compared: {_imported(imported)}.")
     if explanation is None:
         raise UsageError(f"Nothing was billed to {name} for {date} as far as it was polled.")
     sums = f"billed {explanation.billed}, seen here {explanation.ours}, difference {explanation.difference}"
@@ -285,18 +289,22 @@ def _drift(drift: Usd) -> str:
 
 
 def _day(day: LedgerDay) -> tuple[object, ...]:
-    difference = None if day.billed is None else day.billed - day.ours
     remarks = [
         *(["the last poll lacks a part of it"] if day.doubted else []),
         *([_restated(day.restated)] if day.restated else []),
+        *([f"not compared: {_imported(day.imported)}"] if day.imported else []),
     ]
     return (
         f"{to_datetime(day.day * DAY):%Y-%m-%d}",
         day.billed,
         cost_words(day.known_ours, day.unpriced),
-        difference,
+        day.difference,
         ", ".join(remarks),
     )
+
+
+def _imported(requests: int) -> str:
+    return f"{requests:,} {'request was' if requests == 1 else 'requests were'} imported, perhaps of a part of the day"
 
 
 def _restated(times: int) -> str:

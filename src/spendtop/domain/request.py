@@ -240,10 +240,14 @@ class Request(RequestFields[str], frozen=True, kw_only=True):
 
     @property
     def scope(self) -> str:
-        """What `external_id` is unique within, besides its source: a client's ids belong to its tracking token."""
+        """What `external_id` is unique within, besides its source: a client's ids belong to its tracking token, and a
+        failed try is apart from the one that succeeded under the same id."""
+        if self.source.tries_share_ids and self.status is Status.ERROR:
+            return FAILED_TRY
         return (self.token or "") if self.source.written_by_hand else ""
 
 
+FAILED_TRY = "failed"
 SAME_CONTENT = "content:"
 """Begins the `external_id` of a push without any id: it is known by what it says."""
 

@@ -199,6 +199,7 @@ FIELDS = (
     RequestField("billing", ValueKind.WORD, None),
     RequestField("output_final", ValueKind.FLAG, None, Merging.EITHER),
     RequestField("api_equivalent", ValueKind.MONEY, None, None, at="cost.api_equivalent", exact=True),
+    RequestField("imported", ValueKind.FLAG, None, None),
 )
 """All fields, in the order in which exports have them; a new one comes last, as scripts rely on the order."""
 

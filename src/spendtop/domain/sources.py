@@ -33,6 +33,8 @@ class Source(Struct, frozen=True, eq=False, kw_only=True):
     """On the Sources screen."""
     setting: str
     """What switches it on, as in `set ... in spendtop.toml`."""
+    tries_share_ids: bool = False
+    """Whether a failed try has the id of the one that succeeded after it."""
     written_by_hand: bool = False
     """Whether applications make up its requests themselves: an id is unique within a tracking token only and may be
     missing, and so may the provider."""
@@ -90,6 +92,11 @@ class AskedSource(Source, frozen=True, eq=False, kw_only=True):
 
 class AgentSource(Source, frozen=True, eq=False, kw_only=True):
     """A coding agent on this machine, whose files are read from where the last look ended."""
+
+
+class ImportedSource(Source, frozen=True, eq=False, kw_only=True):
+    """What `spendtop import` reads of other tools' files. What only they know may begin and end within a day, so no
+    provider's bill of that day is compared with it."""
 
 
 HELICONE_API = AskedSource(
@@ -196,8 +203,42 @@ AGENT_PUSHES = PushedSource(
     key=KeyRule.INGEST_KEY,
     sender="machines push calls of coding agents to",
 )
+LITELLM_LOGS = ImportedSource(
+    name="litellm-logs",
+    trust=100,
+    trusted_because="What LiteLLM's own spend logs keep of a call, read from a file or from its API.",
+    space=LITELLM.space,
+    title="litellm logs",
+    setting="spendtop import --from litellm",
+    tries_share_ids=True,
+)
+LANGFUSE = ImportedSource(
+    name="langfuse",
+    trust=102,
+    trusted_because="What Langfuse keeps of what an application told it.",
+    space="langfuse",
+    title="langfuse",
+    setting="spendtop import --from langfuse",
+)
+PORTKEY = ImportedSource(
+    name="portkey",
+    trust=104,
+    trusted_because="What Portkey's logs keep of a call; what their fields mean is a guess.",
+    space="portkey",
+    title="portkey",
+    setting="spendtop import --from portkey",
+)
+TABLE = ImportedSource(
+    name="table",
+    trust=106,
+    trusted_because="A table of unknown origin, read by the names of its columns.",
+    space="table",
+    title="table",
+    setting="spendtop import FILE",
+)
+IMPORTED = (LITELLM_LOGS, LANGFUSE, PORTKEY, TABLE)
 SOURCES: dict[str, Source] = {
-    each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *PUSHES, *AGENTS)
+    each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *PUSHES, *AGENTS, *IMPORTED)
 }
 """By name, in the order in which people see them."""
 

@@ -9,14 +9,18 @@ from spendtop.domain.differences import explain as split
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.differences import bill, seen
+from spendtop.store.reads.imported import imported_requests
 
 _MOST_MODELS = 3
 
 
 def explain(connection: Connection, account: str, provider: str, day: int) -> Explanation | None:
-    """Ours against the bill for a UTC day (counted since 1970); None where no poll covers the day."""
+    """Ours against the bill for a UTC day (counted since 1970); None where no poll covers the day, or imported files
+    tell of a part of it."""
     billed = bill(connection, account, day)
-    return None if billed is None else split(billed.cost, billed.parts, seen(connection, provider, day))
+    if billed is None or imported_requests(connection, provider, day, day):
+        return None
+    return split(billed.cost, billed.parts, seen(connection, provider, day))
 
 
 def sentence(share: Share) -> str:

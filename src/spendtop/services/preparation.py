@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, TestEvent
 from spendtop.domain.request_fields import REPORTED, ValueKind
-from spendtop.domain.sources import source_named
+from spendtop.domain.sources import ImportedSource, source_named
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
@@ -62,7 +62,7 @@ class Preparer:
         keep_bodies: bool,
         provider_of: Callable[[str], str | None] = lambda model: None,
     ) -> None:
-        """`provider_of` names the provider of a model that a client pushed without one."""
+        """`provider_of` names the provider of a model that a client or a file names without one."""
         self._pricer = pricer
         self._provider_of = provider_of
         self._redact = redact
@@ -90,7 +90,8 @@ class Preparer:
         return self._pricer.cost(request)
 
     def _request(self, request: Request, dictionary: int | None) -> Prepared:
-        if request.provider is None and request.model is not None and request.source.written_by_hand:
+        is_left_out = request.source.written_by_hand or isinstance(request.source, ImportedSource)
+        if request.provider is None and request.model is not None and is_left_out:
             request = replace(request, provider=self._provider_of(request.model))
         cleaned, body = self._packed(request, dictionary)
         priced = replace(cleaned, cost=self._pricer.cost(request), other_ids=())

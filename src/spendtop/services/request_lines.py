@@ -159,8 +159,15 @@ def _plain(value: object) -> str:
     return clean_line(str(value))
 
 
+def _source_words(detail: RequestDetail) -> str:
+    """Who reported it, and whether that was by a file alone."""
+    names = ", ".join(detail.row.sources)
+    return f"{names} (imported)" if detail.row.imported else names
+
+
 _TOGETHER: Mapping[str, Callable[[RequestDetail], str | None]] = {
     "cost": cost_line,
+    "sources": _source_words,
     "token": lambda detail: _token_words(detail.row),
     "service_level": lambda detail: level_words(detail.row),
     "probable_twin_of": twin_words,

@@ -237,6 +237,7 @@ async def test_a_row_has_every_field(readable_store: Store, clock: SettableClock
             "output_final": True,
             "api_equivalent_usd": None,
             "api_equivalent_nanousd": None,
+            "imported": False,
         }
 
 

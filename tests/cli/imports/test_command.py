@@ -145,7 +145,9 @@ def test_many_bad_lines_are_shown_in_part(cli: Cli, exports: Path) -> None:
     path.write_text(path.read_text() + "{}\n" * 50)
     err = cli("import", str(path)).err.splitlines()
     assert len(err) == 21
-    assert err[-1] == "... and 30 more that were skipped"
+    assert err[-1].startswith(
+        "... and 30 more were skipped: `external_ids` has to be an object with the id that each source gave, "
+    )
 
 
 def test_strict_stops_at_the_first_bad_line_and_keeps_what_came_before(

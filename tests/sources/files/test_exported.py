@@ -14,8 +14,8 @@ from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, BodyState, Request, Restored, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE
-from spendtop.sources.files import Skipped
 from spendtop.sources.files.exported import read_csv, read_jsonl
+from spendtop.sources.skipped import NoCall, Skipped
 
 NOW = 1_795_197_060 * SECOND
 ROW: dict[str, Any] = {
@@ -49,7 +49,7 @@ ROW: dict[str, Any] = {
 }
 
 
-def jsonl(*rows: object) -> list[Request | Restored | Skipped]:
+def jsonl(*rows: object) -> list[Request | Restored | Skipped | NoCall]:
     return list(read_jsonl([json.dumps(row).encode() for row in rows], NOW))
 
 

@@ -9,8 +9,8 @@ from spendtop.domain.clock import HOUR, SECOND, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Request, Restored, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE_API
-from spendtop.sources.files import Skipped
 from spendtop.sources.files.helicone import read_helicone
+from spendtop.sources.skipped import NoCall, Skipped
 
 NOW = 1_795_197_060 * SECOND
 RESPONSE = {"id": "chatcmpl-1", "model": "gpt-4o-2024-08-06", "usage": {"prompt_tokens": 13, "completion_tokens": 17}}
@@ -38,7 +38,7 @@ ROW: dict[str, Any] = {
 }
 
 
-def read(*lines: object) -> list[Request | Restored | Skipped]:
+def read(*lines: object) -> list[Request | Restored | Skipped | NoCall]:
     return list(read_helicone([json.dumps(line).encode() for line in lines], NOW))
 
 

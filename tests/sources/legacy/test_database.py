@@ -15,8 +15,8 @@ from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.money import Usd
 from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import HELICONE, INGEST
-from spendtop.sources.files import Skipped
 from spendtop.sources.legacy.database import opened
+from spendtop.sources.skipped import Skipped
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 from tests.sources.legacy.databases import Tables, drop_postgres_tables, postgres_tables, sqlite_file

@@ -7,7 +7,7 @@ import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.request import SAME_CONTENT, Request, TimeSource
-from spendtop.domain.sources import HELICONE, INGEST, OTLP, SOURCES, Source
+from spendtop.domain.sources import HELICONE, IMPORTED, INGEST, OTLP, SOURCES, Source
 from spendtop.services import checkpoints, missed_requests, tokens
 from spendtop.store.engine import Store
 from spendtop.store.reads.sources import TREND_HOURS, SourceRow, Sources, _bytes, sources
@@ -40,7 +40,7 @@ def push(recorded: Recorded, ago: int, value: str = "web", **fields: Any) -> Req
 
 def test_an_empty_store_has_all_sources_and_nothing_heard(store: Store) -> None:
     found = read(store)
-    assert [row.source for row in found.sources] == list(SOURCES.values())
+    assert [row.source for row in found.sources] == [each for each in SOURCES.values() if each not in IMPORTED]
     assert {(row.last_at, row.today, row.last_minute, row.lag) for row in found.sources} == {(None, 0, 0, None)}
     assert (found.tokens, found.refusals, found.size.bodies_since) == ((), (), None)
     assert found.size.data is not None and found.size.data > 0

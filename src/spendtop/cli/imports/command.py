@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 
 from spendtop.cli.effective_limits import now
 from spendtop.cli.imports.files import STDIN, reading
+from spendtop.cli.imports.litellm import is_address, spend_logs
 from spendtop.cli.imports.report import Report
 from spendtop.cli.imports.target import Target, recording, rehearsing
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted, clean_line
-from spendtop.sources.files import Format
+from spendtop.sources.files import Format, Read
 from spendtop.sources.legacy.columns import ORIGINS, LegacyKind, Table
 from spendtop.sources.legacy.database import OldDatabase, opened
 
@@ -24,6 +26,8 @@ _INTERRUPTED = 130
 def run(options: Options) -> int:
     """Record what files or an older system hold; what is known already counts once."""
     arguments = options.arguments
+    if arguments.tool and arguments.format != "auto":
+        raise UsageError("--from says the format already; leave --format away.")
     if bool(arguments.files) is bool(arguments.from_old):
         raise UsageError(
             "Name files to import, `-` for standard input, or an older system's database with --from-old PATH|URL."
@@ -46,17 +50,32 @@ def run(options: Options) -> int:
             report.summary(target.outcome)
             raise
     report.summary(target.outcome)
+    if report.took_nothing:
+        sys.stderr.write("Nothing could be imported; what is wrong with the lines stands above.\n")
+        return ExitCode.USAGE
     return ExitCode.OK
 
 
 def _take(arguments: Namespace, target: Target, report: Report, at: int) -> None:
     if arguments.from_old:
         _take_over(arguments.from_old, target, report, at)
-    held = None if arguments.format == "auto" else Format(arguments.format)
+    held = arguments.tool or arguments.format
+    held = None if held == "auto" else Format(held)
     for name in arguments.files:
-        with reading(name, held, at) as read:
+        with _read(name, held, arguments, at) as read:
             part = report.part("standard input" if name == STDIN else name)
             target.take(report.taken(part, read), part, report.progress)
+
+
+def _read(name: str, held: Format | None, arguments: Namespace, at: int) -> AbstractContextManager[Read]:
+    """What a file holds, or what LiteLLM's proxy at an address tells of a span of time. Raises UsageError."""
+    if is_address(name):
+        if held is not Format.LITELLM:
+            raise UsageError("Only LiteLLM is asked itself: --from litellm URL. Of the others, name a file.")
+        return nullcontext(spend_logs(name, arguments.since, arguments.until, at))
+    if arguments.since or arguments.until:
+        raise UsageError("--since and --until belong to a URL; a file is imported whole.")
+    return reading(name, held, at)
 
 
 def _take_over(place: str, target: Target, report: Report, now: int) -> None:

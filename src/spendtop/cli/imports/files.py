@@ -20,7 +20,14 @@ STDIN = "-"
 _LONGEST = 64 * 1024 * 1024
 """Bytes of a line; the rest of a longer one counts as another, which is no request either."""
 _GZIP = b"\x1f\x8b"
-_KNOWN = "a CSV or JSONL file of `spendtop export`, or Helicone's rows as JSON lines"
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_HEAD = 1024 * 1024
+"""Bytes in which the first row of a JSON document ends."""
+_KNOWN = (
+    "a CSV or JSONL file of `spendtop export`, Helicone's rows as JSON lines, what Langfuse, LiteLLM or Portkey export,"
+    " or a CSV file with a header: a column with the time (`timestamp`, `created_at`, `date`) and some of `model`,"
+    " `provider`, `user`, `session`, `input_tokens`, `output_tokens`, `cost_usd`, `latency_ms`, `status`, `id`"
+)
 
 
 @contextmanager
@@ -59,21 +66,25 @@ def _unpacked(file: BufferedReader) -> BinaryIO:
 def _read(stream: BinaryIO, held: Format | None, now: int, shown: str) -> Read:
     lines = iter(lambda: stream.readline(_LONGEST), b"")
     if held is None:
-        head = _head(lines)
-        if not head:
+        head = list(_head(lines))
+        if not any(map(bytes.strip, head)):
             raise UsageError(f"{shown} is empty. It has to be {_KNOWN}.")
-        held = format_of(head[-1])
+        held = format_of(b"".join(head).lstrip())
         if held is None:
-            raise UsageError(f"{shown} is not {_KNOWN}. Say which with --format if it is.")
+            raise UsageError(f"{shown} is not {_KNOWN}. Say which with --format or --from if it is.")
         lines = chain(head, lines)
     return READERS[held](lines, now)
 
 
-def _head(lines: Iterator[bytes]) -> list[bytes]:
-    """The lines up to the first with content; none where there is no such line."""
-    head: list[bytes] = []
+def _head(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines up to the first with content; of a JSON document that is laid out in lines, some more."""
+    size, is_document = 0, False
     for line in lines:
-        head.append(line)
-        if line.strip():
-            return head
-    return []
+        yield line
+        size += len(line)
+        if not is_document and (text := line.strip().removeprefix(_BOM)):
+            is_document = text.startswith((b"{", b"[")) and not text.endswith((b"}", b"]"))
+            if not is_document:
+                return
+        if size > _LONGEST_HEAD:
+            return

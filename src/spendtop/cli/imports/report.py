@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from spendtop.cli.tables import say, table
@@ -15,10 +16,11 @@ from spendtop.domain.request import Request, Restored
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.request_import import Tally
 from spendtop.services.retention import month_of
-from spendtop.sources.files import Skipped
+from spendtop.sources.skipped import NoCall, Skipped
 
 _SHOWN = 20
-"""Skipped lines that are shown; the rest are counted."""
+"""Skipped lines that are shown; the rest are counted by their reasons."""
+_NAME = 40
 
 
 class Part:
@@ -28,6 +30,8 @@ class Part:
         self.name = name
         self.tally = Tally()
         self.skipped = 0
+        self.others: Counter[str] = Counter()
+        """Rows that are about something else than a call, by what they are about."""
 
 
 class Report:
@@ -40,18 +44,27 @@ class Report:
         self._forgotten_before = month_of(now - keeps)
         self._has_warned = False
         self._parts: list[Part] = []
+        self._unshown: Counter[str] = Counter()
+        """Skipped lines beyond those that are shown, by the reason."""
         self._started = time.monotonic()
         self._is_live = sys.stderr.isatty()
+
+    @property
+    def took_nothing(self) -> bool:
+        """Whether there was something to take, and none of it could be."""
+        return any(part.skipped for part in self._parts) and not any(part.tally.taken for part in self._parts)
 
     def part(self, name: str) -> Part:
         self._parts.append(Part(name))
         return self._parts[-1]
 
-    def taken(self, part: Part, read: Iterable[Request | Restored | Skipped]) -> Iterator[Request | Restored]:
+    def taken(self, part: Part, read: Iterable[Request | Restored | Skipped | NoCall]) -> Iterator[Request | Restored]:
         """What can be recorded; the rest is said and counted. Raises UsageError for it where that ends the import."""
         for each in read:
             if isinstance(each, Skipped):
                 self._skip(part, each)
+            elif isinstance(each, NoCall):
+                part.others[each.kind] += 1
             else:
                 yield each
 
@@ -74,8 +87,13 @@ class Report:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
         skipped = sum(part.skipped for part in self._parts)
-        if skipped > _SHOWN and not self._strict:
-            sys.stderr.write(f"... and {skipped - _SHOWN:,} more that were skipped\n")
+        for reason, count in self._unshown.most_common(_SHOWN):
+            sys.stderr.write(f"... and {count:,} more were skipped: {reason}\n")
+        for part in self._parts:
+            if part.others:
+                kinds = ", ".join(f"{clean_line(kind, _NAME)} {count:,}" for kind, count in part.others.most_common(5))
+                rows = "1 row is no call" if part.others.total() == 1 else f"{part.others.total():,} rows are no calls"
+                sys.stderr.write(f"{clean_line(part.name)}: {rows} ({kinds})\n")
         parts = [(clean_line(part.name), *_cells(part.tally, part.skipped)) for part in self._parts]
         if len(parts) > 1:
             parts.append(("total", *_cells(_sum([part.tally for part in self._parts]), skipped)))
@@ -89,6 +107,8 @@ class Report:
             raise UsageError(f"{sentence}. What came before is recorded; correct it and repeat.")
         if sum(each.skipped for each in self._parts) < _SHOWN:
             self._say(f"skipped {sentence}")
+        else:
+            self._unshown[clean_line(skipped.reason)] += 1
         part.skipped += 1
 
     def _warn(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -23,7 +22,9 @@ from spendtop.domain.spreadsheet import restored
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import MOST_TOKENS
-from spendtop.sources.files import Read, Skipped
+from spendtop.sources.files import Read
+from spendtop.sources.files.csv_rows import csv_rows
+from spendtop.sources.skipped import Skipped
 
 _MOST_NANO = 9_000_000_000_000_000
 
@@ -123,50 +124,20 @@ def read_jsonl(lines: Iterable[bytes], now: int) -> Read:
 
 def read_csv(lines: Iterable[bytes], now: int) -> Read:
     """Requests from the lines of a CSV file with a header. What says that it happened after `now` is not taken."""
-    reader = csv.reader(
-        line.decode("utf-8-sig" if not number else "utf-8", "replace") for number, line in enumerate(lines)
-    )
-    header = next(reader, [])
-    wanted = [(position, name) for position, name in enumerate(header) if name in COLUMNS]
-    for place, cells in _records(reader):
+    for place, cells in csv_rows(lines):
         if isinstance(cells, Skipped):
             yield cells
-        elif len(cells) != len(header):
-            yield Skipped(place, "", f"it has to have {len(header)} cells as the header has")
-        else:
-            try:
-                yield _restored(_row({name: cells[position] for position, name in wanted if cells[position]}), now)
-            except _WrongField as wrong:
-                yield _skipped(place, wrong.field)
-
-
-def columns_of(line: bytes) -> frozenset[str]:
-    """The names in the first line of a CSV file."""
-    try:
-        return frozenset(next(csv.reader([line.decode("utf-8-sig", "replace")]), []))
-    except csv.Error:
-        return frozenset()
+            continue
+        try:
+            yield _restored(_row({name: cell for name, cell in cells.items() if name in COLUMNS}), now)
+        except _WrongField as wrong:
+            yield _skipped(place, wrong.field)
 
 
 class _WrongField(Exception):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
-
-
-def _records(reader: Iterator[list[str]]) -> Iterator[tuple[str, list[str] | Skipped]]:
-    """Place and cells of each record; a record may have several lines, and begins on the one that is named."""
-    while True:
-        place = f"line {reader.line_num + 1}"  # type: ignore[attr-defined]  # csv's own reader
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield place, Skipped(place, "", "it has to be CSV with quoted cells")
-        else:
-            if cells:
-                yield place, cells
 
 
 def _row(cells: dict[str, str]) -> Struct:

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.request import Request
-from spendtop.sources.files import Read, Skipped
+from spendtop.sources.files import Read
 from spendtop.sources.helicone_rows import NotARow, RowReader, request_of
 from spendtop.sources.repaired_json import decoded
+from spendtop.sources.skipped import Skipped
 
 _ANSWER = re.compile(rb'\s*\{\s*"data"\s*:')
 _HAS_TO_BE = {

@@ -1,4 +1,4 @@
-"""Which tables are the older systems', and what their columns mean."""
+"""Which tables are the older systems', and what their columns mean, and those of files of unknown origin."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from spendtop.domain.sources import HELICONE, INGEST, Source
 
 _MEANINGS = {
     "key": ("id",),
-    "request_id": ("request_id", "helicone_request_id", "helicone_id"),
+    "request_id": ("request_id", "helicone_request_id", "helicone_id", "call_id", "generation_id"),
     "response_id": ("response_id",),
-    "occurred_at": ("timestamp", "created_at", "ts", "request_created_at", "occurred_at", "logged_at", "time", "date"),
-    "provider": ("provider",),
-    "model": ("model", "model_name", "model_id"),
-    "cost": ("cost_usd", "cost", "total_cost_usd", "total_cost"),
+    "occurred_at": (
+        *("timestamp", "created_at", "ts", "request_created_at", "occurred_at", "logged_at", "time", "date"),
+        *("datetime", "start_time", "started_at"),
+    ),
+    "provider": ("provider", "provider_name", "vendor"),
+    "model": ("model", "model_name", "model_id", "ai_model"),
+    "cost": ("cost_usd", "cost", "total_cost_usd", "total_cost", "spend", "spend_usd", "amount_usd", "price_usd"),
     "prompt_tokens": ("prompt_tokens", "input_tokens", "tokens_prompt", "tokens_in"),
     "completion_tokens": ("completion_tokens", "output_tokens", "tokens_completion", "tokens_out"),
     "total_tokens": ("total_tokens", "tokens", "tokens_total", "token_count"),
-    "cached_tokens": ("cached_tokens", "cache_read_tokens"),
-    "cache_write_tokens": ("cache_write_tokens",),
-    "reasoning_tokens": ("reasoning_tokens",),
-    "user_id": ("user_id", "user", "request_user_id", "username"),
+    "cached_tokens": ("cached_tokens", "cache_read_tokens", "cached_input_tokens", "cache_read_input_tokens"),
+    "cache_write_tokens": ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
+    "reasoning_tokens": ("reasoning_tokens", "output_reasoning_tokens"),
+    "user_id": ("user_id", "user", "request_user_id", "username", "end_user", "user_email", "email"),
     "token": ("tracking_token", "token", "ingest_token", "token_value"),
     "token_id": ("token_id", "tracking_token_id", "ingest_token_id"),
     "session_id": ("session_id", "job_id", "session", "job"),
     "session_path": ("session_path", "path"),
-    "latency_ms": ("latency_ms", "latency", "delay_ms", "duration_ms"),
+    "latency_ms": ("latency_ms", "latency", "delay_ms", "duration_ms", "response_time_ms"),
     "status": ("status", "status_code", "http_status", "response_status"),
     "error": ("error", "error_message"),
-    "properties": ("properties",),
+    "properties": ("properties", "metadata"),
     "request_body": ("request_body", "prompt", "request"),
     "response_body": ("response_body", "response", "completion"),
 }
@@ -91,6 +94,17 @@ class NotTaken(Struct, frozen=True):
     reason: str
 
 
+def in_file(name: str, source: Source, columns: Sequence[str]) -> Table | NotTaken:
+    """What a file with these columns is, if they say enough."""
+    meanings = _meanings(columns, _MEANINGS)
+    lacking = _missing(LegacyKind.REQUESTS, meanings, columns)
+    if lacking:
+        return NotTaken(name, lacking)
+    unused = tuple(column for column in columns if column not in meanings.values())
+    origin = TableOrigin(LegacyKind.REQUESTS, source, TimeSource.CLIENT)
+    return Table(name=name, origin=origin, columns=meanings, key=(), unused=unused)
+
+
 def recognised(name: str, columns: Sequence[str], key: Sequence[str]) -> Table | NotTaken:
     """What a table of this name, columns and primary key is."""
     origin = ORIGINS.get(name.lower())
@@ -118,8 +132,8 @@ def _meanings(columns: Iterable[str], synonyms: Mapping[str, Sequence[str]]) -> 
 
 
 def _plain(name: str) -> str:
-    """`createdAt`, `created_at` and `CREATED_AT` are one name."""
-    return name.lower().replace("_", "")
+    """`createdAt`, `created_at` and `Created At` are one name, and so are `cost_usd` and `Cost (USD)`."""
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def _missing(kind: LegacyKind, meanings: Mapping[str, str], key: Sequence[str]) -> str:
@@ -127,7 +141,7 @@ def _missing(kind: LegacyKind, meanings: Mapping[str, str], key: Sequence[str]) 
     if kind is LegacyKind.TOKENS:
         return "" if "token" in meanings else "it has no column with the token, such as `token`"
     if "occurred_at" not in meanings:
-        return "it has no column with the time, such as `timestamp` or `created_at`"
+        return "it has no column with the time, such as `timestamp`, `created_at` or `date`"
     if not any(meaning in meanings for meaning in _SAYS_SOMETHING):
-        return "it has no column with model, cost or tokens"
+        return "it has no column with model, cost or tokens, such as `model`, `cost_usd`, `input_tokens`"
     return "" if key else "it has no primary key and no `id` that tells its rows apart"

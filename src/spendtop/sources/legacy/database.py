@@ -14,9 +14,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.request import Request
-from spendtop.sources.files import Skipped
 from spendtop.sources.legacy.columns import LegacyKind, NotTaken, Table, recognised
 from spendtop.sources.legacy.rows import OldToken, Rows, token_of
+from spendtop.sources.skipped import Skipped
 
 _OUR_TABLE = "request_key"
 _ROWS_AT_ONCE = 1_000

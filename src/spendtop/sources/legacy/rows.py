@@ -11,9 +11,9 @@ from msgspec import Struct
 from spendtop.domain.request import BodyState, Cost, Request, Usage
 from spendtop.domain.sources import INGEST
 from spendtop.domain.timing import NEWEST
-from spendtop.sources.files import Skipped
-from spendtop.sources.legacy import cells
+from spendtop.sources import cells
 from spendtop.sources.legacy.columns import Table
+from spendtop.sources.skipped import Skipped
 
 _GIVEN_ID = re.compile(r"(?!\d+$)[A-Za-z0-9._:-]{1,128}")
 """Ids of gateways and clients; a plain number only counts the rows."""

@@ -26,14 +26,14 @@ from spendtop.sources.repaired_json import repaired
 MOST_ITEMS = 20_000
 """More than any batch that fits a post."""
 
-_NOBODY = "default_user_id"
+NOBODY = "default_user_id"
 """The user of the proxy's master key."""
-_CLIENT_LEFT = 499
+CLIENT_LEFT = 499
 """The proxy's code for a stream that its client broke off; what was sent until then is a success with a cost."""
-_USER_AGENT = "User-Agent:"
-_GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+USER_AGENT = "User-Agent:"
+GENERATED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A trace id that LiteLLM made, a new one for each call."""
-_NO_CALL = re.compile(
+NO_CALL = re.compile(
     r"a?(?:get|list|delete|cancel|retrieve|update)_[a-z_]{1,48}|a?file_[a-z]{1,24}|a?_?add_message"
     r"|a?create_(?:file|batch|fine_tuning_job|assistants|thread|container|skill|eval)"
     r"|a?(?:video|container|vector_store|vector_store_file)_(?:list|status|content|retrieve|delete|create|update)"
@@ -175,7 +175,7 @@ class LitellmReceiver:
     def _called(self, element: bytes, received_at: int) -> Request | _NoCall:
         element.decode()  # what is not looked into may hold anything
         payload = self._payload.decode(element)
-        if isinstance(payload.call_type, str) and _NO_CALL.fullmatch(payload.call_type):
+        if isinstance(payload.call_type, str) and NO_CALL.fullmatch(payload.call_type):
             return _NoCall(payload.call_type)
         return self._request(payload, received_at)
 
@@ -333,7 +333,7 @@ def _user(payload: _Payload) -> str | None:
         _name(payload.end_user)
         or payload.meta("user_api_key_end_user_id")
         or _name((payload.model_parameters or {}).get("user"))
-        or (key_user if key_user != _NOBODY else None)
+        or (key_user if key_user != NOBODY else None)
     )
 
 
@@ -344,14 +344,14 @@ def _session(payload: _Payload) -> str | None:
     """
     if payload.session_id:
         return payload.session_id
-    if payload.trace_id and not _GENERATED.fullmatch(payload.trace_id):
+    if payload.trace_id and not GENERATED.fullmatch(payload.trace_id):
         return payload.trace_id
     named = (payload.metadata or {}).get("requester_metadata")
     return _name(named.get("session_id")) if isinstance(named, dict) else None
 
 
 def _properties(payload: _Payload) -> Iterator[tuple[str, str]]:
-    tags = [tag for tag in payload.request_tags or () if isinstance(tag, str) and not tag.startswith(_USER_AGENT)]
+    tags = [tag for tag in payload.request_tags or () if isinstance(tag, str) and not tag.startswith(USER_AGENT)]
     if tags:
         yield "tags", ", ".join(tags)
     for name, key in (("key_alias", "user_api_key_alias"), ("team_alias", "user_api_key_team_alias")):
@@ -360,7 +360,7 @@ def _properties(payload: _Payload) -> Iterator[tuple[str, str]]:
 
 
 def _status(payload: _Payload) -> Status:
-    if _http_status(payload) == _CLIENT_LEFT:
+    if _http_status(payload) == CLIENT_LEFT:
         return Status.CANCELLED
     return Status.ERROR if payload.failed else Status.OK
 

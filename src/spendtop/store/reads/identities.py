@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
+from spendtop.domain.request import FAILED_TRY
 from spendtop.domain.sources import by_trust
 from spendtop.store.ids import identity
 from spendtop.store.statements import table_of
@@ -47,6 +48,8 @@ def ending_in(connection: Connection, digits: str) -> list[int]:
 def _digests(connection: Connection, external_id: str) -> Iterator[bytes]:
     for source in by_trust():
         yield identity(source, external_id)
+        if source.tries_share_ids:
+            yield identity(source, external_id, FAILED_TRY)
     by_hand = [source for source in by_trust() if source.written_by_hand]
     for token in _tokens(connection):
         yield from (identity(source, external_id, token) for source in by_hand)

@@ -16,6 +16,7 @@ from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.balances import Account, Balance, BalanceBasis, balance_now, latest_calibration
+from spendtop.store.reads.imported import imported_requests
 from spendtop.store.reads.rows import Spend, outside
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
@@ -75,6 +76,13 @@ class LedgerDay:
     restated: int
     """How often the provider changed the day afterwards."""
     doubted: bool
+    imported: int = 0
+    """Requests among them that only imported files tell of: the day may be half there."""
+
+    @property
+    def difference(self) -> Usd | None:
+        """What is billed beyond what we saw; None where the two cannot be compared."""
+        return None if self.billed is None or self.imported else self.billed - self.ours
 
     @property
     def known_ours(self) -> Usd | None:
@@ -174,6 +182,7 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
         )
     }
     ours = _ours(connection, account.biller, first, last)
+    imported = imported_requests(connection, account.biller, first, last)
     return tuple(
         LedgerDay(
             day=day,
@@ -183,6 +192,7 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
             unpriced=ours[day].unpriced if day in ours else 0,
             restated=restated.get(day, 0),
             doubted=bool(billed[day].doubted) if day in billed else False,
+            imported=imported.get(day, 0),
         )
         for day in sorted(billed.keys() | ours.keys(), reverse=True)
     )

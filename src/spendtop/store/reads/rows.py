@@ -15,6 +15,7 @@ from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Quantities, RequestFields
 from spendtop.domain.request_fields import REPORTED, RequestField, ValueKind, arguments
+from spendtop.domain.sources import ImportedSource, source_named
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.token_names import name_column
 from spendtop.store.statements import table_of
@@ -35,6 +36,11 @@ class RequestRow(RequestFields[Untrusted], frozen=True, kw_only=True):
     """Another request that probably is the same call, reported through another middleman; both count."""
     token_name: Untrusted | None = None
     """Of the token that is there still."""
+
+    @property
+    def imported(self) -> bool:
+        """Whether only other tools' files tell of it; they are trusted less than all who report by themselves."""
+        return isinstance(source_named(self.source), ImportedSource)
 
     @property
     def token_label(self) -> Untrusted | None:

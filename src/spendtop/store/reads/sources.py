@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select, te
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.request import TimeSource
-from spendtop.domain.sources import SOURCES, Source
+from spendtop.domain.sources import SOURCES, ImportedSource, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.ids import SLOTS, arrival
 from spendtop.store.reads.bucket_spans import Span
@@ -106,7 +106,8 @@ class StoreSize:
 class Sources:
     now: int
     sources: tuple[SourceRow, ...]
-    """Every one that there is, in the order in which people see them."""
+    """Every one that there is, in the order in which people see them; of those that are imported only where something
+    came."""
     tokens: tuple[TokenRow, ...]
     """The oldest first."""
     refusals: tuple[Refusal, ...]
@@ -150,6 +151,7 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
                 lag=lags.get(name),
             )
             for name, source in SOURCES.items()
+            if not isinstance(source, ImportedSource) or (_SOURCE, name) in heard.last
         ),
         tokens=tuple(
             TokenRow(

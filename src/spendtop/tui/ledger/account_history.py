@@ -93,7 +93,7 @@ def _unpriced(each: LedgerDay, ink: Ink, width: int) -> Piece:
 
 
 def _difference(each: LedgerDay, ink: Ink, width: int) -> Piece:
-    if each.billed is None:
+    if each.billed is None or each.imported:
         return formats.UNKNOWN, ink.palette.faint
     mark = "! " if _is_notable(each, each.billed, ink) else ""
     words = mark + formats.change(Drift(each.ours, each.billed).amount, width - len(mark))
@@ -101,7 +101,7 @@ def _difference(each: LedgerDay, ink: Ink, width: int) -> Piece:
 
 
 def _share(each: LedgerDay, ink: Ink, width: int) -> Piece:
-    if each.billed is None:
+    if each.billed is None or each.imported:
         return formats.UNKNOWN, ink.palette.faint
     drift = Drift(each.ours, each.billed).amount
     words = formats.percent(abs(drift.nano), each.ours.nano) if each.ours.nano else formats.UNKNOWN

@@ -80,7 +80,7 @@ class LedgerExport:
 
 def day_record(account: str, each: LedgerDay) -> dict[str, object]:
     """One UTC day; what no poll covers is None."""
-    difference = None if each.billed is None else each.billed - each.ours
+    difference = each.difference
     values = (
         account,
         f"{to_datetime(each.day * DAY):%Y-%m-%d}",

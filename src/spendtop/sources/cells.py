@@ -1,4 +1,4 @@
-"""Values of the older systems' columns, whatever type their databases gave them."""
+"""Values of other programs' columns, whatever type their databases and files gave them."""
 
 from __future__ import annotations
 
@@ -87,6 +87,8 @@ def name(value: object) -> str | None:
 
 def milliseconds(value: object) -> int | None:
     """A duration, or None for what is none."""
+    if isinstance(value, str) and _is_number(value):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 0 <= value < 2**53:
         return None
     return round(value)

@@ -9,7 +9,7 @@ import pytest
 from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
-from spendtop.sources.legacy import cells
+from spendtop.sources import cells
 
 AT = 1_761_991_200 * SECOND
 """2025-11-01 10:00 UTC."""

@@ -1,0 +1,170 @@
+"""A row of another tool's file, whatever it calls its columns, and how its values have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from itertools import chain
+from typing import Any, TypeVar
+
+import msgspec
+
+from spendtop.domain.money import Usd
+from spendtop.domain.request import Request
+from spendtop.domain.timing import NEWEST
+from spendtop.domain.untrusted import storable_name
+from spendtop.sources import cells
+from spendtop.sources.files import Read
+from spendtop.sources.files.csv_rows import csv_rows
+from spendtop.sources.files.json_rows import json_rows
+from spendtop.sources.skipped import NoCall, Skipped
+
+_BOM = b"\xef\xbb\xbf"
+_NOTHING: tuple[object, ...] = (None, "", {}, [], "{}", "[]", "null")
+_LONGEST_PROPERTY = 1_000
+_MOST_PROPERTIES = 50
+
+Value = TypeVar("Value")
+
+
+class WrongField(Exception):
+    """A value that is not as its column has to be."""
+
+    def __init__(self, field: str, has_to_be: str) -> None:
+        super().__init__(field)
+        self.field = field
+        self.has_to_be = has_to_be
+
+
+class FileRow:
+    """Values by name: `startTime`, `start_time` and `Start Time` are one. Of several names the first that has a value
+    counts. What is asked for raises WrongField where it is something else."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = {plain(name): (name, value) for name, value in values.items() if value not in _NOTHING}
+
+    def __contains__(self, name: str) -> bool:
+        return plain(name) in self._values
+
+    def value(self, *names: str) -> object | None:
+        """As it is; None where there is none."""
+        return self._found(names)[1]
+
+    def name(self, *names: str) -> str | None:
+        """A user, model or other name."""
+        return cells.name(self.value(*names))
+
+    def instant(self, now: int, *names: str) -> int | None:
+        """UTC µs; without a zone it is UTC. Not after `now`."""
+
+        def read(value: object) -> int:
+            micros = cells.instant(value).micros
+            if micros > now + NEWEST:
+                raise ValueError("in the future")
+            return micros
+
+        return self._read(names, read, "a date and time, and not in the future")
+
+    def tokens(self, *names: str) -> int | None:
+        return self._read(names, cells.tokens, "a whole number of tokens, or empty")
+
+    def dollars(self, *names: str) -> Usd | None:
+        return self._read(names, cells.dollars, "an amount in USD, or empty")
+
+    def number(self, *names: str) -> Decimal | None:
+        """Zero or more."""
+
+        def read(value: object) -> Decimal:
+            number = Decimal(str(value).strip())
+            if not number.is_finite() or not 0 <= number < 2**53:
+                raise ValueError("no such number")
+            return number
+
+        return self._read(names, read, "a number, 0 or more, or empty")
+
+    def is_true(self, *names: str) -> bool:
+        return str(self.value(*names)).lower() in ("true", "1", "hit", "t", "yes")
+
+    def mapping(self, *names: str) -> dict[str, Any]:
+        """A JSON object, also as text; empty where there is none."""
+        value = self.value(*names)
+        value = _json(value) if isinstance(value, str) else value
+        return value if isinstance(value, dict) else {}
+
+    def texts(self, *names: str) -> list[str]:
+        """The texts in a list, also where that is JSON text."""
+        value = self.value(*names)
+        value = _json(value) if isinstance(value, str) else value
+        return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+    def body(self, *names: str) -> bytes | None:
+        """A prompt or response as JSON."""
+        return cells.body(self.value(*names))
+
+    def _found(self, names: Iterable[str]) -> tuple[str, object | None]:
+        return next((self._values[plain(name)] for name in names if plain(name) in self._values), ("", None))
+
+    def _read(self, names: Iterable[str], read: Callable[[object], Value], has_to_be: str) -> Value | None:
+        name, value = self._found(names)
+        if value is None:
+            return None
+        try:
+            return read(value)
+        except (ValueError, ArithmeticError, TypeError):
+            raise WrongField(name, f"has to be {has_to_be}") from None
+
+
+def read_rows(lines: Iterable[bytes], now: int, request_of: Callable[[FileRow, int], Request | NoCall]) -> Read:
+    """What `request_of` makes of each row of a CSV or JSON file at `now` (UTC µs); it raises WrongField."""
+    for place, values in _rows(lines):
+        if isinstance(values, Skipped):
+            yield values
+            continue
+        try:
+            yield request_of(FileRow(values), now)
+        except WrongField as wrong:
+            yield Skipped(place, wrong.field, wrong.has_to_be)
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[str, Mapping[str, object] | Skipped]]:
+    rest = iter(lines)
+    blank: list[bytes] = []
+    for line in rest:
+        line = line if blank else line.removeprefix(_BOM)
+        if not line.strip():
+            blank.append(line)
+            continue
+        lines = chain(blank, [line], rest)
+        yield from json_rows(lines) if line.lstrip().startswith((b"{", b"[")) else csv_rows(lines)
+        return
+
+
+def present(value: Value | None, field: str, has_to_be: str) -> Value:
+    """The value. Raises WrongField where there is none."""
+    if value is None:
+        raise WrongField(field, f"has to be {has_to_be}")
+    return value
+
+
+def properties_of(*objects: Mapping[str, object]) -> dict[str, str]:
+    """The plain values of JSON objects as texts; long ones are cut, and what holds others is left out."""
+    texts: dict[str, str] = {}
+    for each in objects:
+        for name, value in each.items():
+            if isinstance(value, bool):
+                value = "true" if value else "false"
+            if isinstance(value, str | int | float | Decimal) and value != "" and len(texts) < _MOST_PROPERTIES:
+                texts[storable_name(name)] = str(value)[:_LONGEST_PROPERTY]
+    return texts
+
+
+def plain(name: str) -> str:
+    """A name without case, blanks and underscores."""
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def _json(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
