@@ -119,3 +119,24 @@ def test_charges_say_on_stderr_what_their_readers_cannot_see(cli: Cli) -> None:
     assert cli("export", "--focus", "1.4", "--csv").code == cli("export", "--focus", "1.3").code == 2
     whole = cli("export", "--focus", "1.2", "--since", "2020-01-01", "--until", "2020-01-31")
     assert whole.err == "0 requests in 0 charges: $0.00\n"
+
+
+def test_parquet_is_a_folder_of_days_that_is_brought_up_to_date(cli: Cli, tmp_path: Path, spent: Recorded) -> None:
+    folder = str(tmp_path / "days")
+    words = ("export", "--format", "parquet", "--output", folder)
+    assert cli(*words).err.endswith(f"3 requests of 2 days in {folder}\n")
+    refused = cli(*words)
+    assert (refused.code, "--since-last" in refused.err) == (2, True)
+    assert cli(*words, "--since-last").err.endswith("has changed.\n")
+    spent.add([spent.request(minutes_ago(3 * 24 * 60), 1)])
+    assert "2 requests of 1 day" in cli(*words, "--since-last").err
+    assert "another filter" in cli("export", "user:alice", *words[1:], "--since-last").err
+    assert cli(*words, "--force").code == 0
+
+
+def test_parquet_says_what_it_needs(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--output FOLDER" in cli("export", "--format", "parquet").err
+    assert "--format parquet" in cli("export", "--since-last").err
+    monkeypatch.setattr("spendtop.cli.parquet.find_spec", lambda name: None)
+    code, _, err = cli("export", "--format", "parquet", "--output", str(tmp_path / "days"))
+    assert (code, "pip install 'spendtop[parquet]'" in err) == (2, True)

@@ -14,7 +14,7 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Billing, Usage
 from spendtop.domain.windows import Calendar
-from spendtop.services.focus_export import COLUMNS, Written, focus_chunks
+from spendtop.services.focus_export import COLUMNS, WrittenCharges, focus_chunks
 from spendtop.services.request_export import pages
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests import RequestQuery
@@ -37,8 +37,8 @@ def recorded(store: Store) -> Recorded:
     return Recorded(store)
 
 
-def charges(recorded: Recorded, version: str = "1.4") -> tuple[list[dict[str, str]], Written]:
-    written = Written()
+def charges(recorded: Recorded, version: str = "1.4") -> tuple[list[dict[str, str]], WrittenCharges]:
+    written = WrittenCharges()
     context = FilterContext(START, Calendar())
     chunks = focus_chunks(pages(recorded.store, RequestQuery(), context), version, written)
     text = b"".join(chunks).decode()

@@ -45,12 +45,17 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
     ),
     "export": Command(
         "export",
-        "Write all requests, or those that a filter selects, as CSV or JSON lines, newest first. `spendtop import`"
-        " reads both.",
+        "Write all requests, or those that a filter selects, as CSV, JSON lines or Parquet, newest first. `spendtop"
+        " import` reads the first two.",
         "spendtop export model:gpt-4o --since 2026-11-01 --output november.csv",
         (
             FILTER,
             *SPAN,
+            argument(
+                "--format",
+                choices=("csv", "jsonl", "parquet"),
+                help="parquet writes a folder, --output, with one file per UTC day (needs the extra `parquet`)",
+            ),
             argument("--csv", action="store_true", help="as CSV (the default)"),
             argument("--jsonl", action="store_true", help="as one JSON object per line"),
             argument(
@@ -60,6 +65,11 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
             ),
             argument("--output", metavar="FILE", help="a new file, readable by you only; else stdout"),
             argument("--force", action="store_true", help="replace the file"),
+            argument(
+                "--since-last",
+                action="store_true",
+                help="with parquet: only the days of which something changed since the last time",
+            ),
         ),
     ),
     "schema": Command(

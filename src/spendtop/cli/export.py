@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from spendtop.cli import parquet
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY, to_datetime
@@ -16,14 +17,16 @@ from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.services import export_files
-from spendtop.services.focus_export import Written, focus_chunks
+from spendtop.services.focus_export import WrittenCharges, focus_chunks
 from spendtop.services.request_export import FORMATS, counting, pages
 from spendtop.store.reads.bucket_spans import Span
 
 
 def run(options: Options) -> int:
     arguments = options.arguments
-    kind, charges = _kind(arguments), Written()
+    if arguments.format == "parquet":
+        return parquet.run(options)
+    kind, charges = _kind(arguments), WrittenCharges()
     with selected(options, Calendar() if arguments.focus else None) as (store, query, context):
         progress = _Progress(sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty()))
         requests = counting(pages(store, query, context), progress.show)
@@ -41,7 +44,7 @@ def run(options: Options) -> int:
     return ExitCode.OK
 
 
-def _charges_words(written: Written, span: Span, now: int) -> str:
+def _charges_words(written: WrittenCharges, span: Span, now: int) -> str:
     """What a file of charges holds, and what its readers cannot see: costs that are unknown, and days cut short."""
     cost = cost_words(known_cost(written.cost, written.requests, written.unpriced), written.unpriced)
     words = f"{_counted(written.requests, 'request')} in {_counted(written.rows, 'charge')}: {cost}\n"
@@ -73,12 +76,16 @@ def print_bytes(chunks: Iterable[bytes]) -> None:
 
 
 def _kind(arguments: Namespace) -> str:
-    if sum(map(bool, (arguments.csv, arguments.jsonl, arguments.focus))) > 1:
-        raise UsageError("--csv, --jsonl and --focus exclude each other.")
+    if sum(map(bool, (arguments.csv, arguments.jsonl, arguments.focus, arguments.format))) > 1:
+        raise UsageError("--format, --csv, --jsonl and --focus exclude each other.")
+    if arguments.since_last:
+        raise UsageError("--since-last belongs to --format parquet.")
     if str(arguments.output or "").endswith(".gz"):
         raise UsageError("An export is not packed. Leave .gz away, or pipe it: spendtop export | gzip > FILE.csv.gz")
     if arguments.force and arguments.output is None:
         raise UsageError("--force belongs to --output FILE.")
+    if arguments.format:
+        return str(arguments.format)
     is_lines = arguments.jsonl or (not arguments.csv and str(arguments.output or "").endswith(".jsonl"))
     return "jsonl" if is_lines else "csv"
 

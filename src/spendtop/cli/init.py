@@ -45,7 +45,7 @@ def run(options: Options) -> int:
     say(f"Wrote {path} (0600).")
     for warning in loaded.warnings:
         say(f"  note: {warning}")
-    for step in _helicone(settings):
+    for step in _first_steps(settings):
         say(step)
     named = "" if _is_found(options, path) else f" --config {shell_word(path)}"
     say(f"Next: `spendtop check{named}`, then `spendtop{named}`.")
@@ -70,14 +70,19 @@ def _is_found(options: Options, path: Path) -> bool:
     return True
 
 
-def _helicone(settings: Settings) -> Iterator[str]:
-    """What Helicone has to be told, and what it tells us."""
+def _first_steps(settings: Settings) -> Iterator[str]:
+    """How the provider that one has, or a gateway, gets to push here."""
     server = settings.server
-    if server.public_url:
-        yield f"In Helicone, add the webhook {server.public_url.rstrip('/')}/webhook."
-    else:
+    if not server.public_url:
         here = f"http://{server.host}:{server.port}"
-        yield f"Helicone needs a public https address that leads to {here}: put it into public_url under [server]."
+        yield f"Who pushes needs a public https address that leads to {here}: put it into public_url under [server]."
+    address = server.public_url.rstrip("/") or "URL"
+    yield "Anthropic: an admin key goes into admin_key under [anthropic]."
+    yield f"  Then `spendtop anthropic connect {address}` has it push each request."
+    yield 'OpenRouter: a management key goes into an [[account]] with provider = "openrouter".'
+    yield f"  Then `spendtop openrouter connect {address}` does the same."
+    if server.public_url:
+        yield f"In Helicone, add the webhook {address}/webhook, or run `spendtop helicone connect {address}`."
     if not settings.section(HeliconeSettings).webhook_secrets:
         yield "The signing secret that Helicone shows goes into webhook_secrets under [helicone]."
 

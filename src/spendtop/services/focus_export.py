@@ -116,7 +116,7 @@ class _Sums:
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenCharges:
     """What came of an export so far."""
 
     requests: int = 0
@@ -126,7 +126,7 @@ class Written:
     """Requests whose cost is not known, or only in part."""
 
 
-def focus_chunks(pages: Pages, version: str, written: Written) -> Iterator[bytes]:
+def focus_chunks(pages: Pages, version: str, written: WrittenCharges) -> Iterator[bytes]:
     """The file, a day at a time: UTF-8, RFC 4180. `pages` come in the order of time; `written` is counted on."""
     columns = COLUMNS[version]
     text = io.StringIO(newline="")

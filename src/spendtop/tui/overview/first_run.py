@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH
 from spendtop.tui.limits.config_desk import ConfigDesk
 from spendtop.tui.overview.welcome import SetupStep, Welcome
 from spendtop.tui.screens.clipboard import Clipboard
@@ -45,9 +46,12 @@ class FirstRun:
         face, applied = self._screen.face, headline.applied if headline else None
         config = face.session.config_file
         was_heard = headline is not None and bool(headline.attention.tests or headline.attention.unrecognized)
+        pushing = applied.doors.ingest_keys if applied is not None else ()
         steps = {
             SetupStep.CONFIGURED: config is not None and config.is_file(),
             SetupStep.LISTENING: face.collector is not None and face.collector.url is not None,
+            SetupStep.ANTHROPIC: ANTHROPIC_PUSH.name in pushing,
+            SetupStep.OPENROUTER: OPENROUTER_PUSH.name in pushing,
             SetupStep.HEARD: was_heard,
             SetupStep.LIMITED: applied is not None and bool(applied.limits),
             SetupStep.TOLD: self.is_channel_tested,

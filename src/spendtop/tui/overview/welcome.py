@@ -25,6 +25,8 @@ class SetupStep(Enum):
 
     CONFIGURED = auto()
     LISTENING = auto()
+    ANTHROPIC = auto()
+    OPENROUTER = auto()
     HEARD = auto()
     LIMITED = auto()
     TOLD = auto()
@@ -66,7 +68,7 @@ class Welcome(Panel):
         def step(number: str, what: str, command: str, ends: SetupStep | None = None) -> Line:
             is_done = ends in self.done
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
-            return [sign, (f" {what:<28} ", muted if is_done else text), (command, muted if is_done else strong)]
+            return [sign, (f" {what:<29} ", muted if is_done else text), (command, muted if is_done else strong)]
 
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
         first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
@@ -91,22 +93,23 @@ class Welcome(Panel):
             (),
             *(self._of_agents(self.agents) if self.agents else demo),
             (),
-            [("Connect Helicone", palette.title)],
+            [("Begin with the provider that you have", palette.title)],
             step("1", "write spendtop.toml", "spendtop init; e opens it", SetupStep.CONFIGURED),
             step("2", "listen", "spendtop, or spendtop --no-ui", SetupStep.LISTENING),
             step("3", "make an address reachable", tunnel),
-            step("4", "add the webhook", "in Helicone: Settings, Webhooks"),
-            step("5", "try the way in", "T, or spendtop send-test", SetupStep.HEARD),
+            step("4", "have Anthropic push", "spendtop anthropic connect URL", SetupStep.ANTHROPIC),
+            step("4", "or OpenRouter", "spendtop openrouter connect URL", SetupStep.OPENROUTER),
+            step("n", "OpenAI, others: your own code", "n: a token, and code that sends"),
             (),
-            [("Or push", palette.title), ("  LiteLLM, OpenTelemetry, your own code", muted)],
-            step("n", "a token, and code that sends", "n asks for its name"),
+            [("Or with a gateway", palette.title), ("  LiteLLM, OpenTelemetry: n has the lines", muted)],
+            step("4", "have Helicone push", "spendtop helicone connect URL"),
+            step("5", "try the way in", "T, or spendtop send-test", SetupStep.HEARD),
             (),
             [("And then", palette.title)],
             step("-", "a first limit", "5 limits, then n", SetupStep.LIMITED),
             step("-", "a channel that was tested", "[[channel]], then 6 alerts and T", SetupStep.TOLD),
             (),
             [("   webhook  ", muted), *way_in, *([("   y copies it", muted)] if self.webhook else [])],
-            [("   its signing secret goes into webhook_secrets under [helicone]", muted)],
             (),
             [
                 ("?", key),
