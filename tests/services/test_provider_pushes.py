@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import permutations
 from typing import Any
 
@@ -12,11 +13,12 @@ from spendtop.domain.sources import ANTHROPIC_PUSH, HELICONE, INGEST, LITELLM, O
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row
+from spendtop.sources.receivers.anthropic_push import HELD_FOR
 from spendtop.sources.receivers.otlp import OtlpReceiver
 from spendtop.store.engine import Store
 from spendtop.store.tables import RequestTable
 from tests.conftest import SettableClock
-from tests.provider_pushes import ARRIVAL, push, requests
+from tests.provider_pushes import ARRIVAL, push, requests, split
 from tests.services.conftest import PRICER, Collecting, clear, request, rows, sums, totals
 
 OCCURRED = 1_795_860_000_000_000
@@ -97,3 +99,36 @@ def test_a_failure_is_joined_by_the_id_of_the_request(store: Store, clock: Setta
 
 def test_the_provider_is_believed_before_litellm_and_after_helicone() -> None:
     assert HELICONE.trust < ANTHROPIC_PUSH.trust < OPENROUTER_PUSH.trust < LITELLM.trust
+
+
+def test_everything_that_is_pushed_is_recorded_once_in_any_order(store: Store, clock: SettableClock) -> None:
+    posts = [
+        post for name in ("messages", "session", "sdk_span_of_same_request", "generation") for post in split(push(name))
+    ]
+    wanted: dict[str, tuple[int | None, int | None]] = {
+        "msg_01A": (3200, 250),
+        "request:req_011C": (None, None),
+        "msg_01F": (5600, 900),
+        "msg_01S1": (4500, 90),
+        "msg_01S2": (5260, 310),
+        STEPS[OPENROUTER_PUSH]: (2489, 569),
+    }
+    for seed in range(4):
+        sequence = posts + posts[:3]
+        random.Random(seed).shuffle(sequence)
+        receiver = OtlpReceiver()
+        found = [each for post in sequence for each in requests(receiver, post)]
+        records = recorded(store, clock, tuple(found))
+        counts = [(each.request.external_id, each.request.usage) for each in records]
+        assert {name: (usage.prompt, usage.completion) for name, usage in counts} == wanted
+        assert len(records) == len(wanted)
+
+
+def test_a_run_that_waited_in_vain_joins_its_late_request(store: Store, clock: SettableClock) -> None:
+    receiver = OtlpReceiver()
+    run, tool, around = split(push("messages"))[:3]
+    assert requests(receiver, run) == []
+    late = ARRIVAL + HELD_FOR
+    found = [*requests(receiver, tool, late), *requests(receiver, around, late + 1)]
+    (one,) = recorded(store, clock, tuple(found))
+    assert (one.request.response_id, one.request.usage.prompt) == ("msg_01A", 3200)

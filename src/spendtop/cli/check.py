@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from spendtop.alerts.channels import check_url
 from spendtop.cli import findings
-from spendtop.cli.findings import Finding, FindingState
+from spendtop.cli.finding import Finding, FindingState
 from spendtop.cli.options import Options, read_settings
+from spendtop.cli.push_findings import of_pushes
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
@@ -52,6 +53,7 @@ def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     else:
         yield from findings.of_store_and_port(loaded)
     yield from findings.of_keys(settings)
+    yield from of_pushes(settings)
     yield from findings.of_accounts(settings)
     if loaded.files.env_file is None:
         yield from findings.of_agents(settings)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from spendtop.alerts.channels import check_url
 from spendtop.api.server import bind
 from spendtop.cli.effective_limits import now
+from spendtop.cli.finding import Finding, FindingState, failed
 from spendtop.cli.options import known_stores
+from spendtop.cli.push_findings import of_health
 from spendtop.collector.from_settings import digest, pricer_of
 from spendtop.collector.polling.poll_config import Polled, PolledPushHealth, PolledRequests, polled
 from spendtop.collector.process.store_lock import places
@@ -32,8 +31,7 @@ from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.pricing.pricer import FALLBACK
-from spendtop.domain.push_health import PushHealth
-from spendtop.domain.sources import KeyRule, ProviderPush, PushedSource, pushed_sources
+from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.services import agent_spool
 from spendtop.services.presence import RunningCollector, running_collector
@@ -60,31 +58,6 @@ _GAPS_OVER = 7
 _MOST_GAPS = 1000
 _MOST_REMARKS = 10
 _LONGEST_SENTENCE = 600
-
-
-class FindingState(StrEnum):
-    """How serious a finding is; an error is what keeps spendtop from working."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Finding(NamedTuple):
-    """One line of the table."""
-
-    subject: str
-    state: FindingState
-    text: str
-    fix: str = ""
-    code: ExitCode = ExitCode.OK
-
-
-def failed(subject: str, failure: SpendtopError) -> Finding:
-    """An error as a finding: its first sentence says what is wrong, the rest what to do."""
-    text, *rest = re.split(r"\.\s", str(failure), maxsplit=1)
-    return Finding(subject, FindingState.ERROR, text, "; ".join("".join(rest).splitlines()), failure.exit_code)
 
 
 def of_configuration(loaded: Loaded) -> Iterator[Finding]:
@@ -401,21 +374,9 @@ def _poller(wanted: Polled, row: PollerRow | None, at: int) -> Finding:
     if row.succeeded_at is None or at - row.succeeded_at > STALE_AFTER * wanted.every:
         return Finding(subject, FindingState.WARNING, "has not polled for long", "start `spendtop`")
     if isinstance(wanted, PolledPushHealth) and row.push_health is not None:
-        return _delivering(wanted.push, row.push_health, at)
+        return of_health(wanted.push, row.push_health, at)
     complete = f", complete up to {_ago(at - row.complete_until)} ago" if row.complete_until is not None else ""
     return Finding(subject, FindingState.OK, f"polled {_ago(at - row.succeeded_at)} ago{complete}")
-
-
-def _delivering(push: ProviderPush, health: PushHealth, at: int) -> Finding:
-    """How a provider that pushes delivers here."""
-    if health.amiss:
-        text, _, fix = health.amiss.partition(". ")
-        return Finding(push.title, FindingState.WARNING, text, fix)
-    if not health.leads_here:
-        fix = f"`spendtop {push.provider} connect URL`"
-        return Finding(push.title, FindingState.NOTE, "no destination is known to lead here", fix)
-    last = "" if health.succeeded_at is None else f", last {_ago(at - health.succeeded_at)} ago"
-    return Finding(push.title, FindingState.OK, f"its destination is on{last}")
 
 
 def _missed(connection: Connection, at: int) -> Iterator[Finding]:

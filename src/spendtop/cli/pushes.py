@@ -17,6 +17,7 @@ from spendtop.collector.push_connection import (
     leading_here,
 )
 from spendtop.config.settings import Settings
+from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
 from spendtop.domain.push_health import Destination, shortcomings, way_back
 from spendtop.domain.sources import ANTHROPIC_PUSH, PUSHES, ProviderPush
@@ -253,13 +254,17 @@ def _shape(destination: Destination, is_ours: bool) -> dict[str, object]:
         "enabled": destination.is_enabled,
         "disabled_why": destination.disabled_why or None,
         "failing": destination.is_failing,
-        "last_success_at": destination.succeeded_at,
+        "last_success_at": _iso(destination.succeeded_at),
         "last_error": destination.failure,
-        "last_error_at": destination.failed_at,
+        "last_error_at": _iso(destination.failed_at),
         "sampling": destination.sampling,
         "sends_content": destination.sends_content,
         "leads_here": is_ours,
     }
+
+
+def _iso(instant: int | None) -> str | None:
+    return None if instant is None else to_iso(instant)
 
 
 def _made(made: Made) -> str:

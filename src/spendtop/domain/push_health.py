@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.domain.clock import to_iso
+from spendtop.domain.shell_words import shell_word
 from spendtop.domain.sources import ProviderPush
 from spendtop.domain.untrusted import clean_line
 
@@ -111,7 +112,7 @@ def health_of(push: ProviderPush, ours: Sequence[Destination]) -> PushHealth:
 def way_back(push: ProviderPush, destination: Destination) -> str | None:
     """What is amiss with a destination and how it comes back; None while it delivers."""
     who = _TITLES[push.provider]
-    again = f"`spendtop {push.provider} connect URL`"
+    again = f"`{connecting(push, destination)}`"
     if not destination.is_enabled:
         reason = destination.disabled_why
         why = _REASONS.get(reason, clean_line(reason, 60) or "no reason is given")
@@ -135,11 +136,16 @@ def way_back(push: ProviderPush, destination: Destination) -> str | None:
     return None
 
 
+def connecting(push: ProviderPush, destination: Destination) -> str:
+    """The command that sets a destination anew."""
+    return f"spendtop {push.provider} connect {shell_word(clean_line(destination.address))}"
+
+
 def shortcomings(push: ProviderPush, destination: Destination) -> list[str]:
     """What a destination leaves out of what it delivers, a sentence each."""
     sentences = []
     if destination.part:
         sentences.append(f"It tells only of {clean_line(destination.part)}.")
     if not destination.sends_cost:
-        sentences.append(f"It sends no costs. `spendtop {push.provider} connect URL` has it send them.")
+        sentences.append(f"It sends no costs. `{connecting(push, destination)}` has it send them.")
     return sentences

@@ -15,7 +15,7 @@ from spendtop.domain.filters import FilterContext
 from spendtop.domain.merging import Price, StoredRequest
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.request import Basis, Cost, Reporter, Request, Usage
-from spendtop.domain.sources import OTLP, Source
+from spendtop.domain.sources import OTLP, ProviderPush, Source
 from spendtop.domain.usage import read_kept, read_response
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.services.request_rows import from_row
@@ -157,7 +157,8 @@ def as_read_now(request: Request, packed: bytes | None) -> Request:
         return request
     if not reading.usage.is_known:
         return request
-    is_counted_elsewhere = request.source.written_by_hand or request.source is OTLP
+    source = request.source
+    is_counted_elsewhere = source.written_by_hand or source is OTLP or isinstance(source, ProviderPush)
     cost = request.cost
     if reading.cost is not None:
         cost = replace(cost, reported=reading.cost, reported_by=Reporter.PROVIDER)

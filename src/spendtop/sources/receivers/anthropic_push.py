@@ -139,7 +139,9 @@ class AnthropicSpans:
             if around is None and now - held.since < HELD_FOR and not held.is_of_session:
                 continue
             del self._held[key]
-            if around is None or around[0] in (_Role.TURN, _Role.DOOR):
+            if around is None and not held.is_of_session:
+                yield replace(held.run, other_ids=((ANTHROPIC_PUSH, _named(self._known[key].parent)),))
+            elif around is None or around[0] in (_Role.TURN, _Role.DOOR):
                 yield held.run
             elif (bare := self._bare.get(around[1])) is not None and held.run.usage.is_known:
                 bare.runs[key] = held.run.usage
@@ -188,7 +190,7 @@ def _request(span: TraceSpan, attributes: Attributes, role: _Role, received_at: 
         call,
         source=ANTHROPIC_PUSH,
         external_id=call.response_id or asked_as or span_id(span),
-        other_ids=tuple(_other_ids(span, asked_as, is_request)),
+        other_ids=tuple(_other_ids(span, asked_as)) if is_request else (),
         time_source=TimeSource.PROVIDER if call.time_source is TimeSource.CLIENT else call.time_source,
         provider=call.provider or ANTHROPIC_PUSH.provider,
         status=status,
@@ -198,15 +200,18 @@ def _request(span: TraceSpan, attributes: Attributes, role: _Role, received_at: 
     )
 
 
-def _other_ids(span: TraceSpan, asked_as: str | None, is_request: bool) -> Iterator[tuple[Source, str]]:
-    """A run that was recorded by itself is known by the span around it, so that its request joins it."""
+def _other_ids(span: TraceSpan, asked_as: str | None) -> Iterator[tuple[Source, str]]:
+    """Also by its span, by which a run is known that waited for it in vain: it joins its request then."""
     if asked_as is not None:
         yield ANTHROPIC_PUSH, asked_as
         yield OTLP, asked_as
         yield OTLP, asked_as.partition(":")[2]  # as Claude Code's own telemetry names it
-    trace, around = key_of(span) if is_request else parent_of(span)
-    if trace:
-        yield ANTHROPIC_PUSH, f"{trace}-{around}"
+    if key_of(span) != NO_SPAN:
+        yield ANTHROPIC_PUSH, _named(key_of(span))
+
+
+def _named(key: SpanKey) -> str:
+    return "-".join(key)
 
 
 def _whole(usage: Usage) -> Usage:
