@@ -13,13 +13,13 @@ from spendtop.sources.files.json_rows import row_in
 from spendtop.sources.files.langfuse import observation
 from spendtop.sources.files.litellm import spend_log
 from spendtop.sources.files.portkey import log
-from spendtop.sources.files.rows import Tool
+from spendtop.sources.files.rows import OtherTool
 from spendtop.sources.files.table import is_table, read_table
 
-_TOOLS: Mapping[Format, Tool] = {
-    Format.LITELLM: Tool("LiteLLM", ("request_id", "call_type", "spend", "startTime"), spend_log),
-    Format.LANGFUSE: Tool("Langfuse", ("id", "type", "traceId", "startTime"), observation),
-    Format.PORTKEY: Tool("Portkey", ("id", "created_at", "ai_org", "ai_model"), log),
+_TOOLS: Mapping[Format, OtherTool] = {
+    Format.LITELLM: OtherTool("LiteLLM", ("request_id", "call_type", "spend", "startTime"), spend_log),
+    Format.LANGFUSE: OtherTool("Langfuse", ("id", "type", "traceId", "startTime"), observation),
+    Format.PORTKEY: OtherTool("Portkey", ("id", "created_at", "ai_org", "ai_model"), log),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -117,7 +118,7 @@ class FileRow:
 
 
 @dataclass(frozen=True)
-class Tool:
+class OtherTool:
     """A tool whose files are read."""
 
     name: str
@@ -179,6 +180,7 @@ def properties_of(*objects: Mapping[str, object]) -> dict[str, str]:
     return texts
 
 
+@lru_cache(4096)
 def plain(name: str) -> str:
     """A name without case, blanks and underscores."""
     return "".join(filter(str.isalnum, name)).lower()
