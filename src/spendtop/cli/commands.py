@@ -9,6 +9,7 @@ from spendtop.cli.command import FILTER, SPAN, Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
 from spendtop.cli.exchange_commands import EXCHANGE_COMMANDS
 from spendtop.cli.push_commands import PUSH_COMMANDS
+from spendtop.domain.billing import BILL_KINDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:
@@ -349,7 +350,12 @@ COMMANDS: dict[str, Command] = {
         "ledger:show",
         "One balance with what was entered, and day by day what was billed and what was seen here.",
         "spendtop ledger show openai",
-        (_ACCOUNT, _JSON),
+        (
+            _ACCOUNT,
+            _argument("--by", choices=BILL_KINDS, help="a day by key, user or project, beside what was seen"),
+            _argument("--day", metavar="DAY", help="which UTC day: 2026-11-19, today or yesterday (default)"),
+            _JSON,
+        ),
     ),
     "ledger sync": Command(
         "ledger:sync",

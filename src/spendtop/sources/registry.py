@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from spendtop.domain.clock import HOUR
 from spendtop.domain.sources import AGENT_PUSHES, HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.amp import AmpReader
@@ -17,8 +18,8 @@ from spendtop.sources.agents.gemini_cli import GeminiCliReader
 from spendtop.sources.agents.opencode import OpencodeReader
 from spendtop.sources.agents.qwen_code import QwenCodeReader
 from spendtop.sources.pollers import CostPoller, LimitPoller, RequestPoller
-from spendtop.sources.pollers.anthropic_costs import AnthropicCosts
 from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
+from spendtop.sources.pollers.anthropic_report import AnthropicReport
 from spendtop.sources.pollers.balances import (
     DeepSeekBalance,
     KeyedBalance,
@@ -30,8 +31,9 @@ from spendtop.sources.pollers.balances import (
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.litellm_activity import LitellmActivity
 from spendtop.sources.pollers.litellm_limits import LitellmLimits
-from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openai_bills import OpenAIBills
 from spendtop.sources.pollers.openai_limits import OpenAILimits
+from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
 from spendtop.sources.pollers.openrouter_limits import OpenRouterLimits
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 from spendtop.sources.receivers.agents import AgentReceiver
@@ -77,16 +79,29 @@ READERS = Readers(
     },
 )
 
-COST_POLLERS: Mapping[str, type[OpenAICosts] | type[AnthropicCosts]] = {
-    "openai": OpenAICosts,
-    "anthropic": AnthropicCosts,
+COST_POLLERS: Mapping[str, type[OpenAIBills] | type[AnthropicReport]] = {
+    "openai": OpenAIBills,
+    "anthropic": AnthropicReport,
 }
 """Provider to what reads its bills, as `CostPoller`."""
 
-ACCOUNT_COST_POLLERS: Mapping[str, Callable[[str, str], CostPoller]] = {
-    "litellm": LitellmActivity,
+
+class AccountBills(Struct, frozen=True):
+    """How the bills of an account are read whose key stands with it."""
+
+    poller: Callable[[str, str], CostPoller]
+    """Reads with a key, from an address."""
+    trailing: int
+    """Days that are read at each poll."""
+    every: int = 0
+    """The least time between two polls, µs."""
+
+
+ACCOUNT_BILLS: Mapping[str, AccountBills] = {
+    "litellm": AccountBills(LitellmActivity, trailing=1),
+    "openrouter": AccountBills(OpenRouterActivity, trailing=30, every=8 * HOUR),
 }
-"""The same for those whose key stands with the account: reads with a key, from an address."""
+"""By provider."""
 
 LIMIT_POLLERS: Mapping[str, Callable[[str, str], LimitPoller]] = {
     "openai": OpenAILimits,

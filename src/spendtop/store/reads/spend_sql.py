@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, Status
+from spendtop.domain.sources import LITELLM
 from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -19,6 +20,12 @@ def is_unpriced() -> ColumnElement[bool]:
     """Whether a request's cost is not known, or in part. A gateway's cache hit costs nothing, which is known."""
     request = table_of(RequestTable)
     return or_(request.c.cost_nano.is_(None), request.c.unpriced_units.is_not(None))
+
+
+def is_paid_to(biller: str) -> ColumnElement[bool]:
+    """Whether a request is on this one's bill; a LiteLLM proxy counts what it passed on, whoever served it."""
+    request = table_of(RequestTable)
+    return request.c.source == biller if biller == LITELLM.name else request.c.provider == biller
 
 
 def is_failed() -> ColumnElement[bool]:
