@@ -188,6 +188,17 @@ COMMANDS: dict[str, Command] = {
             _argument("--jsonl", action="store_true", help="as one JSON object per line"),
         ),
     ),
+    "sessions": Command(
+        "sessions",
+        "What each session cost, whose it is and how it stands, those with the newest requests first.",
+        "spendtop sessions user:alice --since today",
+        (
+            FILTER,
+            *SPAN,
+            _argument("--limit", type=int, default=50, metavar="N", help="at most so many (default 50)"),
+            _JSON,
+        ),
+    ),
     "session": Command(
         "session",
         "What one session or job cost, by model and along its paths.",

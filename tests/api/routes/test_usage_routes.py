@@ -105,6 +105,8 @@ async def test_sessions_are_listed_with_their_sums(
                 "failed": 0,
                 "tokens": {"prompt": 20, "completion": 10, "total": 30},
                 "models": ["gpt-4o", "own"],
+                "users": ["alice"],
+                "state": "running",
             }
         ]
         second = await get(live, f"/sessions?limit=1&cursor={first['next_cursor']}")

@@ -6,7 +6,9 @@ import base64
 import binascii
 from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial, reduce
 from operator import add
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, or_, select, tuple_
 
+from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.request import Basis, BodyState, Reporter, Status
@@ -38,6 +41,21 @@ Position = tuple[int, int]
 """Time (UTC µs) and id of a request."""
 
 
+_ACTIVE_FOR = 5 * MINUTE
+"""A session is running for so long after its last request."""
+
+
+class SessionState(StrEnum):
+    """How a session stands."""
+
+    LOOP = "loop"
+    """It looks like one."""
+    FAILED = "failed"
+    """Its last request ended with an error."""
+    RUNNING = "running"
+    IDLE = "idle"
+
+
 @dataclass(frozen=True, slots=True)
 class SessionRow:
     """One session: of its requests that a query selects, the first and last time (UTC µs), spend, models and users."""
@@ -52,10 +70,17 @@ class SessionRow:
     last_error_at: int | None
     """When a request ended with an error last (UTC µs)."""
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether its last request ended with an error."""
-        return self.last_error_at == self.last_at
+    def is_active(self, now: int) -> bool:
+        """Whether its last request is only minutes old."""
+        return now - self.last_at < _ACTIVE_FOR
+
+    def state(self, now: int, looping: AbstractSet[str]) -> SessionState:
+        """`looping` are the ids of those that look like loops."""
+        if self.session.raw in looping:
+            return SessionState.LOOP
+        if self.last_error_at == self.last_at:
+            return SessionState.FAILED
+        return SessionState.RUNNING if self.is_active(now) else SessionState.IDLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def _by_key(
     parts: list[Select[Any]] = []
     if hours is not None:
         for part in totals(connection, dimension, hours):
-            parts.append(_sums(part).add_columns(part.key.label("key_")).group_by(part.key))
+            parts.append(_sums(part).add_columns(part.grouping.label("key_")).group_by("key_"))
     column = request.c[COLUMNS[dimension]]
     key = func.coalesce(column, "")
     for edge in edges:

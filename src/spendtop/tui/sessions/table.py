@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from spendtop.store.reads.sessions import SessionRow
 
 
-ACTIVE_FOR = 5 * MINUTE
-"""A session is active as long after its last request."""
-
-
 def per_minute(row: SessionRow) -> Usd:
     """Cost per minute from its first to its last request; one shorter than a minute is taken as a minute long."""
     return per_minute_of(row.spend.cost, row.first_at, row.last_at)
@@ -33,11 +29,6 @@ def per_minute(row: SessionRow) -> Usd:
 def per_minute_of(cost: Usd, first_at: int, last_at: int) -> Usd:
     """The same of any cost between two instants (UTC µs)."""
     return Usd(cost.nano * MINUTE // max(last_at - first_at, MINUTE))
-
-
-def is_active(row: SessionRow, now: int) -> bool:
-    """Whether its last request is only minutes old."""
-    return now - row.last_at < ACTIVE_FOR
 
 
 ORDERS: Mapping[str, Callable[[SessionRow], int]] = {
@@ -85,21 +76,17 @@ class SessionTable(ListTable["SessionRow", str]):
         return tuple((layout[0], state, *layout[1:]) for layout in _LAYOUTS)
 
     def _state(self, row: SessionRow, ink: Ink, width: int) -> Piece:
-        if row.session.raw in self.looping:
-            return "loop?", ink.palette.bad
-        if row.has_failed:
-            return "failed", ink.palette.bad
-        return ("running", ink.palette.good) if is_active(row, ink.now) else ("idle", ink.palette.faint)
+        state, palette = row.state(ink.now, self.looping), ink.palette
+        styles = {"running": palette.good, "idle": palette.faint}
+        return ("loop?" if state.value == "loop" else state.value), styles.get(state.value, palette.bad)
 
     def key(self, row: SessionRow) -> str:
         return row.session.raw
 
     def mark(self, row: SessionRow, ink: Ink) -> Piece:
-        if row.session.raw in self.looping:
-            return "!", ink.palette.bad
-        if row.has_failed:
-            return ink.glyphs.bad, ink.palette.bad
-        return (ink.glyphs.live if is_active(row, ink.now) else " "), ink.palette.good
+        marks = {"loop": "!", "failed": ink.glyphs.bad, "running": ink.glyphs.live, "idle": " "}
+        state = row.state(ink.now, self.looping).value
+        return marks[state], ink.palette.good if state == "running" else ink.palette.bad
 
     def renew(self, rows: Sequence[SessionRow]) -> None:
         """Newer figures."""
@@ -123,7 +110,7 @@ class SessionTable(ListTable["SessionRow", str]):
 
 
 def _name(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return str(row.session), ink.palette.strong if is_active(row, ink.now) else ink.palette.text
+    return str(row.session), ink.palette.strong if row.is_active(ink.now) else ink.palette.text
 
 
 def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
@@ -133,7 +120,7 @@ def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
 
 
 def _last(row: SessionRow, ink: Ink, width: int) -> Piece:
-    style = ink.palette.good if is_active(row, ink.now) else ink.palette.muted
+    style = ink.palette.good if row.is_active(ink.now) else ink.palette.muted
     return age(max(ink.now - row.last_at, 0)), style
 
 
