@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,7 +28,8 @@ from tests.benchmarks import (
     trying,
 )
 from tests.benchmarks.machine import facts
-from tests.benchmarks.measuring import Figure, say
+from tests.benchmarks.measuring import Figure, say, take_said
+from tests.benchmarks.report import Section, write
 from tests.benchmarks.workshop import Workshop
 
 BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
@@ -53,6 +56,10 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "disk": sizes.disk,
     "memory": sizes.memory,
 }
+_ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / ".github" / "benchmarks.md"
+_NOTES = Path(__file__).with_name("notes.md")
+"""What figures cannot say: which limits there are, and what was tried."""
 
 
 def main() -> int:
@@ -64,24 +71,40 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load on each server, per round")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
+    parser.add_argument("--report", action="store_true", help=f"also write {_PAGE.relative_to(_ROOT)} about the run")
     asked = parser.parse_args()
     unknown = set(asked.names) - BENCHMARKS.keys()
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
-    figures: list[Figure] = []
+    sections: list[Section] = []
     with tempfile.TemporaryDirectory(prefix="spendtop-benchmarks-", dir=asked.folder) as folder:
         workshop = Workshop(Path(folder), asked.requests, asked.postgres_requests, asked.rounds, asked.seconds)
-        say(facts(workshop.folder))
+        machine = facts(workshop.folder)
+        say(machine)
         for name in asked.names or BENCHMARKS:
-            say(f"\n{name}: {BENCHMARKS[name].__doc__}")
-            found = BENCHMARKS[name](workshop)
-            figures += found
-            for figure in found:
+            about = BENCHMARKS[name].__doc__ or ""
+            say(f"\n{name}: {about}")
+            take_said()
+            figures = BENCHMARKS[name](workshop)
+            sections.append(Section(name, " ".join(about.split()), take_said(), figures))
+            for figure in figures:
                 say(figure.row())
+            if asked.report:
+                write(_PAGE, machine, _run(asked), sections, _NOTES.read_text(encoding="utf-8"))
     say("")
+    figures = [figure for section in sections for figure in section.figures]
     for figure in figures:
         say(figure.row())
     return 0 if all(figure.is_reached for figure in figures) else 1
+
+
+def _run(asked: argparse.Namespace) -> str:
+    """Of which state of the program, when, and how large."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=_ROOT, capture_output=True, text=True)
+    return (
+        f"{commit.stdout.strip()}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {asked.requests:,} requests"
+        f" stored, {asked.rounds} rounds of {asked.seconds:g} s"
+    )
 
 
 if __name__ == "__main__":

@@ -38,10 +38,21 @@ class Figure:
         return f"{mark} {self.name:<58} {value:>12}  {goal:<12} {self.detail}"
 
 
+_said: list[str] = []
+
+
 def say(text: str) -> None:
     """One line, at once."""
+    _said.append(text)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def take_said() -> list[str]:
+    """The lines since the last time."""
+    taken = [*_said]
+    _said.clear()
+    return taken
 
 
 def in_turn(contenders: Mapping[str, Callable[[], Measured]], rounds: int) -> dict[str, list[Measured]]:

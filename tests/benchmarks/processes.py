@@ -128,6 +128,12 @@ def server(
             yield Running(process.pid, listening.getsockname()[1])
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has taken so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def put_load(folder: Path, order: Load) -> Answered:
     """Run the generator. Raises AssertionError when a request was not recorded."""
     done = subprocess.run(

@@ -125,7 +125,7 @@ _GOALS_MS = {
     "page of one user": 300,
     "page of one user by cost": 300,
     "page of one model": 300,
-    "top users of a month": 300,
+    "top users of a month": 100,
 }
 
 

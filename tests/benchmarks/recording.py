@@ -91,7 +91,7 @@ def growth(workshop: Workshop) -> list[Figure]:
     for name, found in answers.items():
         _tell(name, found)
     value = ratio([each.rate for each in answers["full"]], [each.rate for each in answers["empty"]])
-    return [Figure(f"rate at {workshop.requests:,} stored against empty", value, 0.5, at_most=False)]
+    return [Figure(f"rate at {workshop.requests:,} stored against empty", value, 0.9, at_most=False)]
 
 
 def _copy(store: Path, folder: Path) -> Path:

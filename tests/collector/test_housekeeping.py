@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
 
@@ -50,6 +51,19 @@ async def test_bodies_that_are_too_old_are_forgotten_in_batches_and_the_others_s
         ("purged", 1_100),
         ("stored", 1),
     ]
+
+
+async def test_room_is_given_back_to_the_disk_once_bodies_are_forgotten(bench: Bench) -> None:
+    bench.configure(KEPT)
+    bench.start()
+    path = bench.store.path
+    assert path is not None
+    bench.record(*(bench.request(request_body=Random(number).randbytes(8_000)) for number in range(300)))
+    bench.store.checkpoint()
+    full = path.stat().st_size
+    bench.clock.advance(8 * DAY)
+    async with keeping_house(bench):
+        await soon(lambda: bodies(bench) == 0 and path.stat().st_size < full / 2)
 
 
 async def test_a_request_that_is_forgotten_is_still_known(bench: Bench) -> None:

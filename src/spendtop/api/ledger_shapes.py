@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from spendtop.api.shapes import instant, raw
-from spendtop.domain.billing import exact
+from spendtop.domain.billing import BillKind, exact
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.differences import Explanation, ProjectBill, Share
+from spendtop.domain.holders import HolderBill
 from spendtop.domain.money import Usd
 from spendtop.services.bill_differences import sentence
 from spendtop.services.ledger import Calibrated
+from spendtop.store.reads.day_bills import DayBill
 from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent
 
 
@@ -234,6 +236,71 @@ class DayItem(BaseModel):
         )
 
 
+class HolderItem(BaseModel):
+    """A key, user or project on one day."""
+
+    id: str
+    """The provider's; empty for what nobody is named for."""
+    name: str
+    """What people call it; empty where that is not known."""
+    billed_usd: float | None
+    billed_nanousd: int | None
+    """Null where no poll covers the day, or its provider does not tell whom of this kind it billed."""
+    seen_usd: float | None
+    seen_nanousd: int
+    """What its requests cost that are to be on the bill, as far as that is known."""
+    difference_nanousd: int | None
+    """Positive: billed and not seen."""
+    requests: int
+    unpriced: int
+    not_billed_yet_nanousd: int
+    """What its requests cost that came after `billed_until`."""
+    not_billed_yet_requests: int
+    never_passed: bool
+    """Whether it was billed and nothing of it was seen."""
+    shared: bool
+    """Whether these are requests that several of them can have sent."""
+
+    @classmethod
+    def of(cls, holder: HolderBill, is_billed: bool) -> HolderItem:
+        billed = holder.billed if is_billed else None
+        return cls(
+            id=holder.id,
+            name=holder.name,
+            billed_usd=Usd.float_of(billed),
+            billed_nanousd=Usd.nano_of(billed),
+            seen_usd=Usd.float_of(holder.seen),
+            seen_nanousd=holder.seen.nano,
+            difference_nanousd=holder.difference.nano if is_billed else None,
+            requests=holder.requests,
+            unpriced=holder.unpriced,
+            not_billed_yet_nanousd=holder.later.nano,
+            not_billed_yet_requests=holder.later_requests,
+            never_passed=holder.never_passed,
+            shared=holder.is_shared,
+        )
+
+
+class DayBillItem(BaseModel):
+    """One UTC day by key, user or project; the amounts of its rows sum up to the day."""
+
+    date: str
+    by: BillKind
+    billed_until: str | None
+    """Up to when the provider has billed what was used; null where it does not say."""
+    data: list[HolderItem]
+    """The largest bill first; what several can have sent comes last."""
+
+    @classmethod
+    def of(cls, day: DayBill) -> DayBillItem:
+        return cls(
+            date=f"{to_datetime(day.day * DAY):%Y-%m-%d}",
+            by=day.by,
+            billed_until=instant(day.billed_until),
+            data=[HolderItem.of(each, day.is_billed) for each in day.holders],
+        )
+
+
 class AccountAnswer(AccountItem):
     """One account with its ledger."""
 
@@ -244,6 +311,10 @@ class AccountAnswer(AccountItem):
     explanation: ExplanationItem | None = None
     """Why the bill of the `day` that was asked about differs; null where none was, no poll covers it, or a part
     of it was imported."""
+    billed_until: str | None = None
+    """Up to when the provider has billed what was used; null where it does not say."""
+    who: DayBillItem | None = None
+    """The `day` that was asked about `by` key, user or project; null where it was not."""
 
     @classmethod
     def of(cls, account: AccountNow, events: Sequence[LedgerEvent], days: Sequence[LedgerDay]) -> AccountAnswer:

@@ -16,9 +16,10 @@ from spendtop.cli.tables import local_time, say, table
 from spendtop.config.settings import Settings
 from spendtop.domain.billing import typed
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.cost_words import cost_words
+from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.differences import Explanation
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
+from spendtop.domain.holders import holder_words
 from spendtop.domain.ledger import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.domain.shell_words import shell_word
@@ -30,6 +31,7 @@ from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.balances import Account
+from spendtop.store.reads.day_bills import DayBill, day_bill
 from spendtop.store.reads.imported import imported_requests
 from spendtop.store.reads.ledger import AccountNow, AccountState, LedgerDay, account_now, days, events
 
@@ -76,6 +78,9 @@ def show_all(options: Options) -> int:
 
 
 def show(options: Options) -> int:
+    """One account; with a day or a kind of holder, that day by key, user or project."""
+    if options.arguments.day is not None or options.arguments.by is not None:
+        return _show_day(options)
     settings = load_readable(options).settings
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
@@ -107,6 +112,54 @@ def show(options: Options) -> int:
     if lately:
         say("\n" + table(("day (UTC)", ">billed", ">seen here", ">difference", "remarks"), [*map(_day, lately)]))
     return ExitCode.OK
+
+
+def _show_day(options: Options) -> int:
+    """A UTC day of an account by key, user or project."""
+    settings, wanted = load_readable(options).settings, options.arguments
+    day = _utc_day(wanted.day or "yesterday", now() // DAY)
+    with opened_store(settings) as store, store.reading() as connection:
+        calendar = effective_limits(connection, settings).calendar
+        account = _account_named(connection, settings, wanted.account)
+        found = day_bill(connection, account, day, wanted.by or "key")
+    if wanted.json:
+        from spendtop.api.ledger_shapes import DayBillItem
+
+        say(ascii_json(DayBillItem.of(found).model_dump()))
+        return ExitCode.OK
+    date, whole = f"{to_datetime(day * DAY):%Y-%m-%d}", found.whole
+    say(f"{clean_line(account.name)} on {date} (UTC) by {found.by}:")
+    say(_holders(found))
+    if whole.later_requests and found.billed_until is not None:
+        until = local_time(found.billed_until, calendar)
+        say(f"\nBilled until {until}; {whole.later} of {whole.later_requests:,} requests since are not billed yet.")
+    return ExitCode.OK
+
+
+def _holders(found: DayBill) -> str:
+    whole = found.whole
+    rows = [
+        (
+            holder_words(each.id, each.name, found.by, each.is_shared),
+            each.billed if found.is_billed else None,
+            cost_words(known_cost(each.seen, each.requests, each.unpriced), each.unpriced),
+            each.difference if found.is_billed else None,
+            each.later if each.later_requests else None,
+            "never passed here" if each.never_passed else None,
+        )
+        for each in found.holders
+    ]
+    rows.append(
+        (
+            "TOTAL",
+            whole.billed if found.is_billed else None,
+            cost_words(known_cost(whole.seen, whole.requests, whole.unpriced), whole.unpriced),
+            whole.difference if found.is_billed else None,
+            whole.later if whole.later_requests else None,
+            None,
+        )
+    )
+    return table((found.by, ">billed", ">seen here", ">difference", ">not billed yet", "remarks"), rows)
 
 
 def sync(options: Options) -> int:

@@ -20,6 +20,7 @@ from spendtop.services.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.store.day_totals import add_hours
 from spendtop.store.dictionaries import forget_unused
+from spendtop.store.free_pages import give_back_some
 from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
@@ -35,8 +36,8 @@ _log = logging.getLogger(__name__)
 
 class Housekeeping:
     """Soon after the start and then once an hour: sums the hours that are over by days, and deletes what is older than
-    the settings keep, in batches between other writes; then empties the write-ahead log, which still holds what was
-    deleted.
+    the settings keep, in batches between other writes; then gives room back to the disk, and empties the write-ahead
+    log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
@@ -72,10 +73,9 @@ class Housekeeping:
             await pause(stop, self._every)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        for part in (self._sum_some, self._forget_some):
+        for part in (self._sum_some, self._forget_some, forget_unused, give_back_some):
             while not stop.is_set() and await write(self._writes, part):
                 await pause(stop, _BREATH)
-        await write(self._writes, forget_unused)
         await asyncio.to_thread(self._checkpoint)
 
     def _clock_jumped(self) -> bool:

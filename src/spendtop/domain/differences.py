@@ -86,6 +86,9 @@ class Share:
     line_item: str = ""
     requests: int = 0
     """How many requests have no price, of that kind."""
+    key_name: str = ""
+    """What people call the key, where that is known."""
+    project_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

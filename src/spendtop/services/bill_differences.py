@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from spendtop.domain.differences import DifferenceKind, Explanation, Share
 from spendtop.domain.differences import explain as split
+from spendtop.domain.holders import Names
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
+from spendtop.store.reads.day_bills import names_of
 from spendtop.store.reads.differences import bill, seen
 from spendtop.store.reads.imported import imported_requests
 
@@ -20,7 +24,14 @@ def explain(connection: Connection, account: str, provider: str, day: int) -> Ex
     billed = bill(connection, account, day)
     if billed is None or imported_requests(connection, provider, day, day):
         return None
-    return split(billed.cost, billed.parts, seen(connection, provider, day))
+    explanation = split(billed.cost, billed.parts, seen(connection, provider, day))
+    names = names_of(connection, account)
+    return replace(explanation, shares=tuple(_named(share, names) for share in explanation.shares))
+
+
+def _named(share: Share, names: Names) -> Share:
+    key, project = names["key"].get(share.api_key), names["project"].get(share.project)
+    return replace(share, key_name=key.name if key else "", project_name=project.name if project else "")
 
 
 def sentence(share: Share) -> str:
@@ -45,10 +56,15 @@ def sentence(share: Share) -> str:
 
 
 def _holder(share: Share) -> str:
-    project, key = clean_line(share.project), clean_line(share.api_key)
+    project, key = _called(share.project_name, share.project), _called(share.key_name, share.api_key)
     if key:
         return f"API key {key} of project {project}" if project else f"API key {key}"
     return f"project {project}" if project else "traffic without a key or project"
+
+
+def _called(name: str, holder: str) -> str:
+    """`checkout-prod (apikey_01Rj2)`."""
+    return f"{clean_line(name)} ({clean_line(holder)})" if name else clean_line(holder)
 
 
 def _models(share: Share) -> str:

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, delete, select, update
 
-from spendtop.domain.billing import CostPart, Costs, total
+from spendtop.domain.billing import BilledName, CostPart, Costs, total
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger import DayCost, EntryKind, PolledDay, take_poll
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import storable_name
+from spendtop.store import facts
 from spendtop.store.reads.balances import Account, balance_now, spent
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import (
     BalanceReadingTable,
+    BilledNameTable,
     DayCostPartTable,
     DayCostRevisionTable,
     DayCostTable,
+    DayCostUserTable,
     LedgerEventTable,
 )
 
 _EVENT, _DAY, _PART = table_of(LedgerEventTable), table_of(DayCostTable), table_of(DayCostPartTable)
-_REVISION = table_of(DayCostRevisionTable)
+_REVISION, _USER = table_of(DayCostRevisionTable), table_of(DayCostUserTable)
 _Part = tuple[str, str, str]
 """Project, API key and line item."""
 _TAKES_AWAY = frozenset({EntryKind.EXPIRY})
@@ -53,6 +56,7 @@ class Calibrated(Struct, frozen=True):
 
 def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> None:
     """Store a whole poll of billed costs: days are replaced, and what a provider restated is kept as a revision."""
+    _take_split(connection, account, costs)
     kept = _days(connection, account, costs)
     before_poll = {
         day: DayCost(Usd(row.cost_nano), row.last_seen if row.doubted else None) for day, row in kept.items()
@@ -68,7 +72,11 @@ def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> 
                 )
             )
         _keep_day(connection, account, day, after, before, now)
-    _keep_parts(connection, account, costs, {day for day, after in after_poll.items() if after.doubted_since is None})
+    believed = {day for day, after in after_poll.items() if after.doubted_since is None}
+    _keep_parts(connection, account, costs, believed)
+    _keep_users(connection, account, costs, believed)
+    _keep_names(connection, account, costs.names)
+    facts.put(connection, facts.billed_until(account), "" if costs.billed_until is None else str(costs.billed_until))
 
 
 def calibrate(
@@ -175,6 +183,15 @@ def _with_article(kind: EntryKind) -> str:
     return f"an {kind.value}" if kind.value[0] in "aeo" else f"a {kind.value}"
 
 
+def _take_split(connection: Connection, account: str, costs: Costs) -> None:
+    """Parts by another split are forgotten: none of them is missing in the new one, and none counts beside it."""
+    name = facts.split(account)
+    if (facts.get(connection, name) or "") != costs.split:
+        told = sorted({part.day for part in costs.parts})
+        connection.execute(delete(_PART).where(_PART.c.account == account, _PART.c.day.in_(told)))
+        facts.put(connection, name, costs.split)
+
+
 def _days(connection: Connection, account: str, costs: Costs) -> Mapping[int, Any]:
     polled = _DAY.c.day.between(costs.first_day, costs.last_day)
     return {row.day: row for row in connection.execute(select(_DAY).where(_DAY.c.account == account, polled))}
@@ -237,3 +254,37 @@ def _keep_parts(connection: Connection, account: str, costs: Costs, days: Set[in
                 for (day, (project, api_key, line_item)), each in sorted(amounts.items())
             ],
         )
+
+
+def _keep_users(connection: Connection, account: str, costs: Costs, days: Set[int]) -> None:
+    """Replace what users were billed on these days, where the poll tells it."""
+    if costs.users is None:
+        return
+    amounts: defaultdict[tuple[int, str], list[Decimal]] = defaultdict(list)
+    for part in costs.users:
+        if part.day in days:
+            amounts[part.day, storable_name(part.user)].append(part.amount)
+    connection.execute(delete(_USER).where(_USER.c.account == account, _USER.c.day.in_(sorted(days))))
+    if amounts:
+        connection.execute(
+            _USER.insert(),
+            [
+                {"account": account, "day": day, "user_id": user, "cost_nano": total(each).nano}
+                for (day, user), each in sorted(amounts.items())
+            ],
+        )
+
+
+def _keep_names(connection: Connection, account: str, names: Iterable[BilledName]) -> None:
+    statement = insert_or_replace(BilledNameTable, connection.dialect)
+    rows = [
+        {
+            "account": account,
+            "kind": each.kind,
+            "holder": storable_name(each.holder),
+            "name": storable_name(each.name),
+            "project": storable_name(each.project),
+        }
+        for each in names
+    ]
+    statement.run_many(connection, [tuple(row[name] for name in statement.names) for row in rows])

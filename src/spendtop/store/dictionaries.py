@@ -123,12 +123,12 @@ def keep(connection: Connection, needed: Collection[int]) -> None:
             add(connection, bodies.content_of(each), 0)
 
 
-def forget_unused(connection: Connection) -> None:
+def forget_unused(connection: Connection) -> bool:
     """Delete the dictionaries that no body needs any more: those that packed their last one before the oldest that is
-    kept arrived."""
+    kept arrived. False, as there are no more."""
     made = connection.execute(select(_DICTIONARY.c.id, _DICTIONARY.c.made_at).order_by(_DICTIONARY.c.made_at)).all()
     if not made:
-        return
+        return False
     keep_others_out(connection)
     oldest = connection.execute(select(func.min(_BODY.c.request_id))).scalar()
     ends = [min(row.made_at + _LIFE, following.made_at) for row, following in pairwise(made)]
@@ -139,3 +139,4 @@ def forget_unused(connection: Connection) -> None:
         if oldest is None or (end + _FOLLOWS_WITHIN) * SLOTS < oldest
     ]
     connection.execute(delete(_DICTIONARY).where(_DICTIONARY.c.id.in_(unused)))
+    return False

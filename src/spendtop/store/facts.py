@@ -12,12 +12,23 @@ FIRST_START = "first start"
 VERIFIED_FROM = "verified_from"
 """Start of the month of arrival (UTC µs) from which on requests are kept; what came before is in the totals only."""
 _COMPLETE_SINCE = "complete since "
+_BILLED_UNTIL, _SPLIT = "billed until ", "split of "
 _META = table_of(MetaTable)
 
 
 def complete_since(poller: str) -> str:
     """The name of the fact from when on a poller has compared what it reads, UTC µs."""
     return _COMPLETE_SINCE + poller
+
+
+def billed_until(account: str) -> str:
+    """The name of the fact up to when an account's provider has billed, UTC µs; empty where it does not say."""
+    return _BILLED_UNTIL + account
+
+
+def split(account: str) -> str:
+    """The name of the fact by what an account's days are split."""
+    return _SPLIT + account
 
 
 def put(connection: Connection, name: str, value: str) -> None:

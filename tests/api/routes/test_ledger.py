@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.billing import CostPart, Costs
+from spendtop.domain.billing import BilledName, CostPart, Costs, UserPart
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints, ledger, tasks
@@ -225,3 +225,41 @@ async def test_an_unknown_account_is_404(readable_store: Store, clock: SettableC
 async def test_without_accounts_the_list_is_empty(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock, 1) as live:
         assert await get(live, "/ledger") == {"data": []}
+
+
+async def test_a_day_is_told_by_key_user_and_project_with_what_is_not_billed_yet(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    now, day = clock(), clock() // DAY
+    async with kept(readable_store, clock, count=2) as live:
+        costs = Costs(
+            first_day=day,
+            last_day=day,
+            parts=(
+                CostPart(day=day, amount=Decimal("0.03"), api_key="key_1", project="proj_1", line_item="gpt-4o, input"),
+                CostPart(day=day, amount=Decimal("0.80"), api_key="key_2", project="proj_2", line_item="o3, input"),
+            ),
+            users=(UserPart(day, "user-alice", Decimal("0.83")),),
+            names=(BilledName("key", "key_2", "lab"), BilledName("user", "user-alice", "alice")),
+            billed_until=now - 90 * 1_000_000,
+            split="by key",
+        )
+        with readable_store.writing() as connection:
+            ledger.take_costs(connection, "openai", costs, now)
+        date = "2026-11-20"
+        keys = (await get(live, f"/ledger/openai?day={date}&by=key"))["who"]
+        users = (await get(live, f"/ledger/openai?day={date}&by=user"))["who"]
+        projects = (await get(live, f"/ledger/openai?day={date}&by=project"))["who"]
+        whole = await get(live, "/ledger/openai")
+        wrong = await live.client.get("/ledger/openai?by=key")
+    assert (keys["date"], keys["by"], keys["billed_until"]) == (date, "key", "2026-11-20T14:01:37.250000Z")
+    strange, ours = keys["data"]
+    assert (strange["id"], strange["name"], strange["billed_usd"]) == ("key_2", "lab", 0.8)
+    assert (strange["never_passed"], ours["never_passed"]) == (True, False)
+    assert (ours["id"], ours["billed_nanousd"], ours["seen_nanousd"]) == ("key_1", 30_000_000, 20_000_000)
+    assert (ours["not_billed_yet_nanousd"], ours["not_billed_yet_requests"]) == (10_000_000, 1)
+    first = users["data"][0]
+    assert (first["id"], first["name"], first["billed_usd"]) == ("user-alice", "alice", 0.83)
+    assert [each["id"] for each in projects["data"]] == ["proj_2", "proj_1"]
+    assert (whole["who"], whole["billed_until"]) == (None, keys["billed_until"])
+    assert (wrong.status_code, [*wrong.json()["error"]["fields"]]) == (422, ["day"])

@@ -82,8 +82,10 @@ def test_admin_keys_bring_their_accounts(tmp_path: Path) -> None:
         '[anthropic]\nadmin_key = "sk-ant-admin-b"\npoll_every = "30m"\n'
     )
     read = settings(tmp_path, text)
-    openai, openai_limits, anthropic, anthropic_limits = polled(read)
+    openai, openai_limits, analytics, anthropic, anthropic_limits = polled(read)
     assert isinstance(openai, PolledCosts) and isinstance(anthropic, PolledCosts)
+    assert isinstance(analytics, PolledCosts) and analytics.name == anthropic.better == "anthropic-analytics"
+    assert (analytics.every, analytics.is_optional, anthropic.is_optional) == (5 * MINUTE, True, False)
     assert isinstance(openai_limits, PolledLimits) and isinstance(anthropic_limits, PolledLimits)
     assert (openai_limits.name, openai_limits.account, openai_limits.every) == ("openai-limits", "openai", HOUR)
     assert (anthropic_limits.name, anthropic_limits.key) == ("anthropic-limits", "sk-ant-admin-b")
@@ -122,8 +124,10 @@ def test_a_balance_is_read_where_the_provider_tells_it_and_kept_by_hand_elsewher
         '[[account]]\nname = "wallet"\nprovider = "other"\nlow_balance = 5\n'
     )
     read = settings(tmp_path, text)
-    router, limits = polled(read)
+    router, activity, limits = polled(read)
     assert isinstance(router, PolledBalance) and isinstance(limits, PolledLimits)
+    assert isinstance(activity, PolledCosts)
+    assert (activity.name, activity.every, activity.is_optional) == ("openrouter-activity/router", 8 * HOUR, True)
     assert (limits.name, limits.account) == ("openrouter-limits/router", "router")
     assert (router.name, router.account, router.every) == ("openrouter/router", "router", 5 * MINUTE)
     assert [(each.name, each.poller, each.tells_balance) for each in accounts_of(read)] == [
@@ -149,3 +153,22 @@ def test_a_proxy_tells_bills_and_budgets_and_a_tier_its_cap(tmp_path: Path) -> N
     assert (limits.name, limits.base_url) == ("litellm-limits/proxy", "http://localhost:4000")
     assert (cap.name, cap.tier, cap.key) == ("google-limits/gemini", 2, "")
     assert [each.poller for each in accounts_of(read)] == ["litellm-activity/proxy", None]
+
+
+def test_further_accounts_have_bills_balances_or_both_and_rest_as_long_as_asking_costs(tmp_path: Path) -> None:
+    def account(name: str, provider: str, scope: str = "") -> str:
+        return f'[[account]]\nname = "{name}"\nprovider = "{provider}"\nkey = "k:s"\nscope = "{scope}"\n'
+
+    read = settings(tmp_path, account("grok", "xai", "t1") + account("aws", "bedrock") + account("seats", "cursor"))
+    balance, activity, bedrock, seats, limits = polled(read)
+    assert isinstance(balance, PolledBalance) and (balance.name, balance.scope) == ("xai/grok", "t1")
+    assert isinstance(activity, PolledCosts) and (activity.name, activity.is_optional) == ("xai-activity/grok", True)
+    assert isinstance(bedrock, PolledCosts) and (bedrock.name, bedrock.every) == ("bedrock/aws", 12 * HOUR)
+    assert bedrock.rests > 10 * HOUR
+    assert isinstance(seats, PolledCosts) and (seats.name, seats.every) == ("cursor/seats", HOUR)
+    assert limits.name == "cursor-limits/seats"
+    assert [(each.poller, each.tells_balance) for each in accounts_of(read)] == [
+        ("xai/grok", True),
+        ("bedrock/aws", False),
+        ("cursor/seats", False),
+    ]

@@ -41,7 +41,7 @@ def with_api(bench: Bench, fake: FakeHelicone, more: str = "") -> None:
 
 
 def asked_for_costs(fake: FakeOpenAI) -> int:
-    return sum(asked.path.endswith("/costs") for asked in fake.asked)
+    return sum("line_item" in asked.query.get("group_by", ()) for asked in fake.asked)
 
 
 @asynccontextmanager

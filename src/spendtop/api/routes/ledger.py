@@ -14,6 +14,7 @@ from spendtop.api.ledger_shapes import (
     AccountAnswer,
     AccountItem,
     AccountsAnswer,
+    DayBillItem,
     EventBody,
     ExplanationItem,
     SyncAnswer,
@@ -21,7 +22,8 @@ from spendtop.api.ledger_shapes import (
 )
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of, written
-from spendtop.api.shapes import ErrorAnswer
+from spendtop.api.shapes import ErrorAnswer, instant
+from spendtop.domain.billing import BillKind
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger import EntryKind
@@ -31,6 +33,7 @@ from spendtop.services.bill_differences import explain
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.balances import Account
+from spendtop.store.reads.day_bills import billed_until, day_bill
 from spendtop.store.reads.ledger import AccountState, account_now, days, events
 
 _BY = "api"
@@ -63,6 +66,8 @@ class LedgerParameters(BaseModel):
     """At most so many entries, the newest first."""
     day: Annotated[date, BeforeValidator(_day, json_schema_input_type=date)] | None = None
     """A UTC day on which the bill's difference from what we saw is to be explained."""
+    by: BillKind | None = None
+    """Also tells the `day` by key, user or project."""
 
 
 def router() -> APIRouter:
@@ -86,12 +91,19 @@ def list_accounts(request: Request) -> AccountsAnswer:
 
 def show(request: Request, account: str, parameters: Annotated[LedgerParameters, Query()]) -> AccountAnswer:
     """One account with what was entered, and day by day what was billed and what we saw."""
+    if parameters.by is not None and parameters.day is None:
+        raise InvalidField("day", "is needed where `by` is given, such as 2026-11-20")
     context = context_of(request)
     with context.store.reading() as connection:
         kept = _account(connection, account)
         answer = _ledger(connection, kept, context.clock(), parameters)
+        answer.billed_until = instant(billed_until(connection, kept.name))
         if parameters.day is not None:
-            answer.explanation = _explanation(connection, kept, parameters.day)
+            day = _number(parameters.day)
+            explanation = explain(connection, kept.name, kept.biller, day)
+            answer.explanation = None if explanation is None else ExplanationItem.of(day, explanation)
+            if parameters.by is not None:
+                answer.who = DayBillItem.of(day_bill(connection, kept, day, parameters.by))
         return answer
 
 
@@ -145,10 +157,9 @@ def _ledger(connection: Connection, account: Account, now: int, wanted: LedgerPa
     )
 
 
-def _explanation(connection: Connection, account: Account, wanted: date) -> ExplanationItem | None:
-    day = to_micros(datetime(wanted.year, wanted.month, wanted.day, tzinfo=UTC)) // DAY
-    explanation = explain(connection, account.name, account.biller, day)
-    return None if explanation is None else ExplanationItem.of(day, explanation)
+def _number(wanted: date) -> int:
+    """UTC days since 1970."""
+    return to_micros(datetime(wanted.year, wanted.month, wanted.day, tzinfo=UTC)) // DAY
 
 
 def _accounts(connection: Connection) -> tuple[Account, ...]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
 
 from spendtop.collector.push_connection import credential_of, is_expected
-from spendtop.config.settings import AccountSettings, Settings
+from spendtop.config.account_settings import AccountSettings
+from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources import HELICONE_API, PUSHES, ProviderPush
+from spendtop.domain.sources import HELICONE_API, LITELLM, PUSHES, ProviderPush
 from spendtop.sources.pollers.gemini_caps import Tier
-from spendtop.sources.registry import ACCOUNT_COST_POLLERS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
+from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
 from spendtop.store.reads.applied_config import PolledSource
 from spendtop.store.reads.balances import Account
 
+ANTHROPIC = "anthropic"
+_ANALYTICS_EVERY = 5 * MINUTE
 HEALTH_EVERY = 5 * MINUTE
 """Requests of the time in which a destination is off are not pushed again."""
 LIMITS_EVERY = HOUR
@@ -59,6 +62,16 @@ class PolledCosts:
     settles: bool
     """Whether calibrations settle later, as the billing page is ahead of the costs."""
     notify: tuple[str, ...] | None
+    trailing: int = 60
+    """Days that are read at each poll."""
+    rests: int = 0
+    """The least time between two polls, also over restarts, µs."""
+    scope: str = ""
+    """Whose bills, where one key sees several."""
+    better: str | None = None
+    """The poller that tells the same in more detail, while its key may know it."""
+    is_optional: bool = False
+    """Whether the key may lack the right to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +85,7 @@ class PolledBalance:
     account: str
     notify: tuple[str, ...] | None
     base_url: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +197,7 @@ def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | Poll
                 account=account.name,
                 notify=account.notify,
                 base_url=account.base_url,
+                scope=account.scope,
             )
         if _tells_bills(account):
             yield _bills(account)
@@ -190,6 +205,12 @@ def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | Poll
             yield limits
     for cost_key, accounts in by_key.items():
         costs = _costs(settings, cost_key, accounts)
+        if costs.provider == ANTHROPIC:
+            analytics = costs.name.replace("-costs", "-analytics", 1)
+            yield replace(
+                costs, name=analytics, every=min(costs.every, _ANALYTICS_EVERY), trailing=30, is_optional=True
+            )
+            costs = replace(costs, better=analytics)
         yield costs
         yield PolledLimits(
             name=costs.name.replace("-costs", "-limits", 1),
@@ -232,9 +253,10 @@ def _cost_key(settings: Settings, account: AccountSettings) -> _CostKey | None:
 
 
 def _bills(account: AccountSettings) -> PolledCosts:
+    bills = ACCOUNT_BILLS[account.provider]
     return PolledCosts(
         name=_bill_poller(account),
-        every=account.poll_every,
+        every=max(account.poll_every, bills.every),
         provider=account.provider,
         key=account.key.get_secret_value(),
         base_url=account.base_url,
@@ -242,6 +264,10 @@ def _bills(account: AccountSettings) -> PolledCosts:
         epoch=None,
         settles=False,
         notify=account.notify,
+        trailing=bills.trailing,
+        rests=bills.every * 9 // 10,
+        scope=account.scope,
+        is_optional=account.provider in BALANCE_POLLERS,
     )
 
 
@@ -263,11 +289,13 @@ def _limits(account: AccountSettings) -> PolledLimits | None:
 
 
 def _tells_bills(account: AccountSettings) -> bool:
-    return account.provider in ACCOUNT_COST_POLLERS and bool(account.key)
+    return account.provider in ACCOUNT_BILLS and bool(account.key)
 
 
 def _bill_poller(account: AccountSettings) -> str:
-    return f"{account.provider}-activity/{account.name}"
+    """Beside a balance, and for proxies, it is called activity."""
+    beside = account.provider in BALANCE_POLLERS or account.provider == LITELLM.name
+    return f"{account.provider}{'-activity' if beside else ''}/{account.name}"
 
 
 def _tells_balance(account: AccountSettings) -> bool:

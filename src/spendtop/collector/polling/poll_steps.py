@@ -164,8 +164,14 @@ class CostSteps:
         accounts: Sequence[str],
         epoch: int,
         settle: Callable[[str], Awaitable[None]] | None = None,
+        trailing: int = _TRAILING_DAYS,
+        better: str | None = None,
+        rests: int = 0,
     ) -> None:
-        """`epoch` is the first day that is read, in UTC days since 1970. `settle` is called for each account."""
+        """`epoch` is the first day that is read, in UTC days since 1970. `settle` is called for each account.
+        `trailing` are the days that are read at each poll. While the poller called `better` tells the same bills in
+        more detail, nobody is asked; nor within `rests` µs after a poll, also over restarts.
+        """
         self.name = name
         self.every = every
         self._poller = poller
@@ -173,22 +179,30 @@ class CostSteps:
         self._accounts = tuple(accounts)
         self._epoch = epoch
         self._settle = settle
+        self._trailing = trailing
+        self._better = better
+        self._rests = rests
         self._flaws: tuple[str, ...] = ()
 
     async def step(self, run_began_at: int) -> bool:
         """Store one poll: the last days, and once a day all of them. Raises PollFailed."""
         now = self._context.clock()
+        if self._better is not None and await self._is_told_better(self._better, now):
+            await self._context.write(lambda connection: checkpoints.succeeded(connection, self.name, now))
+            return False
         today = now // DAY
         epoch = min(self._epoch, today)
         read_whole = msgspec.json.encode([today, epoch, self._accounts]).decode()
         checkpoint = await self._context.checkpoint(self.name)
-        first = epoch if checkpoint.cursor != read_whole else max(epoch, today - _TRAILING_DAYS)
+        if checkpoint.succeeded_at is not None and 0 <= now - checkpoint.succeeded_at < self._rests:
+            return False
+        first = epoch if checkpoint.cursor != read_whole else max(epoch, today - self._trailing)
         costs = await self._poller.costs(first, today)
 
         def work(connection: Connection) -> None:
             for account in self._accounts:
                 ledger.take_costs(connection, account, costs, now)
-            checkpoints.succeeded(connection, self.name, now, cursor=read_whole)
+            checkpoints.succeeded(connection, self.name, now, cursor=read_whole, complete_until=costs.billed_until)
 
         await self._context.write(work)
         self._context.stored()
@@ -197,6 +211,10 @@ class CostSteps:
             for account in self._accounts:
                 await self._settle(account)
         return False
+
+    async def _is_told_better(self, poller: str, now: int) -> bool:
+        told = await self._context.checkpoint(poller)
+        return told.succeeded_at is not None and not told.failures and now - told.succeeded_at <= 2 * self.every
 
     def _tell_flaws(self, costs: Costs) -> None:
         """Say what was odd about the answer, unless that was said about the last one."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from spendtop.collector.polling.poll_config import (
+    ANTHROPIC,
     Polled,
     PolledCosts,
     PolledLimits,
@@ -29,11 +30,12 @@ from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.sources import HELICONE
-from spendtop.sources.pollers import LimitPoller
+from spendtop.sources.pollers import CostPoller, LimitPoller
+from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.sources.registry import ACCOUNT_COST_POLLERS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
+from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
 from spendtop.store.reads import completeness
@@ -102,11 +104,11 @@ class PollSupervisor:
                 return LimitSteps(
                     wanted.name, wanted.every, _limit_poller(wanted), self._context, account=wanted.account
                 )
-        balance = BALANCE_POLLERS[wanted.provider](wanted.key, wanted.base_url)
+        balance = BALANCE_POLLERS[wanted.provider](wanted.key, wanted.base_url, wanted.scope)
         return BalanceSteps(wanted.name, wanted.every, balance, self._context, account=wanted.account)
 
     def _cost_steps(self, wanted: PolledCosts, began: int) -> CostSteps:
-        poller = {**ACCOUNT_COST_POLLERS, **COST_POLLERS}[wanted.provider](wanted.key, wanted.base_url)
+        poller = _cost_poller(wanted)
         settlement = (
             CalibrationSettlement(poller, self._context) if wanted.settles and isinstance(poller, OpenAICosts) else None
         )
@@ -118,7 +120,18 @@ class PollSupervisor:
             accounts=wanted.accounts,
             epoch=_epoch(wanted, began),
             settle=settlement.settle if settlement else None,
+            trailing=wanted.trailing,
+            better=wanted.better,
+            rests=wanted.rests,
         )
+
+
+def _cost_poller(wanted: PolledCosts) -> CostPoller:
+    if wanted.provider in ACCOUNT_BILLS:
+        return ACCOUNT_BILLS[wanted.provider].poller(wanted.key, wanted.base_url, wanted.scope)
+    if wanted.provider == ANTHROPIC and wanted.is_optional:
+        return AnthropicAnalytics(wanted.key, wanted.base_url)
+    return COST_POLLERS[wanted.provider](wanted.key, wanted.base_url)
 
 
 def _limit_poller(wanted: PolledLimits) -> LimitPoller:

@@ -1,4 +1,7 @@
-"""Anthropic: what it billed per UTC day, from its cost report. Priority Tier is not in it."""
+"""Anthropic: what it billed per UTC day, from its older cost report. Priority Tier is not in it, nor keys and users.
+
+The default workspace is null here, and has its real id in `anthropic_analytics`.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,8 @@ class AnthropicCosts:
         self._key = key
         headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
         self._fetcher = Fetcher(_WHO, base_url, headers, advise=self._what_to_do, bounds=bounds)
+        self._default_workspace = ""
+        """What stands in place of null, where it is known."""
 
     async def costs(self, first_day: int, last_day: int) -> Costs:
         """What was billed, by workspace (as project) and description (as line item); all pages or nothing.
@@ -65,7 +70,8 @@ class AnthropicCosts:
         for day in days:
             number = _number(day.starting_at)
             for cost in day.results:
-                billed.add(number, cost.amount, cost.currency, project=cost.workspace_id, line_item=cost.description)
+                workspace = cost.workspace_id or self._default_workspace
+                billed.add(number, cost.amount, cost.currency, project=workspace, line_item=cost.description)
         return billed.costs()
 
     def _what_to_do(self, status: int, message: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Protocol, TypeVar
 
@@ -110,7 +110,9 @@ class Paged(Protocol):
 _Page = TypeVar("_Page", bound=Paged)
 
 
-async def all_pages(poll: Poll, path: str, query: Query, kind: type[_Page]) -> list[_Page]:
+async def all_pages(
+    poll: Poll, path: str, query: Query, kind: type[_Page], *, headers: Mapping[str, str] | None = None
+) -> list[_Page]:
     """Every page from the first to the last.
 
     Raises PollFailed when one of them fails, when a cursor is missing or comes back, and after `MOST_PAGES`.
@@ -119,7 +121,7 @@ async def all_pages(poll: Poll, path: str, query: Query, kind: type[_Page]) -> l
     seen: set[str] = set()
     cursor: tuple[tuple[str, str], ...] = ()
     while len(pages) < MOST_PAGES:
-        page = shaped(poll.provider, await poll.json("GET", path, query=(*query, *cursor)), kind)
+        page = shaped(poll.provider, await poll.json("GET", path, query=(*query, *cursor), headers=headers), kind)
         pages.append(page)
         if not page.has_more:
             return pages

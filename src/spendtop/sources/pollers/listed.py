@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from spendtop.sources.pollers import PollFailed
-from spendtop.sources.pollers.http_client import Poll, Query, shaped
+from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers.http_client import Poll, Query, Rejected, shaped
 
 _MOST_PAGES = 50
 _Entry = TypeVar("_Entry")
@@ -46,3 +46,11 @@ async def all_listed(
         seen.add(cursor)
         further = (("page" if page.next_page else behind, cursor),)
     raise PollFailed(f"{poll.provider}'s list does not end: {path} leads back to what was read")
+
+
+async def told_or_none(poll: Poll, path: str, kind: type[_Entry], query: Query = ()) -> list[_Entry]:
+    """Every entry; none where this key may not know them. Raises PollFailed for what may work the next time."""
+    try:
+        return await all_listed(poll, path, kind, query)
+    except (KeyRefused, Rejected):
+        return []

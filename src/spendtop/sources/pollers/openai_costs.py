@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from spendtop.domain.billing import UserPart
 from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.request import Usage
 from spendtop.domain.untrusted import storable_name
@@ -32,6 +33,7 @@ class _Amount(Struct):
 
 class _OpenAICost(Struct):
     amount: _Amount | None = None
+    user_id: str | None = None
     project_id: str | None = None
     line_item: str | None = None
     api_key_id: str | None = None
@@ -125,6 +127,18 @@ def _window(first_day: int, last_day: int) -> Query:
 async def _pages(poll: Poll, first_day: int, last_day: int, split: Query) -> list[_OpenAIDays]:
     query = (*_window(first_day, last_day), ("bucket_width", "1d"), ("limit", 180), *split)
     return await all_pages(poll, _COSTS, query, _OpenAIDays)
+
+
+async def costs_by_user(poll: Poll, first_day: int, last_day: int) -> tuple[UserPart, ...]:
+    """What each user was billed for on these UTC days. Raises PollFailed."""
+    billed = Billed(_WHO, first_day, last_day, DOLLAR)
+    for page in await _pages(poll, first_day, last_day, (("group_by", "user_id"),)):
+        for day in page.data:
+            for cost in day.results:
+                amount = cost.amount or _Amount()
+                number = day.start_time // _DAY_SECONDS
+                billed.add(number, amount.value, amount.currency, project=None, line_item=None, user=cost.user_id or "")
+    return billed.costs().users or ()
 
 
 def _billed(pages: list[_OpenAIDays], first_day: int, last_day: int, *flaws: str) -> Costs:

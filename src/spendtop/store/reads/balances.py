@@ -12,6 +12,7 @@ from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.ledger import DOUBT_LASTS, Calibration, Entry, EntryKind, balance, estimate
 from spendtop.domain.money import ZERO, Usd
+from spendtop.domain.sources import LITELLM
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import spend
@@ -61,8 +62,13 @@ class Account:
 
     @property
     def biller(self) -> str:
-        """What requests that this account pays for name as their provider."""
+        """What requests that this account pays for name as their provider, or as their source."""
         return biller_named(self.provider) or self.provider
+
+    @property
+    def dimension(self) -> str:
+        """Of the totals of these requests, whose key is `biller`."""
+        return "source" if self.provider == LITELLM.name else "provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ def seen(connection: Connection, provider: str, day: int) -> tuple[SeenModel, ..
             Span(start - _NEAR_IF_SUSPECT, end + _NEAR_IF_SUSPECT).holds(at),
             _REQUEST.c.counted.is_(True),
             _REQUEST.c.cached.is_(False),
-            _REQUEST.c.provider == provider,
+            spend_sql.is_paid_to(provider),
         )
         .group_by("name")
         .order_by("name")

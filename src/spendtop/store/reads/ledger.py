@@ -181,7 +181,7 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
             .group_by(_REVISION.c.day)
         )
     }
-    ours = _ours(connection, account.biller, first, last)
+    ours = _ours(connection, account, first, last)
     imported = imported_requests(connection, account.biller, first, last)
     return tuple(
         LedgerDay(
@@ -198,13 +198,13 @@ def days(connection: Connection, account: Account, first: int, last: int) -> tup
     )
 
 
-def _ours(connection: Connection, biller: str, first: int, last: int) -> dict[int, Spend]:
+def _ours(connection: Connection, account: Account, first: int, last: int) -> dict[int, Spend]:
     day = _TOTAL.c.bucket // literal_column(str(DAY), BigInteger)
     query = (
         select(*spend_sql.of_totals(_TOTAL), day.label("day"))
         .where(
-            _TOTAL.c.dimension == "provider",
-            _TOTAL.c.key == biller,
+            _TOTAL.c.dimension == account.dimension,
+            _TOTAL.c.key == account.biller,
             _TOTAL.c.bucket >= first * DAY,
             _TOTAL.c.bucket < (last + 1) * DAY,
         )

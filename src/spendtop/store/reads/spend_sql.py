@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Basis, Status
+from spendtop.domain.sources import LITELLM
 from spendtop.store.reads.rows import Spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -19,6 +20,12 @@ def is_unpriced() -> ColumnElement[bool]:
     """Whether a request's cost is not known, or in part. A gateway's cache hit costs nothing, which is known."""
     request = table_of(RequestTable)
     return or_(request.c.cost_nano.is_(None), request.c.unpriced_units.is_not(None))
+
+
+def is_paid_to(biller: str) -> ColumnElement[bool]:
+    """Whether a request is on this one's bill; a LiteLLM proxy counts what it passed on, whoever served it."""
+    request = table_of(RequestTable)
+    return request.c.source == biller if biller == LITELLM.name else request.c.provider == biller
 
 
 def is_failed() -> ColumnElement[bool]:
@@ -41,6 +48,24 @@ def is_plan() -> ColumnElement[bool]:
     return table_of(RequestTable).c.basis == Basis.PLAN.value
 
 
+class Portion(NamedTuple):
+    """Some of the requests, and the sums over them."""
+
+    columns: tuple[Label[Any], ...]
+    """`NAMES`."""
+    condition: ColumnElement[bool]
+
+
+def spent() -> Portion:
+    """What counts as spend."""
+    return Portion(of_requests(), table_of(RequestTable).c.counted.is_(True))
+
+
+def under_plan() -> Portion:
+    """Calls under a plan, with what they would have cost; they count nowhere else."""
+    return Portion(of_plan(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
+
+
 def of_requests() -> tuple[Label[Any], ...]:
     """Columns `NAMES` summed over rows of `request`."""
     return _of_requests(table_of(RequestTable).c.cost_nano)
@@ -50,6 +75,13 @@ def of_plan() -> tuple[Label[Any], ...]:
     """The same over calls under a plan, with what they would have cost."""
     request = table_of(RequestTable)
     return _of_requests(func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano))
+
+
+def of_all() -> tuple[Label[Any], ...]:
+    """The same over any requests: those under a plan with what they would have cost."""
+    request = table_of(RequestTable)
+    equivalent = func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano)
+    return _of_requests(case((is_plan(), equivalent), else_=request.c.cost_nano))
 
 
 def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:

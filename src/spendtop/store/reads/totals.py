@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_
+from sqlalchemy import ColumnElement, Connection, Table, and_, func
 
-from spendtop.domain.clock import DAY
+from spendtop.domain.clock import DAY, HOUR
 from spendtop.store import day_totals
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.statements import table_of
@@ -14,6 +14,7 @@ from spendtop.store.tables import DayTotalTable, TotalTable
 
 _WORTH_DAYS = 2 * DAY
 """Of shorter spans the hours are read sooner than the question is answered up to where days are summed."""
+_FEW_HOURS = 12 * HOUR
 
 
 class Totals(NamedTuple):
@@ -27,6 +28,14 @@ class Totals(NamedTuple):
     @property
     def key(self) -> ColumnElement[str]:
         return self.table.c.key
+
+    @property
+    def grouping(self) -> ColumnElement[str]:
+        """The key, to group by. SQLite walks through a whole dimension in the order of its keys, where it can, also for
+        a few hours, whose rows it finds many times faster by their time."""
+        since, until = self.span
+        is_short = since is not None and until is not None and until - since <= _FEW_HOURS
+        return func.coalesce(self.key, "") if is_short else self.key
 
     @property
     def bucket(self) -> ColumnElement[int]:

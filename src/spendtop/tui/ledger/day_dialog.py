@@ -1,4 +1,4 @@
-"""One UTC day: what was billed part by part, what we saw by model, and what accounts for the difference."""
+"""One UTC day: who was billed beside whom we saw, what accounts for the difference, and both sides part by part."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from spendtop.domain.billing import BILL_KINDS, BillKind
+from spendtop.domain.holders import HolderBill, holder_words
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
+from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.modals.dialog import ReadingDialog
 from spendtop.tui.widgets.canvas import fit, fit_right
@@ -25,22 +28,32 @@ _WIDE_FROM, _WIDEST, _FRAME = 120, 136, 6
 
 
 class LedgerDayScreen(ReadingDialog):
-    """Two lists side by side, or one below the other."""
+    """Who was billed, then two lists side by side, or one below the other."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("q,enter", "cancel", "close")]
-    HINT = "j k scroll · esc closes"
+    BINDINGS: ClassVar[list[BindingType]] = [("q", "cancel", "close"), ("enter,b", "next_kind", "by")]
+    HINT = "enter by key, user, project · j k scroll · esc closes"
 
-    def __init__(self, title: str, age: str, answer: DayAnswer) -> None:
+    def __init__(self, title: str, age: str, answer: DayAnswer, calendar: Calendar) -> None:
         """`age` says how old the bill is."""
         super().__init__(title)
         self._age = age
         self._answer = answer
+        self._calendar = calendar
+        self._by: BillKind = BILL_KINDS[0]
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="text", can_focus=False):
             yield Static(id="lists", markup=False)
 
     def on_resize(self) -> None:
+        self._redraw()
+
+    def action_next_kind(self) -> None:
+        """The same day by the next kind of holder."""
+        self._by = BILL_KINDS[(BILL_KINDS.index(self._by) + 1) % len(BILL_KINDS)]
+        self._redraw()
+
+    def _redraw(self) -> None:
         """Beside each other only where there is room."""
         self.query_one("#lists", Static).update("\n".join(self._lines(self.app.size.width >= _WIDE_FROM)))
 
@@ -51,13 +64,34 @@ class LedgerDayScreen(ReadingDialog):
         width = _NAMES + _AMOUNT + 1
         left = [*_titled(f"BILLED by the provider, {self._age}", billed, width), *self._parts()]
         right = [*_titled("OURS, priced usage by model", ours, width), *self._models()]
-        lines = self._difference(billed, ours)
+        lines = [*self._who(), *self._difference(billed, ours)]
         if not wide:
             return [*lines, *left, "", *right]
         height = max(len(left), len(right))
         left += [""] * (height - len(left))
         right += [""] * (height - len(right))
         return [*lines, *(f"{fit(one, 62)}  {other}" for one, other in zip(left, right, strict=True))]
+
+    def _who(self) -> list[str]:
+        """Each key, user or project, the largest bill first."""
+        found = self._answer.who[self._by]
+        if not found.holders:
+            return []
+        width = min(self.app.size.width, _WIDEST) - _FRAME - 3 * (_AMOUNT + 1)
+        lines = [f"{'BILLED':>{_AMOUNT}} {'SEEN':>{_AMOUNT}} {'DIFFERENCE':>{_AMOUNT}} BY {found.by.upper()}"]
+        for each in found.holders:
+            amounts = (
+                formats.cents(each.billed, _AMOUNT) if found.is_billed else "-",
+                "never" if each.never_passed else formats.cents(each.seen, _AMOUNT),
+                formats.change(each.difference, _AMOUNT) if found.is_billed else "-",
+            )
+            named = fit(f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width).rstrip()
+            lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)} {named}")
+        if found.whole.later_requests and found.billed_until is not None:
+            until = f"{self._calendar.local(found.billed_until):%Y-%m-%d %H:%M}"
+            since = f"{found.whole.later} of {found.whole.later_requests:,} requests since"
+            lines.append(f"Billed until {until}; {since} are not billed yet.")
+        return [*lines, ""]
 
     def _difference(self, billed: Usd | None, ours: Usd) -> list[str]:
         if billed is None:
@@ -85,6 +119,10 @@ class LedgerDayScreen(ReadingDialog):
             unpriced = f" +{model.unpriced} unpriced" if model.unpriced else ""
             rows.append(_row((model.model or "(no model)", f"{model.requests} requests{unpriced}"), model.cost))
         return rows or ["  nothing passed through us"]
+
+
+def _remark(each: HolderBill) -> str:
+    return f": +{each.unpriced:,} unpriced" if each.unpriced else ""
 
 
 def _titled(words: str, amount: Usd | None, width: int) -> list[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.billing import BILL_KINDS, BillKind
 from spendtop.domain.clock import DAY
 from spendtop.domain.differences import SeenModel
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.services.bill_differences import explain, sentence
+from spendtop.store.reads.balances import Account
+from spendtop.store.reads.day_bills import DayBill, day_bill
 from spendtop.store.reads.differences import Bill, bill, seen
 from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
 from spendtop.tui.headline import Headline
@@ -63,15 +67,16 @@ class LedgerFigures:
 class DayQuestion:
     """Both sides of one UTC day."""
 
-    account: str
-    provider: str
+    account: Account
     day: int
 
     def ask(self, connection: Connection) -> DayAnswer:
-        explained = explain(connection, self.account, self.provider, self.day)
+        name, provider = self.account.name, self.account.biller
+        explained = explain(connection, name, provider, self.day)
         return DayAnswer(
-            bill=bill(connection, self.account, self.day),
-            seen=seen(connection, self.provider, self.day),
+            bill=bill(connection, name, self.day),
+            seen=seen(connection, provider, self.day),
+            who={by: day_bill(connection, self.account, self.day, by) for by in BILL_KINDS},
             reasons=tuple((share.amount, sentence(share)) for share in explained.shares) if explained else (),
         )
 
@@ -82,4 +87,5 @@ class DayAnswer:
 
     bill: Bill | None
     seen: tuple[SeenModel, ...]
+    who: Mapping[BillKind, DayBill]
     reasons: tuple[tuple[Usd, str], ...]

@@ -187,7 +187,7 @@ class LedgerScreen(LiveScreen):
         day, chosen = self.days.row, self.chosen
         if day is not None and chosen is not None:
             account = chosen.account
-            self.ask(DayQuestion(account.name, account.biller, day.day), partial(self._show_day, account.name, day))
+            self.ask(DayQuestion(account, day.day), partial(self._show_day, account.name, day))
 
     @on(ListTable.Opened, "#ledger-days")
     def day_opened(self) -> None:
@@ -198,7 +198,8 @@ class LedgerScreen(LiveScreen):
 
         if self.is_current:
             title = f"{clean_line(account)}, {to_datetime(day.day * DAY):%Y-%m-%d} UTC"
-            self.app.push_screen(LedgerDayScreen(title, self._bill_age(), answer))
+            calendar = self.face.session.calendar
+            self.app.push_screen(LedgerDayScreen(title, self._bill_age(), answer, calendar))
 
     def action_export(self) -> None:
         if self._answer is not None:
