@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from spendtop.api.session_refresh import Completeness
-from spendtop.api.shapes import Sums, Tokens, instant, raw
+from spendtop.api.shapes import ApiEquivalent, Sums, Tokens, instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
@@ -75,6 +75,7 @@ class SessionSums(BaseModel):
     """Whether Helicone itself gave every counted cost, and there is one."""
     heliconeCosts: int
     """Of how many counted requests Helicone itself gave the cost."""
+    api_equivalent: ApiEquivalent
 
     @staticmethod
     def fields_of(costs: SessionCosts) -> dict[str, Any]:
@@ -96,6 +97,7 @@ class SessionSums(BaseModel):
             ],
             "heliconeVerified": costs.all_by_helicone,
             "heliconeCosts": costs.by_helicone,
+            "api_equivalent": ApiEquivalent.of(costs.under_plan),
         }
 
 

@@ -134,6 +134,7 @@ async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, rec
             ],
             "heliconeVerified": True,
             "heliconeCosts": 2,
+            "api_equivalent": {"requests": 0, "tokens": 0, "usd": 0.0},
             "complete": None,
             "note": "Helicone's API is not asked: there is no api_key under [helicone].",
         }
