@@ -173,4 +173,6 @@ def test_what_is_pushed_with_the_new_key_arrives_at_the_collector_that_runs(
         ended = spendtop(collector.folder, "anthropic", "connect", PUBLIC)
         assert (ended.code, ended.err) == (0, "")
         assert "arrived, and was recorded as a test" in ended.out
+        again = spendtop(collector.folder, "anthropic", "test")
+        assert (again.code, again.err) == (0, "")
         assert collector.rows("SELECT count(*) FROM request") == [(0,)]
