@@ -91,6 +91,14 @@ def test_without_a_key_it_is_said_where_one_is_made(cli: Cli) -> None:
         assert said in err
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "openrouter"])
+def test_the_address_is_looked_at_before_a_key_is_asked_for(cli: Cli, provider: str) -> None:
+    write_config("")
+    said = cli(provider, "connect", "http://localhost:8000")
+    assert (said.code, said.out) == (2, "")
+    assert "https addresses only" in said.err and "cloudflared tunnel" in said.err
+
+
 def test_status_shows_what_is_amiss_with_the_way_back(cli: Cli, anthropic: FakeAnthropic) -> None:
     with_anthropic(anthropic)
     assert "pushes nowhere" in cli("anthropic", "status").out
