@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spendtop.domain.errors import ExitCode, SpendtopError
 
+_STATUS_LINE = ["statusline"]
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _LOG_LIMIT = 1024 * 1024
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     gc.set_threshold(*_GARBAGE_LOOKS)
     try:
-        code = _run(sys.argv[1:] if argv is None else argv)
+        words = sys.argv[1:] if argv is None else argv
+        code = _print_line() if list(words) == _STATUS_LINE else _run(words)
         sys.stdout.flush()
         return code
     except SpendtopError as failure:
@@ -40,6 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     except Exception as failure:
         return _complain(_unexpected(failure), ExitCode.INTERNAL)
+
+
+def _print_line() -> int:
+    """The one command that is called with every answer of an agent, which waits for it: nothing else is loaded."""
+    from spendtop.cli.statusline import print_line
+
+    return print_line()
 
 
 def _run(argv: Sequence[str]) -> int:

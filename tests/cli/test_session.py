@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spendtop.domain.request import Usage
+from spendtop.domain.request import Status, Usage
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago
@@ -35,6 +35,26 @@ def test_a_session_is_shown_by_model_and_path(cli: Cli, home_store: Store, spent
     assert lines[0].startswith("pr-1: $2.00 + 1 unpriced · 3 requests · all costs are Helicone")
     assert [line.split()[0] for line in lines if line.split()[:1] in (["gpt-4o"], ["o3"])] == ["o3", "gpt-4o"]
     assert any("/review" in line and "$2.00 + 1 unpriced" in line for line in lines)
+
+
+def test_sessions_are_listed_with_whose_they_are_and_how_they_stand(
+    cli: Cli, home_store: Store, spent: Recorded
+) -> None:
+    spent.add(
+        [
+            spent.request(minutes_ago(1), DOLLAR, session_id="busy", user_id="al\x1bice"),
+            spent.request(minutes_ago(90), DOLLAR, session_id="idle", user_id="bob"),
+            spent.request(minutes_ago(2), 0, session_id="broken", status=Status.ERROR),
+        ]
+    )
+    code, out, err = cli("sessions")
+    assert (code, err) == (0, "")
+    rows = [line.split() for line in out.splitlines()]
+    assert {(row[0], row[1]) for row in rows[1:]} == {("busy", "running"), ("idle", "idle"), ("broken", "failed")}
+    assert rows[1][2] == "al␛ice"
+    data = json.loads(cli("sessions", "user:bob", "--json").out)["data"]
+    assert [(each["session_id"], each["state"], each["users"]) for each in data] == [("idle", "idle", ["bob"])]
+    assert "--limit 10 shows more" in cli("sessions", "--limit", "1").out
 
 
 def test_a_session_that_is_not_there_is_a_sentence(cli: Cli, home_store: Store) -> None:

@@ -10,6 +10,7 @@ from spendtop.domain.request import Status, Usage
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago
+from tests.services.test_plan_calls import Desk, call
 from tests.store.conftest import Recorded
 
 ESCAPE = "eve\x1b[2J"
@@ -177,3 +178,29 @@ def test_tokens_go_by_their_names_and_programs_read_both(cli: Cli, spent: Record
     assert found - {("", "")} == both
     data = json.loads(cli(*words, "--json").out)["data"]
     assert {(row["token"], row["token_name"] or "") for row in data if row["token"]} == both
+
+
+def test_usage_under_plans_has_a_column_of_its_own_by_project_branch_and_day(cli: Cli, home_store: Store) -> None:
+    properties = {"project": "/src/willow", "branch": "fix"}
+    Desk(home_store).record(
+        call("a", minutes_ago(20), properties=properties),
+        call("b", minutes_ago(30), properties={**properties, "branch": "main"}),
+        call("c", minutes_ago(40), properties=properties),
+    )
+    lines = cli("spend", "--by", "project,branch").out.splitlines()[1:]
+    assert lines[0].split()[:2] == ["project", "branch"] and lines[0].endswith("API-equivalent")
+    of_fix, of_main = (next(line for line in lines if name in line) for name in ("fix", "main"))
+    assert (of_fix.split()[2:4], of_fix.split()[-1]) == (["0", "$0.00"], "~<$0.000001")
+    assert of_main.split()[-1] == "~<$0.000001"
+    answer = json.loads(cli("spend", "--by", "branch", "--json").out)
+    assert answer["api_equivalent"]["requests"] == 3
+    assert {item["prop.branch"]: item["api_equivalent"]["requests"] for item in answer["data"]} == {
+        None: 0,
+        "fix": 2,
+        "main": 1,
+    }
+    days = json.loads(cli("spend", "--by", "day,user", "--json").out)["data"]
+    assert sum(item["api_equivalent"]["requests"] for item in days) == 3
+    rows = list(csv.DictReader(io.StringIO(cli("spend", "--by", "branch", "--csv").out)))
+    assert [row["api_equivalent_nanousd"] for row in rows if row["prop.branch"] == "fix"] == ["46"]
+    assert "project" in cli("spend", "--by", "nonsense").err

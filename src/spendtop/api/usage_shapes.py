@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from spendtop.api.session_refresh import Completeness
-from spendtop.api.shapes import Sums, Tokens, instant, raw
+from spendtop.api.shapes import ApiEquivalent, Sums, Tokens, instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.daily import DaySpend
 from spendtop.store.reads.models import ModelUse
-from spendtop.store.reads.sessions import SessionCosts, SessionRow
+from spendtop.store.reads.sessions import SessionCosts, SessionRow, SessionState
 
 
 class SessionItem(Sums):
@@ -25,15 +25,20 @@ class SessionItem(Sums):
     last_at: str
     tokens: Tokens
     models: list[str]
+    users: list[str]
+    state: SessionState
+    """failed: its last request ended with an error; loop: it looks like one."""
 
     @classmethod
-    def of(cls, row: SessionRow) -> SessionItem:
+    def of(cls, row: SessionRow, state: SessionState) -> SessionItem:
         return cls(
             session_id=row.session.raw,
             first_at=to_iso(row.first_at),
             last_at=to_iso(row.last_at),
             tokens=Tokens.of(row.spend),
             models=[model.raw for model in row.models],
+            users=[user.raw for user in row.users],
+            state=state,
             **row.spend.figures(),
         )
 
@@ -70,6 +75,7 @@ class SessionSums(BaseModel):
     """Whether Helicone itself gave every counted cost, and there is one."""
     heliconeCosts: int
     """Of how many counted requests Helicone itself gave the cost."""
+    api_equivalent: ApiEquivalent
 
     @staticmethod
     def fields_of(costs: SessionCosts) -> dict[str, Any]:
@@ -91,6 +97,7 @@ class SessionSums(BaseModel):
             ],
             "heliconeVerified": costs.all_by_helicone,
             "heliconeCosts": costs.by_helicone,
+            "api_equivalent": ApiEquivalent.of(costs.under_plan),
         }
 
 

@@ -6,15 +6,17 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 
-from spendtop.cli.effective_limits import effective_limits
+from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_readable, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
-from spendtop.domain.clock import to_iso
+from spendtop.config.paths import data_folder
+from spendtop.domain.clock import age, to_iso
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.money import Usd
+from spendtop.domain.plan_windows import PlanWindow
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import agent_files, agent_spool
+from spendtop.services import agent_files, agent_spool, plan_windows
 from spendtop.services.agent_files import AgentUse, PushedUse, RootLook
 from spendtop.services.agent_spool import PushState
 
@@ -30,9 +32,16 @@ def show(options: Options) -> int:
         uses = agent_files.uses(connection)
         pushed = agent_files.pushed(connection, socket.gethostname())
         pushes = agent_spool.state(connection, socket.gethostname())
+        windows = plan_windows.known(connection, socket.gethostname(), data_folder())
     if options.arguments.json:
         items = [_item(look, uses.get(look.agent, _NOTHING)) for look in looks]
-        say(json.dumps({"data": items, "elsewhere": [_pushed_item(use) for use in pushed], "push": _push_item(pushes)}))
+        answer = {
+            "data": items,
+            "elsewhere": [_pushed_item(use) for use in pushed],
+            "push": _push_item(pushes),
+            "windows": [_window_item(window) for window in windows],
+        }
+        say(json.dumps(answer))
         return ExitCode.OK
     if looks:
         _say_folders(looks, uses, calendar)
@@ -41,9 +50,21 @@ def show(options: Options) -> int:
     for use in pushed:
         newest = local_time(use.newest, calendar)
         say(f"{use.agent} on {clean_line(use.host)}: {use.calls:,} calls, the newest {newest}.")
+    for window in windows:
+        say(_window_words(window, calendar))
     if pushes.to:
         say(clean_line(pushes.words, TEXT_LIMIT))
     return ExitCode.OK
+
+
+def _window_words(window: PlanWindow, calendar: Calendar) -> str:
+    said = f"said {age(max(now() - window.at, 0))} ago"
+    if window.is_over(now()):
+        return (
+            f"{window.agent}, {window.name} window of the plan: another one has begun since the provider spoke, {said}."
+        )
+    until = "" if window.resets_at is None else f" until {local_time(window.resets_at, calendar)}"
+    return f"{window.agent}, {window.name} window of the plan: {window.used_percent:.0f} % used{until}, {said}."
 
 
 def _say_folders(looks: Sequence[RootLook], uses: Mapping[str, AgentUse], calendar: Calendar) -> None:
@@ -96,6 +117,17 @@ def _item(look: RootLook, use: AgentUse) -> dict[str, object]:
 
 def _pushed_item(use: PushedUse) -> dict[str, object]:
     return {"agent": use.agent, "host": use.host, "calls": use.calls, "newest_call_at": to_iso(use.newest)}
+
+
+def _window_item(window: PlanWindow) -> dict[str, object]:
+    """What the provider said, when it did."""
+    return {
+        "agent": window.agent,
+        "window": window.name,
+        "used_percent": window.used_percent,
+        "resets_at": None if window.resets_at is None else to_iso(window.resets_at),
+        "said_at": to_iso(window.at),
+    }
 
 
 def _push_item(pushes: PushState) -> dict[str, object] | None:

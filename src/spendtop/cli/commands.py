@@ -161,7 +161,8 @@ COMMANDS: dict[str, Command] = {
             _argument(
                 "--by",
                 metavar="DIMENSIONS",
-                help="one or two of user, model, model_family, provider, session, token, source, day, error",
+                help="one or two of user, model, model_family, provider, session, token, source, day, error, project,"
+                " branch or prop.NAME",
             ),
             _argument(
                 "--since",
@@ -186,6 +187,17 @@ COMMANDS: dict[str, Command] = {
             _argument("--json", action="store_true", help="as JSON"),
             _argument("--csv", action="store_true", help="as CSV"),
             _argument("--jsonl", action="store_true", help="as one JSON object per line"),
+        ),
+    ),
+    "sessions": Command(
+        "sessions",
+        "What each session cost, whose it is and how it stands, those with the newest requests first.",
+        "spendtop sessions user:alice --since today",
+        (
+            FILTER,
+            *SPAN,
+            _argument("--limit", type=int, default=50, metavar="N", help="at most so many (default 50)"),
+            _JSON,
         ),
     ),
     "session": Command(
@@ -290,7 +302,7 @@ COMMANDS: dict[str, Command] = {
         "agents:show",
         "What was found of coding agents on this machine: folders, files, calls, and what could not be read."
         " `spendtop agents rescan` has all of it read again, `spendtop agents connect claude-code` prints the"
-        " settings by which an agent tells more.",
+        " settings by which an agent tells more, `spendtop agents push https://spend.example.org` sends it elsewhere.",
         "spendtop agents",
         (_JSON,),
     ),
@@ -307,11 +319,18 @@ COMMANDS: dict[str, Command] = {
         "agent_push",
         "Send all calls that coding agents keep on this machine to another collector, once: counts and names, nothing"
         " of a conversation. What it knows already counts once. The key is push_key under [agents].",
-        "SPENDTOP_AGENTS__PUSH_KEY=... spendtop agents push https://spend.example.org",
+        "spendtop agents push https://spend.example.org",
         (_argument("url", nargs="?", metavar="URL", help="its address; without it push_to under [agents]"),),
     ),
     "agents rescan": Command(
         "agents:rescan", "Have all files of coding agents read again; no call counts twice.", "spendtop agents rescan"
+    ),
+    "statusline": Command(
+        "statusline",
+        "Claude Code's status line: takes its JSON on stdin, prints model, session, today and how much of the plan's"
+        " windows is used, and keeps that for the screens. In its settings.json:"
+        ' "statusLine": {"type": "command", "command": "spendtop statusline"}',
+        "spendtop statusline",
     ),
     "token list": Command("tokens:show", "The tracking tokens with what they pushed.", "spendtop token list", (_JSON,)),
     "token create": Command(

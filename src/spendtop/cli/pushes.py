@@ -63,11 +63,14 @@ def connect(options: Options) -> int:
         made = _answer_to(destinations.make(wish))
     except ConfigError as refused:
         steps = "\n".join(f"  {each}" for each in header_words(push, address))
-        raise ConfigError(f"{refused}\nOr make the destination by hand:\n{steps}") from None
+        by_hand = f"Or make the destination by hand; `spendtop {push.provider} test` then waits for what comes:"
+        raise ConfigError(f"{refused}\n{by_hand}\n{steps}") from None
     destination = made.destination
     say(f"Destination {clean_line(destination.id)} to {clean_line(destination.address)} {_made(made)}.")
     for sentence in shortcomings(push, destination):
         say(f"  warning: {sentence}")
+    if not loaded.settings.server.api_key:
+        say("  warning: set api_key under [server]: behind a tunnel strangers may pass for programs on this machine.")
     if not isinstance(destinations, AnthropicDestinations):
         say(f"Broadcast has to be on at {SETTINGS}.\nNext: `spendtop openrouter test`.")
         return ExitCode.OK
@@ -99,8 +102,9 @@ def status(options: Options) -> int:
 def test(options: Options) -> int:
     """Have a test pushed, and wait for it in the store."""
     push, settings = _push(options), load_settings(options).settings
-    destinations = destinations_of(push, settings)
-    if isinstance(destinations, AnthropicDestinations):
+    if push is ANTHROPIC_PUSH:
+        destinations = destinations_of(push, settings)
+        assert isinstance(destinations, AnthropicDestinations)
         destination = _ours(push, _answer_to(destinations.all()), settings, options.arguments.url)
         return _try(destinations, destination, settings)
     with opened_store(settings) as store:

@@ -13,7 +13,7 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.services.request_export import ascii_json
 from spendtop.services.tasks import TaskKind
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.session_paths import Branch, branches, path_spends
+from spendtop.store.reads.session_paths import Branch, branches, path_plans, path_spends
 from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
 
 
@@ -29,7 +29,8 @@ def run(options: Options) -> int:
             span = extent_of(connection, session)
         if costs is None or span is None:
             raise UsageError("The store has no session with this id. `spendtop spend --by session` names them.")
-        tree = branches(path_spends(store, session, span))
+        paths = path_plans if costs.is_plan else path_spends
+        tree = branches(paths(store, session, span))
     if options.arguments.json:
         from spendtop.api.usage_shapes import SessionSums
 
@@ -48,12 +49,18 @@ def _tell(sentence: str) -> None:
 def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> Iterator[str]:
     whole = costs.whole
     failed = f" · {whole.failed:,} failed" if whole.failed else ""
-    yield f"{session}: {whole.words} · {whole.requests:,} requests{failed} · {_by_helicone(costs)}"
-    rows = [(model or "(none)", *_sums(spend)) for model, spend in costs.by_model]
-    yield table(("model", ">requests", ">cost", ">tokens"), rows)
+    plan = costs.under_plan
+    if costs.is_plan:
+        yield f"{session}: ~{plan.words} API-equivalent under a plan, no spend · {plan.requests:,} requests"
+    else:
+        besides = f" · and ~{plan.words} under a plan" if plan.requests else ""
+        yield f"{session}: {whole.words} · {whole.requests:,} requests{failed}{besides} · {_by_helicone(costs)}"
+    columns = (">requests", ">API-equivalent" if costs.is_plan else ">cost", ">tokens")
+    models = costs.plan if costs.is_plan else costs.by_model
+    yield table(("model", *columns), [(model or "(none)", *_sums(spend)) for model, spend in models])
     if any(branch.path is not None for branch in tree):
         paths = [("  " * branch.depth + str(branch.name or "(no path)"), *_sums(branch.spend)) for branch in tree]
-        yield table(("path", ">requests", ">cost", ">tokens"), paths)
+        yield table(("path", *columns), paths)
 
 
 def _sums(spend: Spend) -> tuple[int, str, int]:

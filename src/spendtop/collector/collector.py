@@ -53,6 +53,7 @@ from spendtop.collector.run_summary import RunSummary
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.spend_watch import SpendWatch, anomaly_rules, loop_rules
 from spendtop.collector.store_health import StoreHealth
+from spendtop.collector.store_troubles import StoreTroubles
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.collector.supervisor import Loop, Supervisor, pause
 from spendtop.collector.tasks.kinds import all_slow_tasks
@@ -165,6 +166,7 @@ class Collector:
         watching = (setup.clock, lambda: self._evaluator.owns, self._announced)
         self._anomalies = SpendWatch(store, self._owned, self._settings, anomaly_rules, *watching)
         self._repeating = SpendWatch(store, self._owned, self._settings, loop_rules, *watching)
+        self._troubles = StoreTroubles(self._conditions, self._owned, setup.clock, lambda: self._evaluator.owns)
         self._outbox = OutboxLoop(
             store=store,
             writes=self._owned,
@@ -294,6 +296,7 @@ class Collector:
             "refusal log": self._refusal_watch.run,
             "slot": SlotWatch(self._hold, self._recorder, self._conditions).run,
             "store": self._store_health.run,
+            "store alerts": self._troubles.run,
             "watchdog": watchdog(progress(self._recorder, self._evaluator)),
         }
         if self._printer is not None:

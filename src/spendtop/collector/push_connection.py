@@ -8,9 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from spendtop.config.account_settings import AccountSettings
 from spendtop.config.file_edit import read_text, replace_private, with_entry
 from spendtop.config.load import Loaded
-from spendtop.config.settings import AccountSettings, Settings
+from spendtop.config.settings import Settings
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.push_health import Destination
 from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, ProviderPush

@@ -15,7 +15,7 @@ from spendtop.domain.windows import Bounds, Calendar
 
 PREFIX_ENDS = "-_/:."
 """A session's prefix goes up to the first of these, which belongs to it; a name without one is its own prefix."""
-_PROPERTY = "prop."
+PROPERTY = "prop."
 _PLAIN = re.compile(r"[\w.:][\w./:-]*", re.ASCII)
 """What a filter takes as it is, with an asterisk behind it."""
 _NAME = re.compile(r"[^\s:<>=()&|\"]+")
@@ -38,7 +38,7 @@ class Dimension:
     @property
     def property(self) -> str | None:
         """The property's own name, where it is one."""
-        return self.name.removeprefix(_PROPERTY) if self.name.startswith(_PROPERTY) else None
+        return self.name.removeprefix(PROPERTY) if self.name.startswith(PROPERTY) else None
 
 
 DIMENSIONS = {
@@ -63,8 +63,8 @@ USUAL = DIMENSIONS["user"], DIMENSIONS["model_family"]
 
 def dimension(text: str) -> Dimension:
     """The dimension that a word names: `user`, `prop.env`. Raises UsageError."""
-    if text.startswith(_PROPERTY) and len(text) > len(_PROPERTY):
-        name = text.removeprefix(_PROPERTY)
+    if text.startswith(PROPERTY) and len(text) > len(PROPERTY):
+        name = text.removeprefix(PROPERTY)
         return Dimension(text, clean_line(name.upper()), f"(no {clean_line(name)})")
     wanted = name_here(text)
     if wanted not in DIMENSIONS:

@@ -70,10 +70,13 @@ class Measure:
 COST = Measure("cost", Unit.MONEY, "c", in_totals=True)
 REQUESTS = Measure("requests", Unit.COUNT, "r", in_totals=True)
 LATENCY = Measure("p95 latency", Unit.TIME, "l")
+PLAN = Measure("API-equivalent", Unit.MONEY, "e")
+"""What calls under a plan would have cost. All others are of what counts as spend."""
 MEASURES = {
     each.name: each
     for each in (
         COST,
+        PLAN,
         REQUESTS,
         Measure("tokens", Unit.COUNT, "t", in_totals=True),
         Measure("prompt tokens", Unit.COUNT, "p", in_totals=True),

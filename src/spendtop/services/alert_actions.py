@@ -38,6 +38,10 @@ class AlertIsOver(UsageError):
     """The alert is resolved; nothing needs to be done about it."""
 
 
+class NothingToUndo(UsageError):
+    """No ack, snooze or silence of theirs still stands as it was made."""
+
+
 class NoSuchSilence(UsageError):
     """No silence of that number is in force."""
 
@@ -86,7 +90,7 @@ def unsilence(connection: Connection, silence_id: int, by: str, now: int) -> Non
 def undo(connection: Connection, by: str, now: int) -> str:
     """Take back the last ack, snooze or silence of somebody's that still stands as it was made; says what that is.
 
-    What others did meanwhile, and what is over by itself, stays. Raises UsageError where nothing is left to take back.
+    What others did meanwhile, and what is over by itself, stays. Raises NothingToUndo.
     """
     mine = select(_ACTION).where(_ACTION.c.who == (_name(by) or ""), _ACTION.c.what.in_(("ack", "snooze", "silence")))
     for action in connection.execute(mine.order_by(_ACTION.c.id.desc()).limit(_LOOKED_BACK)):
@@ -101,7 +105,7 @@ def undo(connection: Connection, by: str, now: int) -> str:
             before = msgspec.json.decode(action.before or "{}", type=dict[str, Any])
             _change(connection, row.id, "undo", by, now, **before)
             return _taken_back(action, before)
-    raise UsageError("There is nothing to undo: no ack, snooze or silence of yours still stands.")
+    raise NothingToUndo("There is nothing to undo: no ack, snooze or silence of yours still stands.")
 
 
 def _stands(row: Any, action: Any, now: int) -> bool:

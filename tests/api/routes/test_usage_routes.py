@@ -105,6 +105,8 @@ async def test_sessions_are_listed_with_their_sums(
                 "failed": 0,
                 "tokens": {"prompt": 20, "completion": 10, "total": 30},
                 "models": ["gpt-4o", "own"],
+                "users": ["alice"],
+                "state": "running",
             }
         ]
         second = await get(live, f"/sessions?limit=1&cursor={first['next_cursor']}")
@@ -132,6 +134,7 @@ async def test_what_a_session_cost(recorded: Recorded, clock: SettableClock, rec
             ],
             "heliconeVerified": True,
             "heliconeCosts": 2,
+            "api_equivalent": {"requests": 0, "tokens": 0, "usd": 0.0},
             "complete": None,
             "note": "Helicone's API is not asked: there is no api_key under [helicone].",
         }

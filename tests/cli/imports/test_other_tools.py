@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from msgspec.structs import replace
 
+from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost, Reporter, Usage
@@ -101,6 +102,17 @@ def test_what_cannot_be_imported_at_all_says_why_and_ends_with_2(cli: Cli, tmp_p
     assert (code, out.split()[-1]) == (2, "2")
     assert "line 1: `created_at` has to be a date and time" in err and "Nothing could be imported" in err
     assert rows(home_store, RequestTable) == []
+
+
+def test_a_file_of_another_tool_is_refused_before_a_store_is_made(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "page.json"
+    path.write_text("<html>no</html>\n")
+    for tool, column in (("langfuse", "traceId"), ("litellm", "call_type"), ("portkey", "ai_model")):
+        code, out, err = cli("import", "--from", tool, str(path))
+        assert (code, out) == (2, "") and f"`{column}`" in err
+    (tmp_path / "empty").touch()
+    assert cli("import", str(tmp_path / "empty")).code == cli("import", str(tmp_path / "gone")).code == 2
+    assert not data_folder().exists()
 
 
 def test_a_table_of_unknown_origin_is_imported_by_its_columns(cli: Cli, tmp_path: Path, home_store: Store) -> None:

@@ -206,6 +206,7 @@ def test_portkeys_costs_are_cents() -> None:
         (Format.LANGFUSE, {**OBSERVATION, "startTime": "soon"}, "startTime"),
         (Format.LANGFUSE, {**OBSERVATION, "startTime": "2036-01-01T00:00:00Z"}, "startTime"),
         (Format.LANGFUSE, {**OBSERVATION, "id": None}, "id"),
+        (Format.LANGFUSE, {**OBSERVATION, "type": None}, "type"),
         (Format.LANGFUSE, {**OBSERVATION, "usageDetails": {"input": -1}}, "usageDetails"),
         (Format.LANGFUSE, {**OBSERVATION, "totalCost": "much"}, "totalCost"),
         (Format.LITELLM, {**SPEND, "prompt_tokens": 1.5}, "prompt_tokens"),

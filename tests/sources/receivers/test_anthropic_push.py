@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from itertools import permutations
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spendtop.domain.remarks import RemarkKind
 from spendtop.domain.request import Request, Status, Usage
 from spendtop.domain.request import TestEvent as ProviderTest
 from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP
 from spendtop.sources.receivers.anthropic_push import HELD_FOR
-from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
 from tests.provider_pushes import ARRIVAL, as_expected, fits, in_protobuf, items, of_protobuf, push, requests, split
 from tests.provider_pushes import together as one_post
 
@@ -158,3 +160,21 @@ def test_the_client_library_is_known_by_its_own_source_and_by_the_request() -> N
     assert (by_client.source, by_client.session_id) == (OTLP, "conv-42")
     by_api = next(each for each in requests(OtlpReceiver(), MESSAGES) if each.response_id == "msg_01A")
     assert (ANTHROPIC_PUSH, "request:req_011A") in set(by_client.other_ids) & set(by_api.other_ids)
+
+
+def test_a_count_that_nobody_knows_is_said_and_changes_nothing() -> None:
+    content = named(MESSAGES, "anthropic.messages.create")
+    spans_of(content)[0]["attributes"].append(
+        {"key": "anthropic.usage.brand_new_tokens", "value": {"intValue": "7"}},
+    )
+    pushed = OtlpReceiver().parse(json.dumps(content).encode(), JSON, ARRIVAL)
+    assert [(each.kind, each.name) for each in pushed.remarks] == [
+        (RemarkKind.UNREAD, "anthropic.usage.brand_new_tokens")
+    ]
+    (request,) = requests(OtlpReceiver(), content)
+    assert request.usage.total == 3450
+
+
+@pytest.mark.parametrize("name", ["messages", "session"])
+def test_of_what_is_known_nothing_is_remarked(name: str) -> None:
+    assert OtlpReceiver().parse(json.dumps(push(name)).encode(), JSON, ARRIVAL).remarks == ()

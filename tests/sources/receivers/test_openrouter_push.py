@@ -15,7 +15,7 @@ from spendtop.domain.request import BodyState, Reporter, Status, Usage
 from spendtop.domain.request import TestEvent as ProviderTest
 from spendtop.domain.sources import OPENROUTER_PUSH
 from spendtop.sources.receivers import Post
-from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
 from tests.provider_pushes import ARRIVAL, as_expected, fits, items, push, requests, split
 
 
@@ -97,6 +97,16 @@ def test_a_free_call_cost_nothing_and_older_names_of_the_charge_are_read() -> No
     assert (free.cost.reported, free.cost.reported_by) == (Usd(0), Reporter.PROVIDER)
 
 
-def test_who_hung_up_is_cancelled_and_used_nobody_knows_what() -> None:
-    (request,) = requests(OtlpReceiver(), push("error"))
+@pytest.mark.parametrize("words", ["The client has disconnected", "Client disconnected before the end"])
+def test_who_hung_up_is_cancelled_and_used_nobody_knows_what(words: str) -> None:
+    content = copy.deepcopy(push("error"))
+    span = name_of(content)
+    span["status"]["message"] = words
+    span["attributes"] = [each for each in span["attributes"] if each["key"] != "span.status_message"]
+    (request,) = requests(OtlpReceiver(), content)
     assert (request.status, request.usage, request.cost.reported) == (Status.CANCELLED, Usage(), None)
+
+
+@pytest.mark.parametrize("name", ["generation", "privacy_mode", "error"])
+def test_of_what_is_known_nothing_is_remarked(name: str) -> None:
+    assert OtlpReceiver().parse(json.dumps(push(name)).encode(), JSON, ARRIVAL).remarks == ()

@@ -90,9 +90,11 @@ def test_a_session_has_failed_while_its_last_request_did(recorded: Recorded) -> 
         ]
     )
     rows = listed(recorded, RequestQuery(), 5)
-    assert {row.session.raw: row.has_failed for row in rows} == {"recovered": False, "failed": True, "given up": False}
+    states = {row.session.raw: row.state(row.last_at, frozenset(("given up",))).value for row in rows}
+    assert states == {"recovered": "running", "failed": "failed", "given up": "loop"}
+    assert {row.state(row.last_at + DAY, frozenset()) for row in rows} == {"idle", "failed"}
     (as_it_was,) = listed(recorded, RequestQuery(until=START + 2), 5)
-    assert as_it_was.has_failed
+    assert as_it_was.state(as_it_was.last_at, frozenset()) == "failed"
 
 
 def test_a_foreign_cursor_is_refused(recorded: Recorded) -> None:

@@ -49,6 +49,8 @@ def test_accounts_whose_costs_could_be_asked_for_wait_for_a_key(store: Store) ->
         ("helicone-api", "helicone API"),
         ("openai-costs", "openai costs"),
         ("openai-costs/lab", "openai costs lab"),
+        ("openrouter-limits/router", "openrouter limits router"),
+        ("anthropic-limits", "anthropic limits"),
         ("deepseek/my\x1b[2J", "my␛[2J balance"),
     ],
 )

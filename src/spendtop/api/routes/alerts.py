@@ -54,7 +54,7 @@ class SilenceBody(BaseModel):
 def router() -> APIRouter:
     routes = APIRouter(tags=["alerts"])
     routes.add_api_route("/alerts", list_alerts, methods=["GET"])
-    routes.add_api_route("/alerts/undo", undo, methods=["POST"])
+    routes.add_api_route("/alerts/undo", undo, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/ack", ack, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/snooze", snooze, methods=["POST"], responses=UNKNOWN_ID)
     routes.add_api_route("/alerts/{id}/unack", unack, methods=["POST"], responses=UNKNOWN_ID)
@@ -96,8 +96,8 @@ def undo(request: Request, body: AckBody | None = None) -> UndoneAnswer:
     by, now = (body or AckBody()).by, context_of(request).clock()
     try:
         return UndoneAnswer(undone=written(request, lambda connection: alert_actions.undo(connection, by, now)))
-    except UsageError as failure:
-        raise InvalidField("by", str(failure)) from None
+    except alert_actions.NothingToUndo as nothing:
+        raise HTTPException(404, str(nothing)) from None
 
 
 def list_silences(request: Request) -> SilencesAnswer:

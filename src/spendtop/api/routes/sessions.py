@@ -33,6 +33,7 @@ from spendtop.services.request_export import ascii_json
 from spendtop.services.request_lines import BODY_REASONS
 from spendtop.store.engine import Store
 from spendtop.store.reads.detail import RequestDetail, detail
+from spendtop.store.reads.loops import looping_sessions
 from spendtop.store.reads.sessions import positions_in, session_costs, sessions
 from spendtop.store.transactions import read
 
@@ -65,7 +66,10 @@ def list_sessions(request: Request, parameters: Annotated[ListParameters, Query(
         page = sessions(context.store, query, filters, parameters.cursor, parameters.limit)
     except UsageError:
         raise wrong_search(parameters.cursor) from None
-    return SessionListAnswer(data=[SessionItem.of(row) for row in page.rows], next_cursor=page.next_cursor)
+    with context.store.reading() as connection:
+        looping = looping_sessions(connection)
+    listed = [SessionItem.of(row, row.state(filters.now_us, looping)) for row in page.rows]
+    return SessionListAnswer(data=listed, next_cursor=page.next_cursor)
 
 
 class CostsParameters(BaseModel):

@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import Namespace
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from spendtop.cli.effective_limits import now
 from spendtop.cli.imports.files import STDIN, reading
@@ -35,6 +36,7 @@ def run(options: Options) -> int:
     if arguments.files.count(STDIN) > 1:
         raise UsageError("Standard input can be read once; name `-` once.")
     settings, at = load_settings(options).settings, now()
+    _look(arguments, at)
     report = Report(arguments.strict, settings.retention.requests, at)
     with rehearsing(settings) if arguments.dry_run else recording(settings, at) as target:
         try:
@@ -59,12 +61,26 @@ def run(options: Options) -> int:
 def _take(arguments: Namespace, target: Target, report: Report, at: int) -> None:
     if arguments.from_old:
         _take_over(arguments.from_old, target, report, at)
-    held = arguments.tool or arguments.format
-    held = None if held == "auto" else Format(held)
+    held = _held(arguments)
     for name in arguments.files:
         with _read(name, held, arguments, at) as read:
             part = report.part("standard input" if name == STDIN else name)
             target.take(report.taken(part, read), part, report.progress)
+
+
+def _look(arguments: Namespace, at: int) -> None:
+    """Raises what reading the files raises before their first row, while nothing is opened yet. A pipe is read once."""
+    held = _held(arguments)
+    for name in arguments.files:
+        if name != STDIN and not is_address(name) and not Path(name).is_fifo():
+            with _read(name, held, arguments, at):
+                pass
+
+
+def _held(arguments: Namespace) -> Format | None:
+    """What the files hold; None where that is to be found out."""
+    name = arguments.tool or arguments.format
+    return None if name == "auto" else Format(name)
 
 
 def _read(name: str, held: Format | None, arguments: Namespace, at: int) -> AbstractContextManager[Read]:

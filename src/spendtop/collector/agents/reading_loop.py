@@ -20,7 +20,7 @@ from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.request import Billing
 from spendtop.domain.sources import AGENTS, Source
-from spendtop.services import agent_billing, agent_files, agent_spool
+from spendtop.services import agent_billing, agent_files, agent_spool, plan_windows
 from spendtop.services.agent_files import RootLook
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.item import item_of
@@ -184,7 +184,10 @@ class ReadingLoop:
             left_out=state.left_out,
             looked_at=self._context.clock(),
         )
-        await write(
-            self._context.recorder,
-            lambda connection: agent_files.note_root(connection, self._host, look, state.missed),
-        )
+
+        def work(connection: Connection) -> None:
+            agent_files.note_root(connection, self._host, look, state.missed)
+            if state.windows:
+                plan_windows.note(connection, self._host, state.windows)
+
+        await write(self._context.recorder, work)

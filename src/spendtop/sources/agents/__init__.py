@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.plan_windows import PlanWindow
 from spendtop.sources.agents.bookmark import Bookmark, Tally
+
+
+@runtime_checkable
+class WindowTeller(Protocol):
+    """What reads files that hold what the provider says of its plan's windows."""
+
+    @property
+    def windows(self) -> list[PlanWindow]:
+        """What was told last, as far as files were read."""
 
 
 class AgentReader(Protocol):

@@ -16,6 +16,7 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.plan_windows import PlanWindow, newest
 from spendtop.sources.agents import rollout as rollouts
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.files import found, listed
@@ -33,6 +34,8 @@ class CodexReader:
         self._line = Decoder(RolloutLine)
         self._threads: dict[Path, dict[str, Path]] = {}
         """Where the files of a root's threads lay when it was last looked through."""
+        self.windows: list[PlanWindow] = []
+        """What was told last of each of the plan's windows."""
         self._distinct_totals = lru_cache(maxsize=16)(self._read_totals)
 
     def roots(self, home: Path, environment: Mapping[str, str]) -> list[Path]:
@@ -53,6 +56,7 @@ class CodexReader:
         for line in self._lines(file, bookmark, tally):
             if not isinstance(bookmark.state, Rollout):
                 bookmark.state = msgspec.convert(bookmark.state or {}, Rollout)
+            self.windows = newest([*self.windows, *rollouts.windows_of(bookmark.state, line)])
             yield from rollouts.calls_of(bookmark.state, line, lambda thread: self._totals(root, thread), tally)
 
     def _lines(self, file: Path, bookmark: Bookmark, tally: Tally) -> Iterator[RolloutLine]:

@@ -15,10 +15,12 @@ from msgspec.structs import replace
 
 from spendtop.domain.agent_calls import AgentCall, Counts
 from spendtop.domain.clock import MINUTE, SECOND
+from spendtop.domain.plan_windows import PlanWindow
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.bookmark import Tally
 from spendtop.sources.agents.fields import instant, text
 
+_MOST_PERCENT = 1000
 NAME = "codex"
 UNKNOWN_MODEL = "unknown"
 _EXACT, _DERIVED = 0, 1
@@ -132,6 +134,21 @@ def _dig(value: Any, *names: str) -> Any:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def windows_of(rollout: Rollout, line: RolloutLine) -> Iterator[PlanWindow]:
+    """What a line of the thread's own says of the plan's windows."""
+    payload, at = line.payload, instant(line.timestamp)
+    if line.type != "event_msg" or at is None or _dig(payload, "type") != "token_count" or _is_inherited(rollout, line):
+        return
+    for name in ("primary", "secondary"):
+        window = _dig(payload, "rate_limits", name)
+        used, minutes = _dig(window, "used_percent"), count(_dig(window, "window_minutes"))
+        if type(used) not in (int, float) or not 0 <= used <= _MOST_PERCENT or not minutes:
+            continue
+        resets_at, resets_in = count(_dig(window, "resets_at")), count(_dig(window, "resets_in_seconds"))
+        until = resets_at * SECOND if resets_at else at + resets_in * SECOND if resets_in else None
+        yield PlanWindow(agent=NAME, minutes=minutes, used_percent=float(used), resets_at=until, at=at)
 
 
 def _start_turn(rollout: Rollout, line: RolloutLine, turn: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.domain.agent_calls import AgentCall
-from spendtop.sources.agents import AgentReader
+from spendtop.domain.plan_windows import PlanWindow
+from spendtop.sources.agents import AgentReader, WindowTeller
 from spendtop.sources.agents.bookmark import Bookmark, FileStamp, Tally
 from spendtop.sources.agents.call_book import CallBook
 from spendtop.sources.agents.files import stamp_at
@@ -52,6 +53,8 @@ class RootState(Struct, frozen=True):
     """While reading, since the last state."""
     missed: dict[str, int]
     """What cannot be looked at now."""
+    windows: list[PlanWindow] = []
+    """What the provider was told to say last of its plan's windows."""
 
 
 class ChangedFile(Struct, frozen=True):
@@ -151,10 +154,15 @@ class Scan:
                     oldest=min((stamp.modified // 1000 for stamp in files), default=None),
                     left_out=dict(self._left_out[root]),
                     missed=dict(+missed),
+                    windows=self._windows(root),
                 )
             )
             self._left_out[root].clear()
         return states
+
+    def _windows(self, root: AgentRoot) -> list[PlanWindow]:
+        reader = self._readers[root.agent]
+        return reader.windows if isinstance(reader, WindowTeller) else []
 
 
 def roots_of(

@@ -45,7 +45,7 @@ def observation(row: FileRow, now: int) -> Request | NoCall:
     """The request of a generation or an embedding; other observations are no calls. Raises WrongField."""
     kind = (row.name("type") or "").upper()
     if kind not in _CALLS:
-        return NoCall(kind or "without a type")
+        return NoCall(present(kind or None, "type", "the kind of an observation, such as GENERATION"))
     id = present(row.name("id"), "id", "the id of an observation")
     start = present(row.instant(now, "start_time", "timestamp"), "startTime", "a date and time, and not in the future")
     attributes, metadata = _metadata(row)

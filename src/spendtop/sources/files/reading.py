@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import chain
 
 from spendtop.sources.files import Format, Read
@@ -14,8 +13,14 @@ from spendtop.sources.files.json_rows import row_in
 from spendtop.sources.files.langfuse import observation
 from spendtop.sources.files.litellm import spend_log
 from spendtop.sources.files.portkey import log
-from spendtop.sources.files.rows import plain, read_rows
+from spendtop.sources.files.rows import OtherTool
 from spendtop.sources.files.table import is_table, read_table
+
+_TOOLS: Mapping[Format, OtherTool] = {
+    Format.LITELLM: OtherTool("LiteLLM", ("request_id", "call_type", "spend", "startTime"), spend_log),
+    Format.LANGFUSE: OtherTool("Langfuse", ("id", "type", "traceId", "startTime"), observation),
+    Format.PORTKEY: OtherTool("Portkey", ("id", "created_at", "ai_org", "ai_model"), log),
+}
 
 
 def _read_any_csv(lines: Iterable[bytes], now: int) -> Read:
@@ -30,18 +35,9 @@ READERS: Mapping[Format, Callable[[Iterable[bytes], int], Read]] = {
     Format.CSV: _read_any_csv,
     Format.JSONL: read_jsonl,
     Format.HELICONE: read_helicone,
-    Format.LANGFUSE: partial(read_rows, request_of=observation),
-    Format.LITELLM: partial(read_rows, request_of=spend_log),
-    Format.PORTKEY: partial(read_rows, request_of=log),
+    **{held: tool.read for held, tool in _TOOLS.items()},
 }
-"""What reads lines as they are, given the present (UTC µs)."""
-
-_TOOLS: Mapping[Format, frozenset[str]] = {
-    Format.LITELLM: frozenset({"calltype", "spend", "starttime"}),
-    Format.LANGFUSE: frozenset({"type", "traceid", "starttime"}),
-    Format.PORTKEY: frozenset({"aimodel", "aiorg"}),
-}
-"""What rows of other tools have, in names as `plain` makes them."""
+"""What reads lines as they are, given the present (UTC µs). Raises UsageError where they are something else."""
 
 
 def format_of(head: bytes) -> Format | None:
@@ -54,9 +50,8 @@ def format_of(head: bytes) -> Format | None:
     columns = columns_of(head)
     if frozenset(columns) >= REQUIRED:
         return Format.CSV
-    return _tool_of(frozenset(columns)) or (Format.CSV if is_table(columns) else None)
+    return _tool_of(columns) or (Format.CSV if is_table(columns) else None)
 
 
-def _tool_of(names: Set[str]) -> Format | None:
-    plain_names = frozenset(map(plain, names))
-    return next((tool for tool, needed in _TOOLS.items() if needed <= plain_names), None)
+def _tool_of(names: Collection[str]) -> Format | None:
+    return next((held for held, tool in _TOOLS.items() if tool.wrote(names)), None)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
 
+from spendtop.domain.errors import UsageError
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Request
 from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.sources import cells
 from spendtop.sources.files import Read
-from spendtop.sources.files.csv_rows import csv_rows
+from spendtop.sources.files.csv_rows import columns_of, csv_rows
 from spendtop.sources.files.json_rows import json_rows
 from spendtop.sources.skipped import NoCall, Skipped
 
@@ -114,29 +117,48 @@ class FileRow:
             raise WrongField(name, f"has to be {has_to_be}") from None
 
 
-def read_rows(lines: Iterable[bytes], now: int, request_of: Callable[[FileRow, int], Request | NoCall]) -> Read:
-    """What `request_of` makes of each row of a CSV or JSON file at `now` (UTC µs); it raises WrongField."""
-    for place, values in _rows(lines):
-        if isinstance(values, Skipped):
-            yield values
-            continue
-        try:
-            yield request_of(FileRow(values), now)
-        except WrongField as wrong:
-            yield Skipped(place, wrong.field, wrong.has_to_be)
+@dataclass(frozen=True)
+class OtherTool:
+    """A tool whose files are read."""
+
+    name: str
+    columns: tuple[str, ...]
+    """By which its rows are known, as it spells them."""
+    request_of: Callable[[FileRow, int], Request | NoCall]
+    """What a row is at an instant (UTC µs). Raises WrongField."""
+
+    def wrote(self, names: Iterable[str]) -> bool:
+        """Whether rows with these names are its."""
+        return set(map(plain, self.columns)) <= set(map(plain, names))
+
+    def read(self, lines: Iterable[bytes], now: int) -> Read:
+        """What each row of its CSV or JSON file is at `now` (UTC µs). Raises UsageError for a CSV file of others."""
+        rest = iter(lines)
+        head = [*_head(rest)]
+        is_json = bool(head) and head[-1].lstrip().startswith((b"{", b"["))
+        if head and not is_json and not self.wrote(columns_of(head[-1])):
+            needed = ", ".join(f"`{column}`" for column in self.columns)
+            raise UsageError(f"This is no file of {self.name}: its rows are JSON, or CSV with the columns {needed}.")
+        return self._read((json_rows if is_json else csv_rows)(chain(head, rest)), now)
+
+    def _read(self, rows: Iterable[tuple[str, Mapping[str, Any] | Skipped]], now: int) -> Read:
+        for place, values in rows:
+            if isinstance(values, Skipped):
+                yield values
+                continue
+            try:
+                yield self.request_of(FileRow(values), now)
+            except WrongField as wrong:
+                yield Skipped(place, wrong.field, wrong.has_to_be)
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[tuple[str, Mapping[str, object] | Skipped]]:
-    rest = iter(lines)
-    blank: list[bytes] = []
-    for line in rest:
-        line = line if blank else line.removeprefix(_BOM)
-        if not line.strip():
-            blank.append(line)
-            continue
-        lines = chain(blank, [line], rest)
-        yield from json_rows(lines) if line.lstrip().startswith((b"{", b"[")) else csv_rows(lines)
-        return
+def _head(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines up to the first with content, without a mark of their encoding."""
+    for number, line in enumerate(lines):
+        line = line if number else line.removeprefix(_BOM)
+        yield line
+        if line.strip():
+            return
 
 
 def present(value: Value | None, field: str, has_to_be: str) -> Value:
@@ -158,6 +180,7 @@ def properties_of(*objects: Mapping[str, object]) -> dict[str, str]:
     return texts
 
 
+@lru_cache(4096)
 def plain(name: str) -> str:
     """A name without case, blanks and underscores."""
     return "".join(filter(str.isalnum, name)).lower()

@@ -16,7 +16,7 @@ from spendtop.domain.sources import TABLE
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.files import Read
 from spendtop.sources.files.csv_rows import columns_of, csv_rows
-from spendtop.sources.legacy.columns import NotTaken, in_file
+from spendtop.sources.legacy.columns import NotTaken, Table, in_file
 from spendtop.sources.legacy.rows import Rows
 from spendtop.sources.skipped import Skipped
 
@@ -37,8 +37,12 @@ def read_table(lines: Iterable[bytes], now: int) -> Read:
     table = in_file(_NAME, TABLE, columns_of(header))
     if isinstance(table, NotTaken):
         raise UsageError(f"The file cannot be read by its columns: {table.reason}. {_has(columns_of(header))}")
+    return _requests(table, chain([header], rest), now)
+
+
+def _requests(table: Table, lines: Iterable[bytes], now: int) -> Read:
     rows, seen = Rows(table, {}, now), Counter[bytes]()
-    for place, cells in csv_rows(chain([header], rest)):
+    for place, cells in csv_rows(lines):
         if isinstance(cells, Skipped):
             yield cells
             continue

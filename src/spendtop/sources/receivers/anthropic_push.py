@@ -128,7 +128,7 @@ class AnthropicSpans:
             is_of_session = read.text(attributes, _OF_A_SESSION) is not None
             self._held.setdefault(key, _Held(call, received_at, is_of_session))
             return
-        if not call.usage.is_known and call.status is not Status.ERROR and key != NO_SPAN:
+        if not call.usage.is_known and key != NO_SPAN:
             self._bare.setdefault(key, _Bare(call, {}))
         yield call
 

@@ -37,7 +37,7 @@ _FIRST_TOKEN = (f"{_OWN}first_token_ms",)
 _NAMED = ("api_key_name", "provider_name", "provider_slug")
 """Of OpenRouter's own metadata: what tells who calls and who serves."""
 _COSTS = ("gen_ai.usage.total_cost", "gen_ai.usage.cost")
-_HUNG_UP = "client has disconnected"
+_HUNG_UP = re.compile(r"\bclient (?:has )?(?:disconnected|hung up|aborted|closed)")
 _USUAL_NAME = "OpenRouter Request"
 
 
@@ -107,7 +107,7 @@ def _cost(charged: Usd | None) -> Cost:
 
 def _has_hung_up(span: TraceSpan, attributes: Attributes) -> bool:
     messages = (span.message, read.text(attributes, ("span.status_message",)) or "")
-    return any(_HUNG_UP in message.lower() for message in messages)
+    return any(_HUNG_UP.search(message.lower()) for message in messages)
 
 
 def _path(attributes: Attributes, session: str | None) -> str | None:

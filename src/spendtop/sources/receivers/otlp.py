@@ -25,10 +25,10 @@ from spendtop.sources.receivers.otlp_calls import is_call
 from spendtop.sources.receivers.otlp_logs import check_object, records_of_json, records_of_protobuf
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
-from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on
+from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on, unpriced
 from spendtop.sources.receivers.otlp_requests import call_of
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
-from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS
+from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS, unread
 from spendtop.sources.settings import AgentsSettings
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
@@ -111,7 +111,8 @@ class OtlpReceiver:
             raise Unreadable("too_many_items", message, status=413)
         readings = {place: _reading(spans[place], stated[place], received_at) for place in called}
         settled = self._nesting.settle(spans, readings)
-        remarks = folded(remarks_on(spans, stated, readings, settled))
+        of_providers = (name for span in (*by_anthropic, *by_openrouter) for name in unread(span.attributes))
+        remarks = folded([*remarks_on(spans, stated, readings, settled), *(unpriced(name) for name in of_providers)])
         self._log.note(remarks)
         provided = (*self._anthropic.items(by_anthropic, received_at), *openrouter_items(by_openrouter, received_at))
         return Pushed((*settled.items, *provided), remarks=remarks)

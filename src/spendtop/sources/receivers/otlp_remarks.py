@@ -57,9 +57,14 @@ def remarks_on(
                 yield remark(RemarkKind.NOT_TAKEN, _named(span, attributes), _NOT_A_CALL)
         elif isinstance(reading.item, Request):
             for name in unread(attributes):
-                yield remark(RemarkKind.UNREAD, name, _NOT_PRICED)
+                yield unpriced(name)
         elif place not in settled.around:
             yield remark(RemarkKind.REFUSED, _refused(span), _reason(reading.item))
+
+
+def unpriced(name: str) -> Remark:
+    """Of a count that nobody read."""
+    return remark(RemarkKind.UNREAD, name, _NOT_PRICED)
 
 
 def _has_tokens(attributes: Attributes) -> bool:

@@ -37,6 +37,7 @@ from spendtop.store.tables import (
 )
 
 LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE, LOOP_RULE = "limit/", "balance/", "stale/", "anomaly/", "loop/"
+STORE_RULE = "store/"
 PROVIDER_RULE = "provider/"
 """What the rules of alerts begin with, by what they are about."""
 AlertKind = Literal["limit", "anomaly", "loop", "balance", "source", "store"]
@@ -48,6 +49,7 @@ _KINDS: Mapping[str, AlertKind] = {
     STALE_RULE: "source",
     ANOMALY_RULE: "anomaly",
     LOOP_RULE: "loop",
+    STORE_RULE: "store",
 }
 _MOST_UNUSUAL = 50
 """Alerts about unusual spend among which one is looked for that no silence is about."""
@@ -164,7 +166,8 @@ class AlertRow:
 
     @property
     def about(self) -> str:
-        """The name of the limit, account or poller; of an anomaly all, user, model or token."""
+        """The name of the limit, account or poller; of an anomaly all, user, model or token; of the store what is
+        amiss."""
         return self.rule.removeprefix(self._begin)
 
     @property

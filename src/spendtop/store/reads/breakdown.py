@@ -14,14 +14,14 @@ from sqlalchemy import Connection, select
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.dimensions import DIMENSIONS, Dimension
-from spendtop.domain.measures import Measure
+from spendtop.domain.measures import PLAN, Measure
 from spendtop.domain.model_names import family
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span, extent
 from spendtop.store.reads.dimension_sql import CellGrouping, of_totals
 from spendtop.store.reads.grid import Grid, GridSize, GridSums, grid
-from spendtop.store.reads.kept_sums import KeptSums, Key, Values, step_of
+from spendtop.store.reads.kept_sums import OF_PLANS, OF_SPEND, KeptSums, Key, Values, step_of
 from spendtop.store.reads.spending import ALL, COLUMNS, FAMILY, ONLY_WHERE_SET, spend
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.reads.totals import Totals, totals
@@ -76,8 +76,9 @@ class BreakdownReading:
         self.cut = cut
         dimensions = (cut.rows,) if cut.columns is None else (cut.rows, cut.columns)
         self._grouping = CellGrouping(dimensions, cut.measure, cut.calendar)
-        self._sums = KeptSums(self._grouping)
-        self._before = KeptSums(CellGrouping((cut.rows,), cut.measure, cut.calendar))
+        stamps = OF_PLANS if cut.measure is PLAN else OF_SPEND
+        self._sums = KeptSums(self._grouping, stamps)
+        self._before = KeptSums(CellGrouping((cut.rows,), cut.measure, cut.calendar), stamps)
 
     @property
     def models(self) -> Mapping[str, set[str]]:

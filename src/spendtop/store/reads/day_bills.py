@@ -26,7 +26,7 @@ from spendtop.store.reads import spend_sql
 from spendtop.store.reads.balances import Account
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.differences import bill
-from spendtop.store.reads.filter_sql import property_items
+from spendtop.store.reads.property_sql import property_items
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BilledNameTable, DayCostUserTable, RequestTable

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, case, cast, func, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, case, cast, func, literal, or_, select, true
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
 from spendtop.domain.dimensions import PREFIX_ENDS, Dimension
-from spendtop.domain.measures import COST, LATENCY, LATENCY_STEPS, Measure
+from spendtop.domain.measures import COST, LATENCY, LATENCY_STEPS, PLAN, Measure
 from spendtop.domain.model_names import family
 from spendtop.domain.request import Status
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.filter_sql import property_items
 from spendtop.store.reads.grid import NO_LATENCY
 from spendtop.store.reads.kept_sums import Grouped
-from spendtop.store.reads.spend_sql import is_failed, is_unpriced
+from spendtop.store.reads.property_sql import property_value
+from spendtop.store.reads.spend_sql import is_failed, is_unpriced, spent, under_plan
 from spendtop.store.reads.spending import COLUMNS, FAMILY
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -63,17 +63,14 @@ class CellGrouping:
             columns.append(_latency())
         labels = [f"key_{number}" for number in range(len(columns))]
         named = [column.label(label) for column, label in zip(columns, labels, strict=True)]
-        counted = _REQUEST.c.counted.is_(True)
-        return (
-            select(*named, *_sums(self._measure)).where(counted, span.holds(_REQUEST.c.occurred_at)).group_by(*labels)
-        )
+        part = under_plan() if self._measure is PLAN else spent()
+        within = part.condition, span.holds(_REQUEST.c.occurred_at)
+        return select(*named, *_sums(self._measure)).where(*within).group_by(*labels)
 
     def column(self, of: Dimension, connection: Connection, span: Span) -> ColumnElement[Any]:
         """A request's key, before it is folded. `span` is one of `parts`."""
         if of.property is not None:
-            item = property_items(_REQUEST.c.properties, connection)
-            value = select(item.c.value).where(item.c.key == of.property).limit(1).scalar_subquery()
-            return func.coalesce(value, "")
+            return property_value(_REQUEST.c.properties, of.property, connection)
         match of.name:
             case "hour":
                 return (_REQUEST.c.occurred_at + self._offset(span.since)) // HOUR % 24
@@ -184,6 +181,10 @@ def _sums(measure: Measure) -> tuple[ColumnElement[Any], ColumnElement[Any], Col
     match measure.name:
         case "cost":
             return func.count(), _sum(request.cost_nano), _sum(case((is_unpriced(), 1), else_=0))
+        case "API-equivalent":
+            equivalent = func.coalesce(request.computed_cost_nano, request.reported_cost_nano)
+            missing = or_(equivalent.is_(None), request.unpriced_units.is_not(None))
+            return func.count(), _sum(equivalent), _sum(case((missing, 1), else_=0))
         case "requests":
             return func.count(), func.count(), literal(0)
         case "tokens":

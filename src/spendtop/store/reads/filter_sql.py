@@ -14,7 +14,6 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Connection,
     Text,
@@ -51,6 +50,7 @@ from spendtop.domain.request import Status
 from spendtop.domain.sources import SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import ending_in, known_as
+from spendtop.store.reads.property_sql import property_items
 from spendtop.store.reads.spend_sql import is_failed, is_plan, is_unpriced
 from spendtop.store.reads.token_names import is_called
 from spendtop.store.statements import table_of
@@ -183,13 +183,6 @@ def _is_id(pattern: Pattern, connection: Connection) -> Condition:
     item = property_items(request.c.external_ids, connection)
     is_external_id = exists(select(item.c.key).select_from(item).where(_matches(item.c.value, pattern, connection)))
     return or_(_matches(cast(request.c.id, Text), pattern, connection), is_external_id)
-
-
-def property_items(column: ColumnElement[Any], connection: Connection) -> Any:
-    """The rows (key, value) of a column that holds a JSON object of strings."""
-    if connection.dialect.name == "sqlite":
-        return func.json_each(column).table_valued("key", "value")
-    return func.json_each_text(cast(column, JSON)).table_valued("key", "value")
 
 
 def _matches(column: ColumnElement[Any], pattern: Pattern, connection: Connection) -> Condition:

@@ -18,7 +18,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import per_bucket, spend
+from spendtop.store.reads.spending import per_bucket, plan_spend, spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, RevisionTable
 
@@ -44,6 +44,14 @@ def step_of(length: int) -> int:
     return next((unit for unit in _UNITS if unit * STEPS >= length), _UNITS[-1])
 
 
+class Stamps(NamedTuple):
+    """The sums by which it shows whether a piece of time changed."""
+
+    of_run: Callable[[Connection, Span, int], Iterator[tuple[Span, Spend]]]
+    """Of each unit of a run of whole ones."""
+    of_span: Callable[[Connection, int | None, int | None], Spend]
+
+
 class _Piece(NamedTuple):
     stamp: Spend | None
     """The totals of its time; None of an end that has none."""
@@ -55,13 +63,15 @@ class _Piece(NamedTuple):
 class KeptSums:
     """For one grouping, and one thread at a time."""
 
-    def __init__(self, grouping: Grouping) -> None:
+    def __init__(self, grouping: Grouping, stamps: Stamps | None = None) -> None:
+        """`stamps` are those of all counted requests unless the sums are of others."""
         self.by_key: dict[Key, Values] = {}
         self.by_step: dict[Key, Values] = {}
         """By the first part of the key and the begin of the piece, in whole steps."""
         self.share = 0.0
         """How much of the span was read, now or before, as a part of its requests."""
         self._grouping = grouping
+        self._stamps = stamps or OF_SPEND
         self._step = MINUTE
         self._pieces: dict[Span, _Piece] = {}
         self._one: dict[Key, Key] = {}
@@ -79,7 +89,7 @@ class KeptSums:
             self._step = step
         runs, ends = _cut(span, end, (step, *(unit for unit in _FINER if unit < step)))
         with store.reading() as connection:
-            stamps = {piece: stamp for run in runs for piece, stamp in _stamps(connection, *run)}
+            stamps = {piece: stamp for run in runs for piece, stamp in self._stamps.of_run(connection, *run)}
             revised = self._revised(connection, now)
         pieces = sorted([*stamps, *ends], key=lambda piece: -(piece.since or 0))
         for gone in self._pieces.keys() - {*pieces}:
@@ -90,7 +100,7 @@ class KeptSums:
         self.share = 1 - left / whole
         for piece in stale:
             with store.reading() as connection:
-                stamp = spend(connection, *piece) if piece in stamps else None
+                stamp = self._stamps.of_span(connection, *piece) if piece in stamps else None
                 is_empty = stamp is not None and not stamp.requests
                 grouped = () if is_empty else self._grouping(connection, piece)
                 is_new = piece not in self._pieces
@@ -197,8 +207,18 @@ def _cut(span: Span, end: int, units: tuple[int, ...]) -> tuple[list[tuple[Span,
     return runs, ends
 
 
-def _stamps(connection: Connection, run: Span, unit: int) -> Iterator[tuple[Span, Spend]]:
+def _of_run(connection: Connection, run: Span, unit: int) -> Iterator[tuple[Span, Spend]]:
     assert run.since is not None and run.until is not None
     spends = {bucket.start: bucket.spend for bucket in per_bucket(connection, run.since, run.until, unit)}
     for start in range(run.since, run.until, unit):
         yield Span(start, start + unit), spends.get(start, Spend.nothing())
+
+
+def _of_run_under_plan(connection: Connection, run: Span, unit: int) -> Iterator[tuple[Span, Spend]]:
+    assert run.since is not None and run.until is not None
+    for start in range(run.since, run.until, unit):
+        yield Span(start, start + unit), plan_spend(connection, start, start + unit)
+
+
+OF_SPEND = Stamps(_of_run, spend)
+OF_PLANS = Stamps(_of_run_under_plan, plan_spend)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.model_names import family
@@ -24,18 +24,13 @@ from spendtop.store.tables import RequestTable, TotalTable
 _REQUEST = table_of(RequestTable)
 
 
-def is_of_plan() -> ColumnElement[bool]:
-    """Whether a request is usage under a plan, which counts nowhere else."""
-    return and_(_REQUEST.c.counted.is_(False), spend_sql.is_plan())
-
-
 def plan_by_key(connection: Connection, dimension: str, span: Span) -> tuple[KeySpend, ...]:
     """By the keys of a dimension, or by family; the largest first."""
     column = func.coalesce(_REQUEST.c["model" if dimension == FAMILY else COLUMNS[dimension]], "")
-    columns = (*spend_sql.of_plan(), column.label("key_"))
-    statement = select(*columns).where(is_of_plan(), span.holds(_REQUEST.c.occurred_at)).group_by("key_")
+    part = spend_sql.under_plan()
+    statement = select(*part.columns, column.label("key_")).where(part.condition, span.holds(_REQUEST.c.occurred_at))
     spent: defaultdict[str, Spend] = defaultdict(Spend.nothing)
-    for row in connection.execute(statement):
+    for row in connection.execute(statement.group_by("key_")):
         spent[family(row.key_) if dimension == FAMILY else row.key_] += spend_sql.to_spend(row)
     rows = (KeySpend(Untrusted(key), spend) for key, spend in spent.items())
     return tuple(sorted(rows, key=lambda row: (-row.spend.cost.nano, -row.spend.requests, row.key.raw)))
@@ -60,7 +55,8 @@ def plan_per_step(connection: Connection, steps: Sequence[Span], step: int | Non
             found[int(row.at) - (int(row.at) - begins) % step] += spend_sql.to_spend(row)
         return found
     begin = (at - (at - begins) % step).label("begin")
-    statement = select(*spend_sql.of_plan(), begin).where(is_of_plan(), span.holds(at)).group_by("begin")
+    part = spend_sql.under_plan()
+    statement = select(*part.columns, begin).where(part.condition, span.holds(at)).group_by("begin")
     return {int(row.begin): spend_sql.to_spend(row) for row in connection.execute(statement)}
 
 

@@ -21,5 +21,5 @@ def property_names(connection: Connection) -> tuple[str, ...]:
     names: Counter[str] = Counter()
     for text in connection.execute(newest).scalars():
         if text is not None:
-            names.update(msgspec.json.decode(text, type=dict[str, str]))
+            names.update([*msgspec.json.decode(text, type=dict[str, str])])
     return tuple(name for name, _ in names.most_common(_MOST))

@@ -45,12 +45,21 @@ class _Node:
 
 def path_spends(store: Store, session: str, span: Span) -> dict[Untrusted | None, Spend]:
     """What the counted requests of a session cost by their path, None where they have none."""
+    return _by_path(store, session, span, spend_sql.spent())
+
+
+def path_plans(store: Store, session: str, span: Span) -> dict[Untrusted | None, Spend]:
+    """What calls of a session under a plan would have cost, likewise."""
+    return _by_path(store, session, span, spend_sql.under_plan())
+
+
+def _by_path(store: Store, session: str, span: Span, share: spend_sql.Portion) -> dict[Untrusted | None, Spend]:
     request = table_of(RequestTable)
 
     def read(connection: Connection, part: Span) -> Sequence[tuple[str | None, Spend]]:
         statement = (
-            select(*spend_sql.of_requests(), request.c.session_path)
-            .where(scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at))
+            select(*share.columns, request.c.session_path)
+            .where(scope("session", session), share.condition, part.holds(request.c.occurred_at))
             .group_by(request.c.session_path)
         )
         return [(row.session_path or None, spend_sql.to_spend(row)) for row in connection.execute(statement)]
@@ -76,11 +85,11 @@ def branches(spends: Mapping[Untrusted | None, Spend]) -> tuple[Branch, ...]:
 
 def _grow(root: _Node, path: str, spend: Spend) -> None:
     node, at = root, 0
-    for segment in path.split(_SEPARATOR):
+    for segment in path.split(_SEPARATOR) if path.strip(_SEPARATOR) else [""]:
         at += len(segment) + 1
-        if not segment and at < len(path):
+        if not segment and at < len(path) and path.strip(_SEPARATOR):
             continue
-        node = node.children.setdefault(segment, _Node(path[: at - 1]))
+        node = node.children.setdefault(segment, _Node(path[: at - 1] or path))
         node.spend += spend
     node.ends_here = True
 

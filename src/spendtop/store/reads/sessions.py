@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial, reduce
 from operator import add
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, or_, select, tuple_
 
+from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.request import Basis, BodyState, Reporter, Status
@@ -38,6 +41,21 @@ Position = tuple[int, int]
 """Time (UTC µs) and id of a request."""
 
 
+_ACTIVE_FOR = 5 * MINUTE
+"""A session is running for so long after its last request."""
+
+
+class SessionState(StrEnum):
+    """How a session stands."""
+
+    LOOP = "loop"
+    """It looks like one."""
+    FAILED = "failed"
+    """Its last request ended with an error."""
+    RUNNING = "running"
+    IDLE = "idle"
+
+
 @dataclass(frozen=True, slots=True)
 class SessionRow:
     """One session: of its requests that a query selects, the first and last time (UTC µs), spend, models and users."""
@@ -47,15 +65,24 @@ class SessionRow:
     last_at: int
     spend: Spend
     """Without requests of shadow tokens, which are not counted."""
+    plan: Spend
+    """Of calls under a plan, at what they would have cost: no spend."""
     models: tuple[Untrusted, ...]
     users: tuple[Untrusted, ...]
     last_error_at: int | None
     """When a request ended with an error last (UTC µs)."""
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether its last request ended with an error."""
-        return self.last_error_at == self.last_at
+    def is_active(self, now: int) -> bool:
+        """Whether its last request is only minutes old."""
+        return now - self.last_at < _ACTIVE_FOR
+
+    def state(self, now: int, looping: AbstractSet[str]) -> SessionState:
+        """`looping` are the ids of those that look like loops."""
+        if self.session.raw in looping:
+            return SessionState.LOOP
+        if self.last_error_at == self.last_at:
+            return SessionState.FAILED
+        return SessionState.RUNNING if self.is_active(now) else SessionState.IDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +100,18 @@ class SessionCosts:
     by_model: tuple[tuple[Untrusted | None, Spend], ...]
     by_helicone: int
     """Counted requests whose cost Helicone itself gave."""
+    plan: tuple[tuple[Untrusted | None, Spend], ...] = ()
+    """What calls under a plan would have cost, likewise: no spend."""
+
+    @property
+    def under_plan(self) -> Spend:
+        """Of all models together."""
+        return reduce(add, (spend for _, spend in self.plan), Spend.nothing())
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether all of it was under a plan."""
+        return bool(self.plan) and not self.by_model
 
     @property
     def all_by_helicone(self) -> bool:
@@ -137,20 +176,35 @@ def session_costs(store: Store, session: str) -> SessionCosts | None:
     if span is None:
         return None
     by_model: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
+    under_plan: defaultdict[str | None, Spend] = defaultdict(Spend.nothing)
     by_helicone = 0
 
-    def read(connection: Connection, part: Span) -> tuple[int, Sequence[tuple[str | None, Spend]]]:
-        here = scope("session", session), request.c.counted.is_(True), part.holds(request.c.occurred_at)
-        statement = select(*spend_sql.of_requests(), request.c.model).where(*here).group_by(request.c.model)
-        spends = [(row.model, spend_sql.to_spend(row)) for row in connection.execute(statement)]
-        return _helicone_costs(connection, here), spends
+    def read(connection: Connection, part: Span) -> tuple[int, _ModelSpends, _ModelSpends]:
+        here = scope("session", session), part.holds(request.c.occurred_at)
 
-    for costs, spends in in_slices(store, span, read):
+        def models(share: spend_sql.Portion) -> _ModelSpends:
+            statement = select(*share.columns, request.c.model).where(*here, share.condition)
+            rows = connection.execute(statement.group_by(request.c.model))
+            return [(row.model, spend_sql.to_spend(row)) for row in rows]
+
+        by_helicone = _helicone_costs(connection, (*here, request.c.counted.is_(True)))
+        return by_helicone, models(spend_sql.spent()), models(spend_sql.under_plan())
+
+    for costs, spends, plans in in_slices(store, span, read):
         by_helicone += costs
         for model, spend in spends:
             by_model[model] += spend
+        for model, plan in plans:
+            under_plan[model] += plan
+    return SessionCosts(_ordered(by_model), by_helicone, _ordered(under_plan))
+
+
+_ModelSpends: TypeAlias = Sequence[tuple[str | None, Spend]]
+
+
+def _ordered(by_model: Mapping[str | None, Spend]) -> tuple[tuple[Untrusted | None, Spend], ...]:
     ordered = sorted(by_model.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0] or ""))
-    return SessionCosts(tuple((outside(model), spend) for model, spend in ordered), by_helicone)
+    return tuple((outside(model), spend) for model, spend in ordered)
 
 
 def _helicone_costs(connection: Connection, here: Sequence[ColumnElement[bool]]) -> int:
@@ -240,12 +294,12 @@ def _rows(
 ) -> list[SessionRow]:
     """These sessions, in this order."""
     request = table_of(RequestTable)
-    key = request.c.session_id, request.c.model, request.c.user_id, request.c.counted
+    key = request.c.session_id, request.c.model, request.c.user_id, request.c.counted, request.c.basis
     failed_at = case((request.c.status == Status.ERROR.value, request.c.occurred_at))
     lowered = func.lower(request.c.session_id).in_([func.lower(name) for name in names])
     statement = (
         select(
-            *spend_sql.of_requests(),
+            *spend_sql.of_all(),
             *key,
             func.min(request.c.occurred_at).label("first_at"),
             func.max(request.c.occurred_at).label("last_at"),
@@ -257,12 +311,13 @@ def _rows(
     )
     parts: defaultdict[str, list[SessionRow]] = defaultdict(list)
     for row in connection.execute(statement):
-        spend = spend_sql.to_spend(row) if row.counted else Spend.nothing()
+        spend, is_plan = spend_sql.to_spend(row), not row.counted and row.basis == Basis.PLAN.value
         part = SessionRow(
             session=Untrusted(row.session_id),
             first_at=int(row.first_at),
             last_at=int(row.last_at),
-            spend=spend,
+            spend=spend if row.counted else Spend.nothing(),
+            plan=spend if is_plan else Spend.nothing(),
             models=() if row.model is None else (Untrusted(row.model),),
             users=() if row.user_id is None else (Untrusted(row.user_id),),
             last_error_at=None if row.last_error_at is None else int(row.last_error_at),
@@ -278,6 +333,7 @@ def _together(one: SessionRow, other: SessionRow) -> SessionRow:
         first_at=min(one.first_at, other.first_at),
         last_at=max(one.last_at, other.last_at),
         spend=one.spend + other.spend,
+        plan=one.plan + other.plan,
         models=tuple(dict.fromkeys([*one.models, *other.models])),
         users=tuple(dict.fromkeys([*one.users, *other.users])),
         last_error_at=max(errors_at, default=None),

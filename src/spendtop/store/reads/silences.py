@@ -27,6 +27,7 @@ _KINDS = {
     "stale": "source",
     "anomaly": "anomaly",
     "loop": "loop",
+    "store": "store",
 }
 """What alerts are about, by what their rules begin with."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
@@ -48,6 +48,24 @@ def is_plan() -> ColumnElement[bool]:
     return table_of(RequestTable).c.basis == Basis.PLAN.value
 
 
+class Portion(NamedTuple):
+    """Some of the requests, and the sums over them."""
+
+    columns: tuple[Label[Any], ...]
+    """`NAMES`."""
+    condition: ColumnElement[bool]
+
+
+def spent() -> Portion:
+    """What counts as spend."""
+    return Portion(of_requests(), table_of(RequestTable).c.counted.is_(True))
+
+
+def under_plan() -> Portion:
+    """Calls under a plan, with what they would have cost; they count nowhere else."""
+    return Portion(of_plan(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
+
+
 def of_requests() -> tuple[Label[Any], ...]:
     """Columns `NAMES` summed over rows of `request`."""
     return _of_requests(table_of(RequestTable).c.cost_nano)
@@ -57,6 +75,13 @@ def of_plan() -> tuple[Label[Any], ...]:
     """The same over calls under a plan, with what they would have cost."""
     request = table_of(RequestTable)
     return _of_requests(func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano))
+
+
+def of_all() -> tuple[Label[Any], ...]:
+    """The same over any requests: those under a plan with what they would have cost."""
+    request = table_of(RequestTable)
+    equivalent = func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano)
+    return _of_requests(case((is_plan(), equivalent), else_=request.c.cost_nano))
 
 
 def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:

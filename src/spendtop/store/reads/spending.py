@@ -31,11 +31,13 @@ from sqlalchemy import (
 )
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.dimensions import PROPERTY
 from spendtop.domain.model_names import family
 from spendtop.domain.request import Status
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads import spend_sql
 from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.property_sql import property_value
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.reads.totals import Totals, totals
@@ -270,16 +272,17 @@ Keys = tuple[str, ...]
 """Raw keys, one of each dimension; empty where requests name none."""
 
 
-def by_keys(connection: Connection, dimensions: Sequence[str], span: Span) -> dict[Keys, Spend]:
-    """Exact spend in `span` for each combination of keys; with the dimension of errors, of the requests that ended
-    with one or were cancelled. Ask for some hours at a time: this reads every request of them."""
-    request = table_of(RequestTable)
+def by_keys(
+    connection: Connection, dimensions: Sequence[str], span: Span, part: spend_sql.Portion | None = None
+) -> dict[Keys, Spend]:
+    """Exact spend in `span` for each combination of keys, or the sums of another part of the requests; with the
+    dimension of errors, of the requests that ended with one or were cancelled. Ask for some hours at a time: this reads
+    every request of them."""
+    request, part = table_of(RequestTable), part or spend_sql.spent()
     labels = [f"key_{number}" for number in range(len(dimensions))]
-    columns = [_column(dimension).label(label) for dimension, label in zip(dimensions, labels, strict=True)]
+    columns = [_column(dimension, connection).label(label) for dimension, label in zip(dimensions, labels, strict=True)]
     statement = (
-        select(*spend_sql.of_requests(), *columns)
-        .where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
-        .group_by(*labels)
+        select(*part.columns, *columns).where(part.condition, span.holds(request.c.occurred_at)).group_by(*labels)
     )
     if ERROR in dimensions:
         statement = statement.where(request.c.status != Status.OK.value)
@@ -291,8 +294,10 @@ def by_keys(connection: Connection, dimensions: Sequence[str], span: Span) -> di
     return spent
 
 
-def _column(dimension: str) -> ColumnElement[str]:
+def _column(dimension: str, connection: Connection) -> ColumnElement[str]:
     request = table_of(RequestTable)
+    if dimension.startswith(PROPERTY):
+        return property_value(request.c.properties, dimension.removeprefix(PROPERTY), connection)
     if dimension == ERROR:
         return case(
             (request.c.status == Status.CANCELLED.value, Status.CANCELLED.value),
@@ -302,9 +307,9 @@ def _column(dimension: str) -> ColumnElement[str]:
 
 
 def oldest_hour(connection: Connection) -> int | None:
-    """The hour of the oldest counted request (UTC µs), or None in an empty store."""
+    """The hour of the oldest counted request or call under a plan (UTC µs), or None in an empty store."""
     total = table_of(TotalTable)
-    oldest = connection.execute(select(func.min(total.c.bucket)).where(total.c.dimension == ALL)).scalar()
+    oldest = connection.execute(select(func.min(total.c.bucket)).where(total.c.dimension.in_((ALL, PLAN)))).scalar()
     return None if oldest is None else int(oldest)
 
 

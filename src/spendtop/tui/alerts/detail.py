@@ -71,7 +71,7 @@ class AlertDetailPanel(Panel):
         yield from self._amounts(detail)
         yield from self._wrapped("evidence", detail.evidence or "", width)
         if not detail.deliveries:
-            yield self._fact("told", "nobody: no channel hears of it", self.palette.muted)
+            yield from self._wrapped("told", words.nobody_told(row), width)
         for delivery in reversed(detail.deliveries):
             yield from self._delivery(delivery, delivery.kind, width)
         for number, deed in enumerate(reversed(detail.deeds)):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
 
 _PAGE = 200
-_ELSEWHERE = {"balance": "ledger", "source": "sources"}
+_ELSEWHERE = {"balance": "ledger", "source": "sources", "store": "sources"}
 """The screens that show what alerts are about that are about no requests."""
 
 

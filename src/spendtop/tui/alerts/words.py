@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
     from spendtop.store.reads.attention import AlertRow
 
-_CONDITIONS = {"anomaly": "unusual", "loop": "looks like a loop", "balance": "low", "source": "no fresh data"}
+_CONDITIONS = {
+    "anomaly": "unusual",
+    "loop": "looks like a loop",
+    "balance": "low",
+    "source": "no fresh data",
+    "store": "amiss",
+}
+_OF_STORE = {
+    "store": "the store cannot be used",
+    "disk": "the store's disk is full",
+    "writer": "writing is held up",
+    "bodies": "the store's disk is short of room",
+}
 SEVERITIES = {"critical": "crit", "warning": "warn", "info": "info"}
 
 
@@ -36,6 +48,8 @@ def _name(row: AlertRow) -> str:
             return f"loop {row.whose}"
         case "source":
             return f"{clean_line(row.about)}: no fresh data"
+        case "store":
+            return _OF_STORE.get(row.about, clean_line(row.about))
     return " ".join(filter(None, (clean_line(row.about), str(row.name))))
 
 
@@ -56,6 +70,14 @@ def _figure(row: AlertRow, used: Usd | None) -> str:
 def condition(row: AlertRow) -> str:
     """How it is with what the alert is about: `exceeded`, `unusual`, `low`."""
     return _CONDITIONS.get(row.kind, row.state)
+
+
+def nobody_told(row: AlertRow) -> str:
+    """Why no message is listed of an alert."""
+    if row.kind == "store":
+        is_told = "all channels, at once and without the store" if row.severity == "critical" else "nobody"
+        return f"{is_told}; Sources says what to do"
+    return "nobody: no channel hears of it"
 
 
 def who(row: AlertRow, stage: AlertStage) -> str:
@@ -87,6 +109,8 @@ def again(row: AlertRow, stage: AlertStage, limit: Limit | None, now: int, calen
             return "once up"
         case "source":
             return "once read"
+        case "store":
+            return "once well"
     if limit is None:
         return Occasion.NEVER.value
     return _occasion(speaks_again(limit, row.announced, row.window_end, row.falls), now, calendar)
@@ -122,6 +146,8 @@ def again_in_full(row: AlertRow, stage: AlertStage, limit: Limit | None, calenda
             return "After the balance was back at 110 % of it, or credit was entered."
         case "source":
             return "After it was read again."
+        case "store":
+            return "After it was well again."
     if limit is None:
         return "Never: its limit is not in force any more, or has another window now."
     coming = speaks_again(limit, row.announced, row.window_end, row.falls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spendtop.domain.dimensions import Dimension, selecting
+from spendtop.domain.measures import PLAN
 from spendtop.domain.windows import Bounds
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def cell_filter(figures: BreakdownFigures, row: GridRow, column: int) -> str:
             parts.append(_of(figures, view.columns, keys[column - 1]))
         else:
             parts += [f"!({_of(figures, view.columns, key)})" for key in keys]
+    if view.measure is PLAN:
+        parts.append("~plan")
     return " ".join([*parts, view.time.filter]).strip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spendtop.domain.cost_words import known_cost, within
-from spendtop.domain.measures import Measure, Measured, Unit
+from spendtop.domain.measures import PLAN, Measure, Measured, Unit
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
@@ -22,11 +22,13 @@ def figure(measured: Measured, measure: Measure, palette: Palette, width: int = 
         return formats.UNKNOWN, palette.faint
     match measure.unit:
         case Unit.MONEY:
-            known = _known(measured)
-            words = formats.cost(known, measured.missing, width)
-            if known is not None and len(words) > width:  # not all is in it; how much is not has no room
-                words = f"{within(known, width - 1)}?"
-            return words, palette.unknown if known is None else palette.money
+            sign = "~" if measure is PLAN else ""
+            known, room = _known(measured), width - len(sign)
+            words = formats.cost(known, measured.missing, room)
+            if known is not None and len(words) > room:  # not all is in it; how much is not has no room
+                words = f"{within(known, room - 1)}?"
+            style = palette.plan if measure is PLAN else palette.money
+            return f"{sign}{words}", palette.unknown if known is None else style
         case Unit.FAILURES:
             cost = formats.cost(_known(measured), measured.missing, width - len(formats.count(measured.of)) - 1)
             words = f"{formats.count(measured.of)} {cost}"

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from spendtop.domain.dimensions import DIMENSIONS, Dimension, dimension
 from spendtop.domain.errors import UsageError
-from spendtop.domain.measures import MEASURES
+from spendtop.domain.measures import MEASURES, PLAN
 from spendtop.tui import formats
 from spendtop.tui.actions import BREAKDOWN, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.breakdown.cell_filter import cell_filter
@@ -57,6 +57,8 @@ class BreakdownScreen(LiveScreen):
         self.cell_panel = CellPanel(self.table)
         self.change_line = ChangeLine()
         self.view = View()
+        self._is_fresh = True
+        """Whether nothing was shown yet."""
         self.figures: BreakdownFigures | None = None
         self.copier = GridCopy(self, self.table)
         self.exporter = GridExport(self)
@@ -118,6 +120,9 @@ class BreakdownScreen(LiveScreen):
             self._show(answer)
             self.row_changes.ask(answer)
         self.set_pace(max(self.face.pace_seconds, answer.took * _PAUSE))
+        if self._is_fresh and not answer.headline.recorded and answer.headline.under_plan is not None:
+            self.choose(replace(self.view, measure=PLAN))
+        self._is_fresh = False
         return answer.headline
 
     def _show(self, figures: BreakdownFigures) -> None:

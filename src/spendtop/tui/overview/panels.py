@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.spending import Breakdown, KeySpend
+    from spendtop.tui.overview.plan_lines import PlanStanding
 
 _QUIET = HOUR
+_FRAMED = 4
+"""Cells of the frame."""
 _AMOUNTS = 13
 """Cells of a limit's use and amount."""
 _LEAST_NAME, _LEAST_MONEY = 10, 6
@@ -39,6 +42,8 @@ class LimitsPanel(DoorPanel):
         """None until they were read."""
         self.is_configured = False
         """Whether a collector has applied a configuration."""
+        self.plans: PlanStanding | None = None
+        """How plans of coding agents stand."""
 
     @property
     def title_line(self) -> Line:
@@ -47,15 +52,21 @@ class LimitsPanel(DoorPanel):
     @property
     def keys(self) -> list[tuple[str, str] | None]:
         """Limit and entity of each line; None for the line of all others."""
-        shown = self._shown(self.rows_high)
+        shown = self._shown(self.rows_high - len(self._plan_lines(self.size.width - _FRAMED, self.rows_high)))
         lines: list[tuple[str, str] | None] = [(use.limit.name, use.entity.raw) for use in shown]
         return lines if len(shown) == len(self.uses or ()) else [*lines, None]
 
     @property
     def use(self) -> LimitUse | None:
         """The limit under the cursor."""
-        shown = self._shown(self.rows_high)
-        return shown[self.position] if self.position < len(shown) else None
+        keys = self.keys
+        key = keys[self.position] if keys else None
+        return next((use for use in self.uses or () if (use.limit.name, use.entity.raw) == key), None)
+
+    def _plan_lines(self, width: int, height: int) -> list[Line]:
+        """At most half of the panel where there are limits."""
+        lines = [] if self.plans is None else self.plans.lines(width, self.palette, self.glyphs)
+        return lines[: height // 2] if self.uses else lines[: height - 1]
 
     def _shown(self, height: int) -> Sequence[LimitUse]:
         uses = self.uses or ()
@@ -65,16 +76,17 @@ class LimitsPanel(DoorPanel):
         palette = self.palette
         if self.uses is None:
             return self.unread
+        plans = self._plan_lines(width, height)
         if not self.uses:
             words = "none set" if self.is_configured else "known once a collector ran"
-            return [[(words, palette.muted)], [("[[limit]] in spendtop.toml", palette.faint)]]
-        shown = self._shown(height)
+            return [[(words, palette.muted)], *(plans or [[("[[limit]] in spendtop.toml", palette.faint)]])]
+        shown = self._shown(height - len(plans))
         unpriced = max(len(_unpriced(use)) for use in shown)
         lines = [self._line(use, width, unpriced) for use in shown]
         hidden = len(self.uses) - len(shown)
         if hidden:
             lines.append([(f"  +{hidden} more", palette.muted)])
-        return lines
+        return [*lines, *plans]
 
     def _line(self, use: LimitUse, width: int, unpriced: int) -> Line:
         """`unpriced` is the width of the longest `+N?`, so that all bars begin at one cell."""

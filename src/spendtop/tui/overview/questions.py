@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters import Filter, FilterContext
 from spendtop.domain.windows import Calendar
+from spendtop.services import plan_windows
 from spendtop.services.agents_found import AgentFound, agents_found
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied, config_outcome
 from spendtop.store.reads.attention import newest_tests
 from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
+from spendtop.store.reads.blocks import open_blocks
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.forecasts import forecast_of
 from spendtop.store.reads.overview import Chart, Overview, overview
@@ -24,6 +27,7 @@ from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family, oldest_hour
 from spendtop.store.reads.stepped import largest_user, stepped_spend
 from spendtop.tui.headline import Headline
+from spendtop.tui.overview.plan_lines import PlanStanding
 from spendtop.tui.overview.timeline import Timeline, timeline
 from spendtop.tui.screens.questions import read_headline
 from spendtop.tui.selection import TimeChoice
@@ -83,7 +87,9 @@ class OverviewQuestion:
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
         is_tested = headline.is_first_run and any(test.state == "sent" for test in newest_tests(connection, 0))
         agents = agents_found(connection, socket.gethostname()) if headline.is_first_run else ()
-        return OverviewFigures(headline, figures, line, history, is_tested, agents)
+        windows = plan_windows.known(connection, socket.gethostname(), data_folder())
+        standing = PlanStanding(self.now, calendar, windows, open_blocks(connection, self.now))
+        return OverviewFigures(headline, figures, line, history, is_tested, agents, standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class OverviewFigures:
     """In an empty store: whether a channel took a test message."""
     agents: tuple[AgentFound, ...]
     """Those on this machine, while nothing is recorded."""
+    plans: PlanStanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,7 @@ class OverviewScreen(LiveScreen):
         self._chart_spend(figures)
         limits = self.query_one(LimitsPanel)
         limits.uses, limits.is_configured = overview.limits, headline.applied is not None
+        limits.plans = figures.plans
         users, models = self.query_one("#users", TopPanel), self.query_one("#models", TopPanel)
         users.breakdown, models.breakdown = overview.users, overview.models
         users.window = models.window = figures.timeline.name

@@ -11,7 +11,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.loops import looping_sessions
 from spendtop.store.reads.requests import RequestQuery
-from spendtop.store.reads.session_paths import Branch, branches, path_spends
+from spendtop.store.reads.session_paths import Branch, branches, path_plans, path_spends
 from spendtop.store.reads.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
 from spendtop.tui.headline import Headline
 from spendtop.tui.requests.questions import ListAnswer, ListQuestion
@@ -68,11 +68,10 @@ class OneSessionQuestion:
             span = extent_of(connection, self.session)
         if span is None:
             return OneSessionAnswer(listed=listed, costs=None, span=None, branches=())
+        costs = session_costs(store, self.session)
+        paths = path_plans if costs is not None and costs.is_plan else path_spends
         return OneSessionAnswer(
-            listed=listed,
-            costs=session_costs(store, self.session),
-            span=span,
-            branches=branches(path_spends(store, self.session, span)),
+            listed=listed, costs=costs, span=span, branches=branches(paths(store, self.session, span))
         )
 
 
@@ -84,6 +83,7 @@ class OneSessionAnswer:
     costs: SessionCosts | None
     span: Span | None
     branches: tuple[Branch, ...]
+    """Of what was spent; where all of it was under a plan, of what that would have cost."""
 
 
 def all_sessions(store: Store, query: RequestQuery, context: FilterContext) -> Iterator[SessionRow]:

@@ -20,7 +20,7 @@ from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
 from spendtop.tui.sessions.exports import SessionCopy, SessionExport
-from spendtop.tui.sessions.table import SessionTable, is_active
+from spendtop.tui.sessions.table import SessionTable
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 
@@ -102,7 +102,7 @@ class SessionsScreen(LiveScreen):
         when = "" if self.selection.time == ALL_TIME else f" {glyphs.between} {self.selection.time.name}"
         words = f" {text}" if text else ""
         table.subtitle = [(words, palette.key), (when, palette.muted)]
-        active = sum(is_active(row, table.now) for row in table.rows)
+        active = sum(row.is_active(table.now) for row in table.rows)
         arrow = glyphs.down_arrow if table.descending else glyphs.up
         listed = formats.grouped(len(table.rows)) + ("" if self._is_whole else "+")
         note: list[Piece] = [(f"{glyphs.live} {active} active", palette.good)] if active else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,16 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece, fit_middle
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
+from spendtop.tui.widgets.spend_columns import cost_cell, plan_cell
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sessions import SessionRow
 
 
-ACTIVE_FOR = 5 * MINUTE
-"""A session is active as long after its last request."""
-
-
 def per_minute(row: SessionRow) -> Usd:
     """Cost per minute from its first to its last request; one shorter than a minute is taken as a minute long."""
-    return per_minute_of(row.spend.cost, row.first_at, row.last_at)
+    return per_minute_of(row.spend.cost + row.plan.cost, row.first_at, row.last_at)
 
 
 def per_minute_of(cost: Usd, first_at: int, last_at: int) -> Usd:
@@ -35,17 +31,13 @@ def per_minute_of(cost: Usd, first_at: int, last_at: int) -> Usd:
     return Usd(cost.nano * MINUTE // max(last_at - first_at, MINUTE))
 
 
-def is_active(row: SessionRow, now: int) -> bool:
-    """Whether its last request is only minutes old."""
-    return now - row.last_at < ACTIVE_FOR
-
-
 ORDERS: Mapping[str, Callable[[SessionRow], int]] = {
     "last": lambda row: row.last_at,
     "first": lambda row: row.first_at,
     "cost": lambda row: row.spend.cost.nano,
-    "requests": lambda row: row.spend.requests,
-    "tokens": lambda row: row.spend.tokens,
+    "plan": lambda row: row.plan.cost.nano,
+    "requests": lambda row: row.spend.requests + row.plan.requests,
+    "tokens": lambda row: row.spend.tokens + row.plan.tokens,
     "$/min": lambda row: per_minute(row).nano,
 }
 """What sessions can be ordered by."""
@@ -82,24 +74,30 @@ class SessionTable(ListTable["SessionRow", str]):
 
     def layouts(self) -> Sequence[Columns[SessionRow]]:
         state = Column("STATE", 7, self._state, rank=5)
-        return tuple((layout[0], state, *layout[1:]) for layout in _LAYOUTS)
+        return tuple((layout[0], state, *self._money(layout[1:])) for layout in _LAYOUTS)
+
+    def _money(self, columns: Columns[SessionRow]) -> Iterator[Column[SessionRow]]:
+        """Beside the cost what calls under a plan would have cost, where there are some; alone where all are."""
+        has_plan = any(row.plan.requests for row in self._newest)
+        has_spend = not has_plan or any(row.spend.requests for row in self._newest)
+        for column in columns:
+            if column is not _COST or has_spend:
+                yield column
+            if column is _COST and has_plan:
+                yield _PLAN
 
     def _state(self, row: SessionRow, ink: Ink, width: int) -> Piece:
-        if row.session.raw in self.looping:
-            return "loop?", ink.palette.bad
-        if row.has_failed:
-            return "failed", ink.palette.bad
-        return ("running", ink.palette.good) if is_active(row, ink.now) else ("idle", ink.palette.faint)
+        state, palette = row.state(ink.now, self.looping), ink.palette
+        styles = {"running": palette.good, "idle": palette.faint}
+        return ("loop?" if state.value == "loop" else state.value), styles.get(state.value, palette.bad)
 
     def key(self, row: SessionRow) -> str:
         return row.session.raw
 
     def mark(self, row: SessionRow, ink: Ink) -> Piece:
-        if row.session.raw in self.looping:
-            return "!", ink.palette.bad
-        if row.has_failed:
-            return ink.glyphs.bad, ink.palette.bad
-        return (ink.glyphs.live if is_active(row, ink.now) else " "), ink.palette.good
+        marks = {"loop": "!", "failed": ink.glyphs.bad, "running": ink.glyphs.live, "idle": " "}
+        state = row.state(ink.now, self.looping).value
+        return marks[state], ink.palette.good if state == "running" else ink.palette.bad
 
     def renew(self, rows: Sequence[SessionRow]) -> None:
         """Newer figures."""
@@ -123,17 +121,26 @@ class SessionTable(ListTable["SessionRow", str]):
 
 
 def _name(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return str(row.session), ink.palette.strong if is_active(row, ink.now) else ink.palette.text
+    return str(row.session), ink.palette.strong if row.is_active(ink.now) else ink.palette.text
 
 
 def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
-    if row.spend.known_cost is None:
+    whole = row.spend + row.plan
+    if whole.known_cost is None:
         return formats.UNKNOWN, ink.palette.faint
-    return within(per_minute(row), width), ink.palette.text
+    return within(per_minute(row), width), ink.palette.plan if row.plan.requests else ink.palette.text
+
+
+def _requests(row: SessionRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.requests + row.plan.requests), ink.palette.text
+
+
+def _tokens(row: SessionRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.tokens + row.plan.tokens), ink.palette.text
 
 
 def _last(row: SessionRow, ink: Ink, width: int) -> Piece:
-    style = ink.palette.good if is_active(row, ink.now) else ink.palette.muted
+    style = ink.palette.good if row.is_active(ink.now) else ink.palette.muted
     return age(max(ink.now - row.last_at, 0)), style
 
 
@@ -173,9 +180,10 @@ def _duration(row: SessionRow, ink: Ink, width: int) -> Piece:
 
 
 _NAME = Column("SESSION", 14, _name, wished=40, grows=True)
-_REQUESTS: Column[SessionRow] = Column("REQ", 5, requests_cell, right=True, order="requests")
+_REQUESTS: Column[SessionRow] = Column("REQ", 5, _requests, right=True, order="requests")
 _COST: Column[SessionRow] = Column("COST", 11, cost_cell, right=True, order="cost")
-_TOKENS: Column[SessionRow] = Column("TOKENS", 6, tokens_cell, rank=1, right=True, order="tokens")
+_PLAN: Column[SessionRow] = Column("PLAN", 10, plan_cell, right=True, order="plan")
+_TOKENS: Column[SessionRow] = Column("TOKENS", 6, _tokens, rank=1, right=True, order="tokens")
 _RATE = Column("$/MIN", 7, _rate, rank=2, right=True, order="$/min")
 _MODELS = Column("MODELS", 13, _models, rank=4, grows=True)
 _USER = Column("USER", 8, _users, wished=16, rank=6)

@@ -59,7 +59,8 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         return self.answer.branches if self.answer else ()
 
     def layouts(self) -> Sequence[Columns[PathRow]]:
-        return _LAYOUTS
+        costs = self.answer.costs if self.answer else None
+        return _OF_PLAN if costs is not None and costs.is_plan else _LAYOUTS
 
     def key(self, row: PathRow) -> tuple[bool, Untrusted | None]:
         return row.key
@@ -93,19 +94,22 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
     def _figures(self, answer: OneSessionAnswer, width: int) -> Line:
         assert answer.costs is not None
         assert answer.span is not None
-        whole, palette = answer.costs.whole, self.palette
+        costs, palette = answer.costs, self.palette
+        whole = costs.under_plan if costs.is_plan else costs.whole
         since, until = answer.span.since or 0, (answer.span.until or 0) - 1
         pace = f"{per_minute_of(whole.cost, since, until)}/min" if whole.known_cost is not None else ""
         lasted = formats.span(until - since) if until - since >= MINUTE else ""
         failed = formats.failed(whole.failed)
         facts = [formats.requests(whole.requests), failed, f"{formats.count(whole.tokens)} tokens", pace]
         gap = f" {self.glyphs.between} "
-        money = formats.spend_long(whole)
+        money = f"~{formats.spend_long(whole)} API-equivalent" if costs.is_plan else formats.spend_long(whole)
+        if costs.plan and not costs.is_plan:
+            facts.append(f"and {formats.equivalent(costs.under_plan)} under a plan")
         for rest in ([self._when(since, until, ":%S"), lasted], [self._when(since, until, "")], []):
             words = gap + gap.join(part for part in (*facts, *rest) if part)
             if len(money) + len(words) <= width:
                 break
-        return [(money, palette.money), (words, palette.text)]
+        return [(money, palette.plan if costs.is_plan else palette.money), (words, palette.text)]
 
     def _when(self, since: int, until: int, seconds: str) -> str:
         """First and last request; the second day only where it is another one."""
@@ -122,7 +126,7 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         for place, (name, spend) in enumerate(families):
             part: list[Piece] = [
                 (formats.model(str(name) or "(no model)", 24), self.palette.model),
-                (f" {formats.spend(spend)}", self.palette.unknown if spend.known_cost is None else self.palette.money),
+                self._cost(answer.costs, spend),
                 ("   ", self.palette.text),
             ]
             if length([*line, *part]) > width - 5 and place:
@@ -131,11 +135,16 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
             line += part
         return line
 
+    def _cost(self, costs: SessionCosts, spend: Spend) -> Piece:
+        if costs.is_plan:
+            return f" {formats.equivalent(spend)}", self.palette.plan
+        return f" {formats.spend(spend)}", self.palette.unknown if spend.known_cost is None else self.palette.money
+
 
 def _by_family(costs: SessionCosts) -> list[tuple[Untrusted, Spend]]:
     """The costliest first; the name is empty where requests name no model."""
     spent: dict[str, Spend] = {}
-    for model, spend in costs.by_model:
+    for model, spend in costs.plan if costs.is_plan else costs.by_model:
         name = family(model.raw) if model else ""
         spent[name] = spent[name] + spend if name in spent else spend
     ordered = sorted(spent.items(), key=lambda item: (-item[1].cost.nano, -item[1].requests, item[0]))
@@ -145,7 +154,7 @@ def _by_family(costs: SessionCosts) -> list[tuple[Untrusted, Spend]]:
 def _rows(answer: OneSessionAnswer) -> list[PathRow]:
     if answer.costs is None or not answer.branches:
         return []
-    whole = answer.costs.whole
+    whole = answer.costs.under_plan if answer.costs.is_plan else answer.costs.whole
     return [PathRow(None, whole, whole), *(PathRow(each, each.spend, whole) for each in answer.branches)]
 
 
@@ -154,6 +163,10 @@ def _path(row: PathRow, ink: Ink, width: int) -> Piece:
         return "all paths", ink.palette.strong
     mark = ink.glyphs.last_branch if row.branch.is_last else ink.glyphs.branch
     return f"{'  ' * row.branch.depth}{mark} {row.branch.name or '(no path)'}", ink.palette.text
+
+
+def _equivalent(row: PathRow, ink: Ink, width: int) -> Piece:
+    return formats.equivalent(row.spend, width), ink.palette.plan
 
 
 def _percent(row: PathRow, ink: Ink, width: int) -> Piece:
@@ -173,3 +186,6 @@ _USUAL: Columns[PathRow] = (
 )
 _WITH_BAR = (replace(_USUAL[0], least=55), *_USUAL[1:], Column("", 20, _bar))
 _LAYOUTS: Sequence[Columns[PathRow]] = (_WITH_BAR, _USUAL)
+_EQUIVALENT: Column[PathRow] = Column("PLAN", 12, _equivalent, right=True)
+_OF_PLAN = tuple(tuple(_EQUIVALENT if column.title == "COST" else column for column in layout) for layout in _LAYOUTS)
+"""The same of a session all of which was under a plan."""

@@ -29,6 +29,8 @@ from spendtop.tui.screens.questions import read_headline
 
 _PUSHES = frozenset(each.name for each in PUSHES)
 _COSTS = "-costs"
+_KINDS = ("costs", "limits", "activity")
+"""Of what is asked for, as names of pollers end; others are a balance."""
 _SETTINGS = {
     f"openai{_COSTS}": "admin_key under [openai]",
     f"anthropic{_COSTS}": "admin_key under [anthropic]",
@@ -155,7 +157,8 @@ def _setting(name: str) -> str:
 def _title(name: str) -> str:
     if name in SOURCES:
         return SOURCES[name].title
-    provider, _, account = name.partition("/")
-    if provider.endswith(_COSTS):
-        return clean_line(f"{provider.removesuffix(_COSTS)} costs {account}".rstrip(), 40)
+    asked, _, account = name.partition("/")
+    provider, _, kind = asked.rpartition("-")
+    if kind in _KINDS:
+        return clean_line(f"{provider} {kind} {account}".rstrip(), 40)
     return clean_line(f"{account} balance", 40)

@@ -162,7 +162,8 @@ class SourceTable(ListTable["Row", RowKey]):
         if state is State.FAILING:
             return str(poller.failure), palette.bad
         if poller.complete_until is None:
-            return "its figures are on the Ledger screen", palette.muted
+            screen = "Limits" if row.name.partition("/")[0].endswith("-limits") else "Ledger"
+            return f"its figures are on the {screen} screen", palette.muted
         today = f", {formats.grouped(row.source.today)} today" if row.source else ""
         return f"complete until {self._instant(poller.complete_until)}{today}", palette.text
 

@@ -17,6 +17,16 @@ class SpendRow(Protocol):
     def spend(self) -> Spend: ...
 
 
+class PlanRow(Protocol):
+    @property
+    def plan(self) -> Spend: ...
+
+
+def plan_cell(row: PlanRow, ink: Ink, width: int) -> Piece:
+    """What calls under a plan would have cost."""
+    return formats.equivalent(row.plan, width) if row.plan.requests else "", ink.palette.plan
+
+
 def requests_cell(row: SpendRow, ink: Ink, width: int) -> Piece:
     return formats.count(row.spend.requests), ink.palette.text
 
