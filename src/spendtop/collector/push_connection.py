@@ -73,8 +73,12 @@ def destinations_of(push: ProviderPush, settings: Settings) -> AnthropicDestinat
 
 def destinations_by(push: ProviderPush, credential: Credential) -> AnthropicDestinations | OpenRouterDestinations:
     """What asks about them with a key."""
-    kind = AnthropicDestinations if push is ANTHROPIC_PUSH else OpenRouterDestinations
-    return kind(credential.key, credential.base_url)
+    return kind_of(push)(credential.key, credential.base_url)
+
+
+def kind_of(push: ProviderPush) -> type[AnthropicDestinations] | type[OpenRouterDestinations]:
+    """What asks about destinations of this provider."""
+    return AnthropicDestinations if push is ANTHROPIC_PUSH else OpenRouterDestinations
 
 
 def is_expected(push: ProviderPush, settings: Settings) -> bool:

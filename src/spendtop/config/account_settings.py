@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import SecretStr, model_validator
 
 from spendtop.config.types import Amount, Name, OptionalHttpUrl, PollInterval, Secret, Section, Texts
 from spendtop.domain.clock import MINUTE
+
+_SCOPES = {
+    "azure": "whose costs are read, such as subscriptions/ID",
+    "github-copilot": "the name of the organization",
+    "xai": "the id of the team",
+}
+"""Providers that cannot be asked without it."""
 
 
 class AccountSettings(Section):
@@ -50,6 +57,17 @@ class AccountSettings(Section):
     """Names of the channels that are told; absent = all, [] = none."""
     poll_every: PollInterval = 5 * MINUTE
     """How often the balance is read."""
+
+    @model_validator(mode="after")
+    def _enough_to_ask(self) -> AccountSettings:
+        """What a provider cannot be asked without is there as soon as a key is."""
+        if self.key and self.provider == "litellm" and not self.base_url:
+            raise ValueError('needs base_url, the address of your LiteLLM proxy, such as "http://localhost:4000"')
+        if self.key and self.provider in _SCOPES and not self.scope:
+            raise ValueError(f"needs scope, {_SCOPES[self.provider]}")
+        if self.tier is not None and self.provider != "google":
+            raise ValueError("has a tier, which only a google account can have")
+        return self
 
 
 class SourceSection(Section):

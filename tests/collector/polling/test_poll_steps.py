@@ -356,6 +356,8 @@ async def test_costs_of_one_key_are_kept_for_each_of_its_accounts(office: Pollin
 
 async def test_a_told_balance_is_kept_with_its_instant(office: Polling) -> None:
     class Balance:
+        remark = "What is left of the key's own limit."
+
         async def balance(self) -> Usd:
             return Usd.of("7.25")
 

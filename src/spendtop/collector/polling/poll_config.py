@@ -128,7 +128,14 @@ def polled(settings: Settings) -> tuple[Polled, ...]:
 
 def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
     """Everything that is to be polled, as faces see it."""
-    return tuple(PolledSource(name=each.name, every=each.every) for each in polled(settings))
+    return tuple(
+        PolledSource(name=each.name, every=each.every, is_optional=is_optional(each)) for each in polled(settings)
+    )
+
+
+def is_optional(each: Polled) -> bool:
+    """Whether its key may lack the right to it, which is no reason to alarm anybody."""
+    return isinstance(each, PolledLimits) or (isinstance(each, PolledCosts) and each.is_optional)
 
 
 def accounts_of(settings: Settings) -> tuple[Account, ...]:

@@ -237,11 +237,15 @@ class BalanceSteps:
         self._poller = poller
         self._context = context
         self._account = account
+        self._remark = ""
 
     async def step(self, run_began_at: int) -> bool:
         """Store one reading. Raises PollFailed."""
         left = await self._poller.balance()
         now = self._context.clock()
+        if self._poller.remark not in ("", self._remark):
+            self._context.say(f"{self.name}: {self._poller.remark}")
+        self._remark = self._poller.remark
 
         def work(connection: Connection) -> None:
             ledger.take_balance(connection, self._account, left, now)
