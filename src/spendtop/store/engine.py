@@ -19,6 +19,7 @@ from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
 _SQLITE_PRAGMAS = (
+    "PRAGMA page_size=8192",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
