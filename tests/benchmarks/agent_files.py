@@ -27,7 +27,7 @@ _CLAUDE, _CODEX = Path(".claude/projects/p"), Path(".codex/sessions/2026/11/03")
 def agent_files(workshop: Workshop) -> list[Figure]:
     """The first look at a home of 200 MB of Claude Code and Codex, and a second one at 5,000 files."""
     home, many = workshop.own("agents") / "home", workshop.own("agents") / "many"
-    calls = _fill(home)
+    calls = fill(home)
     for number in range(_FILES):
         _write(many / _CLAUDE / f"{number}.jsonl", [_claude("s", number, 1, 1)])
     looked = _read(many)[1]
@@ -74,7 +74,7 @@ def _read(home: Path) -> tuple[int, dict[str, Bookmark]]:
     return len(keys), bookmarks
 
 
-def _fill(home: Path) -> int:
+def fill(home: Path) -> int:
     """Write files of both agents; how many calls they hold."""
     made, chance, calls, size = 0, random.Random(1), 0, 0
     while size < _BYTES:

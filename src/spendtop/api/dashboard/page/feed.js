@@ -19,7 +19,7 @@ function requestCost(row) {
   if (row.cached && !amount) return make("span", { class: "muted" }, "cached");
   if (row.basis === "plan") {
     const equivalent = row.api_equivalent_nanousd;
-    return make("span", { class: "muted", title: "in no total: under a plan, what it would have cost" },
+    return make("span", { class: "plan", title: "in no total: under a plan, what it would have cost" },
       equivalent === null ? "plan" : `~${bounded(row, usd(equivalent))}`);
   }
   if (amount === null) return make("span", { class: "unknown" }, "unpriced");

@@ -50,6 +50,9 @@ function showSummary(summary) {
   $("tokens-in").textContent = count(summary.tokens.prompt);
   $("tokens-out").textContent = count(summary.tokens.completion);
   $("failed").textContent = grouped(summary.failed);
+  const { requests, usd: equivalent } = summary.api_equivalent;
+  $("plans").hidden = !requests;
+  $("plan").textContent = equivalent === null ? `${grouped(requests)} calls` : `~${usd(Math.round(equivalent * 1e9))}`;
   const users = summary.top_users.map((row) => ({ ...row, key: row.user_id }));
   $("users").replaceChildren(...shares(users, summary, "who"));
   $("models").replaceChildren(...shares(summary.by, summary, "model"));
