@@ -140,6 +140,8 @@ class Canvas(Widget):
     def _exchange_repaint_regions(self) -> Collection[Region]:
         """What is to be painted of it: not what the terminal has already."""
         regions = super()._exchange_repaint_regions()
+        if not self.size:
+            return regions
         picture, before = self._picture(), self._painted
         self._painted = picture, self._drawn_for
         if before is None or before[1] != self._drawn_for or len(before[0]) != len(picture):
