@@ -19,7 +19,7 @@ from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
 _SQLITE_PRAGMAS = (
-    "PRAGMA auto_vacuum=INCREMENTAL",
+    "PRAGMA page_size=8192",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
@@ -147,6 +147,8 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):  # of a file that is there it would be a write
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         for pragma in _SQLITE_PRAGMAS:
             connection.execute(pragma)
 

@@ -166,10 +166,11 @@ class CostSteps:
         settle: Callable[[str], Awaitable[None]] | None = None,
         trailing: int = _TRAILING_DAYS,
         better: str | None = None,
+        rests: int = 0,
     ) -> None:
         """`epoch` is the first day that is read, in UTC days since 1970. `settle` is called for each account.
         `trailing` are the days that are read at each poll. While the poller called `better` tells the same bills in
-        more detail, nobody is asked.
+        more detail, nobody is asked; nor within `rests` µs after a poll, also over restarts.
         """
         self.name = name
         self.every = every
@@ -180,6 +181,7 @@ class CostSteps:
         self._settle = settle
         self._trailing = trailing
         self._better = better
+        self._rests = rests
         self._flaws: tuple[str, ...] = ()
 
     async def step(self, run_began_at: int) -> bool:
@@ -192,6 +194,8 @@ class CostSteps:
         epoch = min(self._epoch, today)
         read_whole = msgspec.json.encode([today, epoch, self._accounts]).decode()
         checkpoint = await self._context.checkpoint(self.name)
+        if checkpoint.succeeded_at is not None and 0 <= now - checkpoint.succeeded_at < self._rests:
+            return False
         first = epoch if checkpoint.cursor != read_whole else max(epoch, today - self._trailing)
         costs = await self._poller.costs(first, today)
 
@@ -233,11 +237,15 @@ class BalanceSteps:
         self._poller = poller
         self._context = context
         self._account = account
+        self._remark = ""
 
     async def step(self, run_began_at: int) -> bool:
         """Store one reading. Raises PollFailed."""
         left = await self._poller.balance()
         now = self._context.clock()
+        if self._poller.remark not in ("", self._remark):
+            self._context.say(f"{self.name}: {self._poller.remark}")
+        self._remark = self._poller.remark
 
         def work(connection: Connection) -> None:
             ledger.take_balance(connection, self._account, left, now)
