@@ -324,3 +324,15 @@ def test_telemetry_without_an_id_is_known_by_its_counts_and_the_minutes_around(m
         at = START + shift * SECOND
         other = at + round(minutes * MINUTE)
         assert bool({*telemetry_ids("v", at)} & {*telemetry_ids("v", other)}) is is_one
+
+
+def test_two_calls_of_an_agent_stay_two_whatever_their_telemetry_could_be_taken_for(store: Store, desk: Desk) -> None:
+    told = ((OTLP, "same"),)
+    first, second = call("msg_1", other_ids=told), call("msg_2", START + SECOND, other_ids=told)
+    by_telemetry = call("same", START + MINUTE, source=OTLP, properties={"agent": "claude-code"})
+    for order in permutations((first, second, by_telemetry)):
+        clear(store)
+        desk = Desk(store)
+        for each in (*order, *order):
+            desk.record(each)
+        assert sorted(record.external_ids["claude-code"] for record in desk.known()) == ["msg_1", "msg_2"]

@@ -35,6 +35,8 @@ class Prepared(Struct, frozen=True):
     """Every source's id of a restored request; else there is just the one of `request`."""
     other_digests: tuple[bytes, ...] = ()
     """Of a restored request's other sources, and of further ids."""
+    elsewhere: frozenset[bytes] = frozenset()
+    """Those of them under which another source would tell of the same call."""
 
 
 class SetAside(Struct, frozen=True):
@@ -96,7 +98,8 @@ class Preparer:
         cleaned, body = self._packed(request, dictionary)
         priced = replace(cleaned, cost=self._pricer.cost(request), other_ids=())
         others = tuple(identity(source, each) for source, each in request.other_ids)
-        return Prepared(_digest(request), priced, body, other_digests=others)
+        elsewhere = (identity(source, each) for source, each in request.other_ids if source is not request.source)
+        return Prepared(_digest(request), priced, body, other_digests=others, elsewhere=frozenset(elsewhere))
 
     def _restored(self, event: Restored, dictionary: int | None) -> Prepared:
         request = event.request

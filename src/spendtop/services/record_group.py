@@ -109,11 +109,20 @@ class Group:
             self.revisions.append(_revision(request_id, record.request, changes))
 
     def known_as(self, event: Prepared) -> Key | None:
-        """The first of the event's keys that is known."""
+        """The first of the event's keys that is known. What is only told to be another source's word on the same call
+        is not that of a request which has a report of the event's own source: that one is another call."""
         key = self._known.get(event.digest)
-        if key is not None or not event.other_digests:
+        if key is not None:
             return key
-        return next((self._known[digest] for digest in event.other_digests if digest in self._known), None)
+        for digest in event.other_digests:
+            key = self._known.get(digest)
+            if key is not None and not (digest in event.elsewhere and self._is_told_by(event, key.request_id)):
+                return key
+        return None
+
+    def _is_told_by(self, event: Prepared, request_id: int) -> bool:
+        record = self._stored.get(request_id)
+        return record is not None and event.request.source.name in record.external_ids
 
     def record(self, event: Prepared) -> tuple[int, bool]:
         """Record a report under an id that is not known: of a request that others reported, or of a new one.

@@ -7,7 +7,7 @@ import msgspec
 
 from spendtop.domain.agent_calls import AgentCall
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.scan import AgentRoot, RootState, Scan, roots_of
+from spendtop.sources.agents.scan import AT_ONCE, AgentRoot, RootState, Scan, roots_of
 from spendtop.sources.registry import READERS
 from spendtop.sources.scan_process import ScanNews, look_through
 from tests.sources.agents.homes import lay_out
@@ -72,7 +72,7 @@ def test_a_long_history_comes_in_parts(tmp_path: Path) -> None:
     scan = scan_of(tmp_path)
     parts = [part for news in look_through(scan, scan.changed()) for part in news.reads]
     assert len({call.key for part in parts for call in part.calls}) == 4000
-    assert max(len(part.calls) for part in parts) == 300
+    assert max(len(part.calls) for part in parts) == AT_ONCE
     assert [part.bookmark["offset"] for part in parts if part.bookmark is not None][-1] > 0
 
 
@@ -80,7 +80,7 @@ def test_small_files_come_together(tmp_path: Path) -> None:
     for number in range(120):
         transcript(tmp_path, str(number), line(message_id=f"msg_{number}"))
     scan = scan_of(tmp_path)
-    assert [len(news.reads) for news in look_through(scan, scan.changed())] == [0, 50, 50, 20]
+    assert [len(news.reads) for news in look_through(scan, scan.changed())] == [0, 25, 25, 0, 25, 25, 0, 20]
 
 
 def test_what_cannot_be_read_is_counted_once_and_said(tmp_path: Path) -> None:
