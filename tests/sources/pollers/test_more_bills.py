@@ -162,7 +162,10 @@ async def test_azure_is_read_by_the_names_of_columns_and_never_asked_elsewhere()
         {"name": "Surprise", "type": "String"},
         *reversed(table["properties"]["columns"]),
     ]
-    second["properties"]["rows"] = [["?", *reversed(row)] for row in table["properties"]["rows"]]
+    rows = [["?", *reversed(row)] for row in table["properties"]["rows"]]
+    second["properties"]["rows"] = [
+        ["2026-11-27T00:00:00" if cell == 20261127 else cell for cell in row] for row in rows
+    ]
     with FakeApi({QUERY: b"", "/next": answer(second)}, authorization="Bearer canary") as fake:
         first["properties"]["nextLink"] = f"{fake.url}/next?page=2"
         fake.pages[QUERY] = answer(first)
@@ -204,6 +207,9 @@ async def test_cursor_charges_usage_based_events_and_the_difference_of_a_member(
     with FakeApi(pages, authorization=f"Basic {basic}") as fake:
         costs = await CursorBills("key-canary", fake.url, bounds=ONCE).costs(TODAY - 2, TODAY)
         (member,) = (await CursorLimits("key-canary", fake.url, bounds=ONCE).limits(NOW)).limits
+        later = pages["/teams/filtered-usage-events"].replace(b'"Usage-based"', b'"USAGE_EVENT_KIND_USAGE_BASED"')
+        fake.pages["/teams/filtered-usage-events"] = later
+        assert len((await CursorBills("key-canary", fake.url, bounds=ONCE).costs(TODAY - 2, TODAY)).parts) == 1
         included = pages["/teams/filtered-usage-events"].replace(b'"Usage-based"', b'"Included in Business"')
         fake.pages["/teams/filtered-usage-events"] = included
         assert (await CursorBills("key-canary", fake.url, bounds=ONCE).costs(TODAY - 2, TODAY)).parts == ()

@@ -105,7 +105,7 @@ def _question(first_day: int, last_day: int) -> dict[str, object]:
 
 
 def _add(billed: Billed, row: dict[str, object]) -> None:
-    date, currency = str(row.get("UsageDate", "")), row.get("Currency")
+    date, currency = str(row.get("UsageDate", "")).replace("-", ""), row.get("Currency")
     if len(date) < 8 or not date[:8].isdigit():
         raise PollFailed("Azure sent a cost without its day; nothing of this poll is kept")
     billed.add(

@@ -35,6 +35,7 @@ class _Event(Struct, frozen=True):
     userEmail: str | None = None
     model: str | None = None
     kind: str = ""
+    """Usage-based where it is charged; a later spelling ends so, too."""
     chargedCents: object = None
 
 
@@ -91,7 +92,7 @@ class CursorBills:
                 if page.pagination.currentPage != number:
                     raise PollFailed("Cursor's pages do not lead on: one came that was not asked for")
                 for event in page.usageEvents:
-                    if event.kind.casefold() == _CHARGED:
+                    if event.kind.casefold().replace("_", "-").endswith(_CHARGED):
                         mails.add(event.userEmail or "")
                         line, mail = f"{event.model or 'unknown'}, tokens", event.userEmail or ""
                         billed.add(_day(event), event.chargedCents, "USD", project=None, line_item=line, user=mail)

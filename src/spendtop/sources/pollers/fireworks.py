@@ -37,7 +37,7 @@ class _BilledLine(Struct, frozen=True):
 
 
 class _Summary(Struct, frozen=True):
-    lineItems: list[_BilledLine] = []
+    lineItems: list[_BilledLine] | None = None
     nextPageToken: str | None = None
 
 
@@ -87,7 +87,7 @@ async def _lines(poll: Poll, slug: str, day: int) -> list[_BilledLine]:
     for _ in range(MOST_PAGES):
         path = f"/v1/accounts/{slug}/billing/summary"
         page = shaped(_WHO, await poll.json("GET", path, query=(*span, *further)), _Summary)
-        lines += page.lineItems
+        lines += page.lineItems or ()
         if not page.nextPageToken:
             return lines
         if page.nextPageToken in seen:

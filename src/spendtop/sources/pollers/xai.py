@@ -39,16 +39,16 @@ class _Prepaid(Struct, frozen=True):
 
 class _UsedPoint(Struct, frozen=True):
     timestamp: str
-    values: list[object] = []
+    values: list[object] | None = None
 
 
 class _UsedSeries(Struct, frozen=True):
-    dataPoints: list[_UsedPoint] = []
-    group: list[str] = []
+    dataPoints: list[_UsedPoint] | None = None
+    group: list[str] | None = None
 
 
 class _XaiUse(Struct, frozen=True):
-    timeSeries: list[_UsedSeries] = []
+    timeSeries: list[_UsedSeries] | None = None
     limitReached: bool = False
 
 
@@ -88,8 +88,8 @@ class XaiBalance(KeyedBalance):
                 self.remark = "What was used since the last invoice is not told, and not taken off."
                 return -self._usd(prepaid.total.val, unit=CENT)
         self.remark = _LOWER_BOUND if used.limitReached else ""
-        points = (point for series in used.timeSeries for point in series.dataPoints)
-        spent = total(_amount(value) for point in points for value in point.values[:1])
+        points = (point for series in used.timeSeries or () for point in series.dataPoints or ())
+        spent = total(_amount(value) for point in points for value in (point.values or ())[:1])
         return -self._usd(prepaid.total.val, unit=CENT) - spent
 
 
@@ -107,10 +107,10 @@ class XaiBills:
         async with self._fetcher.poll() as poll:
             used = await _usage(poll, self._scope, first_day, last_day)
         billed = Billed(_WHO, first_day, last_day, DOLLAR)
-        for series in used.timeSeries:
-            for point in series.dataPoints:
+        for series in used.timeSeries or ():
+            for point in series.dataPoints or ():
                 value = point.values[0] if point.values else None
-                line = ", ".join(series.group)
+                line = ", ".join(series.group or ())
                 billed.add(day_number(_WHO, point.timestamp), value, "USD", project=None, line_item=line)
         return billed.costs(*([_LOWER_BOUND] if used.limitReached else []))
 
