@@ -32,6 +32,7 @@ SUBJECTS = (
     replace(PLAIN, verified=True),
     replace(PLAIN, plan=True),
     replace(PLAIN, twin=True),
+    replace(PLAIN, imported=True),
     replace(PLAIN, prompt="a Refund, please", response="Sorry, no."),
 )
 

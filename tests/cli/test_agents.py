@@ -18,8 +18,8 @@ def test_what_was_found_is_listed_with_what_could_not_be_read(cli: Cli, home_sto
         agent_files.note_root(connection, socket.gethostname(), LOOK, {"files that cannot be read": 1})
     out = cli("agents").out
     assert "/home/mira/.claude" in out and ">=" in out
-    assert "claude-code: 1 of 3 files are still to be read." in out
-    assert "claude-code, left out: 2 malformed lines, 1 files that cannot be read" in out
+    assert "claude-code: still to be read: 1 of 3 files." in out
+    assert "claude-code, left out: malformed lines (2), files that cannot be read (1)" in out
     (item,) = json.loads(cli("agents", "--json").out)["data"]
     assert (item["agent"], item["files"], item["calls"], item["lower_bounds"]) == ("claude-code", 3, 1, 1)
     assert (item["cost_nanousd"], item["api_equivalent_nanousd"]) == (0, 23)
@@ -39,7 +39,7 @@ def test_check_names_the_agents_that_keep_files_here(cli: Cli, home_store: Store
 def test_a_rescan_forgets_how_far_files_are_read(cli: Cli, home_store: Store) -> None:
     with home_store.writing() as connection:
         agent_files.note_file(connection, socket.gethostname(), "codex", "/f", "{}")
-    assert "1 were read before" in cli("agents", "rescan").out
+    assert "read before: 1 file." in cli("agents", "rescan").out
     with home_store.reading() as connection:
         assert agent_files.bookmarks(connection, socket.gethostname()) == {}
 
@@ -63,8 +63,8 @@ def test_how_pushes_stand_and_what_others_pushed_is_said(cli: Cli, home_store: S
         agent_spool.append(connection, socket.gethostname(), [b"{}"])
         agent_spool.failed(connection, socket.gethostname(), "nobody answers")
     out = cli("agents").out
-    assert "claude-code on laptop: 1 calls" in out
-    assert "pushed to https://there: 0 calls, 1 calls wait; nobody answers" in out
+    assert "claude-code on laptop: 1 call, the newest" in out
+    assert "pushed to https://there: 0 calls, 1 call to go; nobody answers" in out
     told = json.loads(cli("agents", "--json").out)
     assert (told["elsewhere"][0]["host"], told["push"]["waiting"], told["push"]["problem"]) == (
         "laptop",

@@ -138,11 +138,12 @@ def test_a_day_is_shown_by_key_and_keys_that_never_passed_here_are_named(cli: Cl
     today = now // DAY
     part = CostPart(day=today, amount=Decimal("4.20"), api_key="key_9", line_item="gpt-4o, input")
     names = (BilledName("key", "key_9", "cron\x1b[2J"),)
-    costs = Costs(first_day=today, last_day=today, parts=(part,), names=names)
+    costs = Costs(first_day=today, last_day=today, parts=(part,), names=names, billed_until=now)
     with billed.writing() as connection:
         ledger.take_costs(connection, "openai", costs, now)
     code, out, _ = cli("ledger", "show", "openai", "--by", "key", "--day", "today")
     assert code == 0
     assert "never passed here" in out and "(key_9)" in out and "\x1b" not in out
+    assert "what is later is not billed yet" in cli("ledger", "show", "openai").out
     listed = json.loads(cli("ledger", "show", "openai", "--day", "today", "--json").out)
     assert [(each["id"], each["billed_nanousd"]) for each in listed["data"]] == [("key_9", 4_200_000_000)]

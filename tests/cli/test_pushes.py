@@ -91,6 +91,14 @@ def test_without_a_key_it_is_said_where_one_is_made(cli: Cli) -> None:
         assert said in err
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "openrouter"])
+def test_the_address_is_looked_at_before_a_key_is_asked_for(cli: Cli, provider: str) -> None:
+    write_config("")
+    said = cli(provider, "connect", "http://localhost:8000")
+    assert (said.code, said.out) == (2, "")
+    assert "https addresses only" in said.err and "cloudflared tunnel" in said.err
+
+
 def test_status_shows_what_is_amiss_with_the_way_back(cli: Cli, anthropic: FakeAnthropic) -> None:
     with_anthropic(anthropic)
     assert "pushes nowhere" in cli("anthropic", "status").out
@@ -165,4 +173,6 @@ def test_what_is_pushed_with_the_new_key_arrives_at_the_collector_that_runs(
         ended = spendtop(collector.folder, "anthropic", "connect", PUBLIC)
         assert (ended.code, ended.err) == (0, "")
         assert "arrived, and was recorded as a test" in ended.out
+        again = spendtop(collector.folder, "anthropic", "test")
+        assert (again.code, again.err) == (0, "")
         assert collector.rows("SELECT count(*) FROM request") == [(0,)]

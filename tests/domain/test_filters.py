@@ -170,7 +170,7 @@ def test_trees_are_made_of_plain_nodes() -> None:
         "out<2001",
         "lat>5s lat<5.3s",
         "verified:yes cached:no",
-        "!~e !~unpriced !~cached ~verified !~partial !~failed !~doubtful !~twin",
+        "!~e !~unpriced !~cached ~verified !~partial !~failed !~doubtful !~twin !~imported",
         "level:batch",
         "bob | alice",
         "(bob | alice) gpt",

@@ -161,11 +161,11 @@ def test_a_killed_backup_leaves_no_half_file(tmp_path: Path) -> None:
 
 
 def test_a_killed_restore_leaves_a_whole_store(tmp_path: Path) -> None:
-    kill_restores(tmp_path / "store", range(2))
+    kill_restores(tmp_path / "store", range(1))
 
 
 def test_a_killed_move_leaves_both_places_whole(tmp_path: Path, empty_postgres: str) -> None:
-    kill_moves(tmp_path / "store", empty_postgres, range(2))
+    kill_moves(tmp_path / "store", empty_postgres, range(1))
 
 
 @pytest.mark.soak

@@ -26,7 +26,7 @@ def test_what_waits_goes_in_order_and_stays_until_it_was_taken(store: Store) -> 
         agent_spool.taken(connection, "box", first, refused=1, now=5)
         after = agent_spool.state(connection, "box")
         assert (after.waiting, after.sent, after.refused, after.sent_at, after.problem) == (1, 1, 1, 5, "")
-        assert after.words == "pushed to https://there: 1 calls, 1 calls wait; 1 were refused there"
+        assert after.words == "pushed to https://there: 1 call, 1 call to go; refused there: 1"
         assert agent_spool.state(connection, "other").waiting == 2
 
 

@@ -22,5 +22,5 @@ def test_folders_of_one_agent_are_told_together_with_all_its_calls(store: Store)
         (elsewhere,) = agents_found(connection, "b")
         assert (elsewhere.files, elsewhere.calls) == (0, 3)
     assert (found.agent, found.files, found.calls, found.last_at) == ("claude-code", 6, 3, START + 2 * HOUR + 5)
-    assert found.reading == "1 of 6 files are still to be read"
-    assert found.left_out_words == "4 malformed lines, 1 files without permission"
+    assert found.reading == "still to be read: 1 of 6 files"
+    assert found.left_out_words == "malformed lines (4), files without permission (1)"

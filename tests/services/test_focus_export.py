@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Billing, Usage
+from spendtop.domain.request import Basis, Billing, Cost, Usage
 from spendtop.domain.windows import Calendar
 from spendtop.services.focus_export import COLUMNS, WrittenCharges, focus_chunks
 from spendtop.services.request_export import pages
@@ -70,16 +71,16 @@ def test_every_cell_is_as_focus_wants_it(recorded: Recorded, version: str) -> No
 
 def test_the_charges_of_a_day_add_up_exactly_and_say_on_what_they_rest(recorded: Recorded) -> None:
     used = Usage(prompt=10, completion=5, cache_read=3)
-    requests = [
-        recorded.request(DAY_START + n, 333_333_333, provider="openai", model="m", user_id="ada", usage=used)
-        for n in range(3)
-    ]
-    requests.append(recorded.request(DAY_START + 9, None, provider="openai", model="m", user_id="ada", usage=used))
-    recorded.add(requests)
+    alike: dict[str, Any] = {"provider": "openai", "model": "m", "user_id": "ada", "usage": used}
+    requests = [recorded.request(DAY_START + n, 333_333_333, **alike) for n in range(3)]
+    cost = Cost(amount=Usd(333_333_333), basis=Basis.REPORTED, reported=Usd(333_333_333), computed=Usd(2))
+    requests[0] = replace(requests[0], cost=cost)
+    recorded.add([*requests, recorded.request(DAY_START + 9, None, **alike)])
     rows, written = charges(recorded)
     by_basis = {row["x_CostBasis"]: row for row in rows}
     reported, unknown = by_basis["reported"], by_basis["unknown"]
     assert (reported["BilledCost"], reported["EffectiveCost"], reported["x_Requests"]) == ("0.999999999",) * 2 + ("3",)
+    assert (reported["ListCost"], reported["ContractedCost"]) == ("0.666666668", "0.999999999")
     assert (reported["x_InputTokens"], reported["x_OutputTokens"], reported["x_CacheReadTokens"]) == ("30", "15", "9")
     assert (unknown["EffectiveCost"], unknown["x_UnpricedRequests"]) == ("0", "1")
     assert (written.requests, written.rows, written.cost, written.unpriced) == (4, 2, Usd(999_999_999), 1)

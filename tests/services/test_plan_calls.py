@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.filters import FilterContext, parse_filter
@@ -21,12 +22,12 @@ from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.request import Basis, Billing, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.sources import AGENTS, HELICONE, OTLP
 from spendtop.domain.windows import Calendar
-from spendtop.services import agent_billing
+from spendtop.services import agent_billing, store_reset
 from spendtop.services.limit_book import LimitBook
 from spendtop.services.preparation import Preparer
 from spendtop.services.recording import Recording
 from spendtop.services.request_rows import from_row
-from spendtop.sources.agents.requests import Machine, request_of
+from spendtop.sources.agents.requests import Machine, request_of, telemetry_ids
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.limits import uses
@@ -34,6 +35,7 @@ from spendtop.store.reads.present import spent_today, under_plan_today
 from spendtop.store.reads.requests import RequestQuery, listed_spend
 from spendtop.store.reads.spending import plan_spend, spend
 from spendtop.store.tables import LimitMarkTable, RequestTable
+from spendtop.store.verification import verify
 from tests.services.conftest import beside, clear, limit, request, rows, totals
 from tests.sources.agents.homes import cases, lay_out, read
 from tests.sources.receivers.test_agent_events import all_posted
@@ -224,8 +226,8 @@ def test_today_it_stands_beside_the_spend(store: Store, desk: Desk) -> None:
 def test_filters_find_it_and_do_not_take_it_for_unpriced(store: Store, desk: Desk) -> None:
     desk.record(call(model="x"), request(2, START, None))
     with store.reading() as connection:
-        for text, kinds in (("~plan", (0, 0, 1)), ("~unpriced", (1, 0, 0)), ("-~plan", (1, 0, 0))):
-            listed = listed_spend(connection, RequestQuery(parse_filter(text)), CONTEXT)
+        for words, kinds in (("~plan", (0, 0, 1)), ("~unpriced", (1, 0, 0)), ("-~plan", (1, 0, 0))):
+            listed = listed_spend(connection, RequestQuery(parse_filter(words)), CONTEXT)
             assert (listed.counted.requests, listed.shadow.requests, listed.plan.requests) == kinds
     assert HELICONE.name in desk.known()[1].sources
 
@@ -289,3 +291,36 @@ def test_history_opens_no_alert_for_windows_that_are_over_and_what_happens_now_d
         assert spend(connection, None, None).requests == 1
     desk.record(call("new", START - MINUTE, received_at=START, **spent))
     assert {row.limit_name for row in rows(store, LimitMarkTable)} == {"all", "reserved"}
+
+
+def test_after_a_reset_agents_calls_can_be_recorded_anew_and_what_others_reported_cannot(
+    store: Store, desk: Desk, tmp_path: Path
+) -> None:
+    alone, joined = call("msg_a", other_ids=((OTLP, "req_a"),)), call("msg_1", START + SECOND, response_id="msg_1")
+    gateway = request(1, START + SECOND, 500, model="m", response_id="msg_1", usage=Usage(prompt=10, completion=7))
+    desk.record(alone, gateway, joined)
+    assert len(desk.known()) == 2
+    with store.writing() as connection:
+        assert store_reset.reset(store, connection, tmp_path, START).deleted == 2
+    desk.record(alone, gateway, joined)
+    assert [record.external_ids for record in desk.known()] == [{"claude-code": "msg_a"}]
+
+
+def test_verification_compares_the_totals_of_plans_with_the_calls(store: Store, desk: Desk) -> None:
+    desk.record(call("a"), call("b", START + HOUR), request(1, START, 5, model="m"))
+    assert verify(store, lambda share: None).flaws == ()
+    with store.writing() as connection:
+        connection.execute(text("UPDATE total SET cost_nano = cost_nano + 1 WHERE dimension = 'plan'"))
+    assert len(verify(store, lambda share: None).flaws) == 2
+    with store.writing() as connection:
+        connection.execute(text("DELETE FROM total WHERE dimension = 'plan'"))
+    first, _ = verify(store, lambda share: None).flaws
+    assert first.startswith("The total of plan claude-code for the hour")
+
+
+@pytest.mark.parametrize(("minutes", "is_one"), [(0, True), (1.9, True), (-2, True), (6.1, False), (-7, False)])
+def test_telemetry_without_an_id_is_known_by_its_counts_and_the_minutes_around(minutes: float, is_one: bool) -> None:
+    for shift in range(0, 240, 7):
+        at = START + shift * SECOND
+        other = at + round(minutes * MINUTE)
+        assert bool({*telemetry_ids("v", at)} & {*telemetry_ids("v", other)}) is is_one

@@ -15,6 +15,7 @@ from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say
 from spendtop.collector.agents.poster import AgentPoster, PostFailed, Taken, posting
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.request import Billing
 from spendtop.domain.untrusted import clean_line
@@ -41,9 +42,9 @@ def run(options: Options) -> int:
         )
     with metered(f"Pushing to {clean_line(url)}") as tell:
         taken = asyncio.run(_push(settings, url, key, tell))
-    say(f"{clean_line(url)}: {taken.new:,} calls are new there, {taken.known:,} were known.")
+    say(f"{clean_line(url)}: {counted(taken.new, 'call')} new there, {taken.known:,} known before.")
     if taken.refused:
-        raise CannotWrite(f"{taken.refused:,} calls were refused there: its Sources screen says why.")
+        raise CannotWrite(f"Refused there: {counted(taken.refused, 'call')}; its Sources screen says why.")
     return ExitCode.OK
 
 

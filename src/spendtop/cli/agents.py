@@ -11,13 +11,14 @@ from spendtop.cli.options import Options, load_readable, made_store, opened_stor
 from spendtop.cli.tables import local_time, say, table
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import age, to_iso
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.money import Usd
 from spendtop.domain.plan_windows import PlanWindow
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import agent_files, agent_spool, plan_windows
-from spendtop.services.agent_files import AgentUse, PushedUse, RootLook
+from spendtop.services.agent_files import AgentUse, PushedUse, RootLook, left_out_words
 from spendtop.services.agent_spool import PushState
 
 _HEADERS = ("agent", "folder", ">files", ">calls", "oldest", ">spend", ">API-equivalent", "looked at")
@@ -49,7 +50,7 @@ def show(options: Options) -> int:
         say("No files of coding agents were found here. A running collector looks for them in your home folder.")
     for use in pushed:
         newest = local_time(use.newest, calendar)
-        say(f"{use.agent} on {clean_line(use.host)}: {use.calls:,} calls, the newest {newest}.")
+        say(f"{use.agent} on {clean_line(use.host)}: {counted(use.calls, 'call')}, the newest {newest}.")
     for window in windows:
         say(_window_words(window, calendar))
     if pushes.to:
@@ -87,10 +88,9 @@ def _say_folders(looks: Sequence[RootLook], uses: Mapping[str, AgentUse], calend
     say(table(_HEADERS, rows))
     for look in looks:
         if look.waiting:
-            say(f"{look.agent}: {look.waiting:,} of {look.files:,} files are still to be read.")
+            say(f"{look.agent}: still to be read: {look.waiting:,} of {counted(look.files, 'file')}.")
         if look.left_out:
-            reasons = (f"{count:,} {reason}" for reason, count in look.left_out.items())
-            say(f"{look.agent}, left out: {', '.join(reasons)}")
+            say(f"{look.agent}, left out: {left_out_words(look.left_out)}")
     say("Calls are counted by agent; what agents have deleted stays here. API-equivalent is no spend: see `~plan`.")
 
 
@@ -150,5 +150,6 @@ def rescan(options: Options) -> int:
     settings = load_readable(options).settings
     with made_store(settings) as store, store.writing() as connection:
         files = agent_files.forget(connection, socket.gethostname())
-    say(f"All files are read again by the collector that runs here, or by the next one: {files:,} were read before.")
+    before = counted(files, "file")
+    say(f"All files are read again by the collector that runs here, or by the next one; read before: {before}.")
     return ExitCode.OK

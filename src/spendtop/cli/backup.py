@@ -9,6 +9,7 @@ from pathlib import Path
 from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import say
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode, StoreCorrupt, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.backup import BackupFile, back_up
@@ -78,9 +79,5 @@ def _judged(what: str, verified: Verified) -> ExitCode:
 
 def held(verified: Verified) -> str:
     """How much there is, for people."""
-    requests, days = _counted(verified.requests, "request"), _counted(verified.days, "day")
+    requests, days = counted(verified.requests, "request"), counted(verified.days, "day")
     return f"{requests}, {verified.bodies:,} of them with prompt and response, and the totals of {days}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -89,6 +89,7 @@ def _collect(options: Options, folder: Path) -> int:
     with ThreadPoolExecutor(1) as aside:
         unpacked = aside.submit(unpack, folder / _STORE, now)
         from spendtop.cli import collect  # takes as long as unpacking
+        from spendtop.collector.demo.sample_agents import sample_agents
         from spendtop.collector.demo.simulation import fill, sample_traffic, silent_channel
         from spendtop.collector.process.lifecycle import tell_share
         from spendtop.store.engine import Store
@@ -99,7 +100,7 @@ def _collect(options: Options, folder: Path) -> int:
         fill(store, settings, now, partial(tell_share, options.ready_fd))
     url = urlsplit(settings.channels[0].url.get_secret_value())
     with silent_channel(url.port or 0):
-        return collect.run(own, {"sample traffic": sample_traffic})
+        return collect.run(own, {"sample traffic": sample_traffic, "sample agents": sample_agents(folder)})
 
 
 def _write_config(folder: Path) -> None:

@@ -12,9 +12,10 @@ SPAN_OF_URL = (
 EXCHANGE_COMMANDS: dict[str, Command] = {
     "import": Command(
         "imports.command",
-        "Record requests from files: what `spendtop export` wrote, what Helicone, Langfuse, LiteLLM and Portkey export,"
-        " or any CSV file whose columns say what they are; plain or gzip. Or take over what an older system recorded."
-        " What is known already is not counted again, so that it can be repeated; a collector may go on meanwhile.",
+        "Record requests from files: what `spendtop export` wrote, what Cursor, Helicone, Langfuse, LiteLLM and Portkey"
+        " export, or any CSV file whose columns say what they are; plain or gzip. Or take over what an older system"
+        " recorded. What is known already is not counted again, so that it can be repeated; a collector may go on"
+        " meanwhile.",
         "spendtop import requests.csv.gz",
         (
             argument("files", nargs="*", metavar="FILE", help="- is standard input"),
@@ -27,10 +28,10 @@ EXCHANGE_COMMANDS: dict[str, Command] = {
             argument(
                 "--from",
                 dest="tool",
-                choices=("langfuse", "litellm", "portkey"),
-                help="what wrote the files: Langfuse's observations, LiteLLM's spend logs or Portkey's logs, as JSON,"
-                " JSON lines or CSV; with litellm also the proxy's URL, whose key is taken from LITELLM_MASTER_KEY or"
-                " asked for",
+                choices=("cursor", "langfuse", "litellm", "portkey"),
+                help="what wrote the files: Cursor's usage events, Langfuse's observations, LiteLLM's spend logs or"
+                " Portkey's logs, as JSON, JSON lines or CSV; with litellm also the proxy's URL, whose key is taken"
+                " from LITELLM_MASTER_KEY or asked for",
             ),
             *SPAN_OF_URL,
             argument(

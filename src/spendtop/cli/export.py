@@ -14,6 +14,7 @@ from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.services import export_files
@@ -40,24 +41,20 @@ def run(options: Options) -> int:
     if arguments.focus:
         sys.stderr.write(_charges_words(charges, Span(query.since, query.until), context.now_us))
     elif arguments.output is not None:
-        sys.stderr.write(f"{_counted(progress.count, 'request')} in {arguments.output}\n")
+        sys.stderr.write(f"{counted(progress.count, 'request')} in {arguments.output}\n")
     return ExitCode.OK
 
 
 def _charges_words(written: WrittenCharges, span: Span, now: int) -> str:
     """What a file of charges holds, and what its readers cannot see: costs that are unknown, and days cut short."""
     cost = cost_words(known_cost(written.cost, written.requests, written.unpriced), written.unpriced)
-    words = f"{_counted(written.requests, 'request')} in {_counted(written.rows, 'charge')}: {cost}\n"
+    words = f"{counted(written.requests, 'request')} in {counted(written.rows, 'charge')}: {cost}\n"
     if written.unpriced:
         words += "What is unpriced counts 0 in the money columns; x_UnpricedRequests says of how many requests.\n"
     ends = (span.since, min(now, now if span.until is None else span.until))
     if cut := {f"{to_datetime(end):%Y-%m-%d}" for end in ends if end is not None and end % DAY}:
         words += f"Only a part of the UTC day is in the charges of {' and '.join(sorted(cut))}.\n"
     return words
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
 def print_bytes(chunks: Iterable[bytes]) -> None:

@@ -26,6 +26,7 @@ from spendtop.config.paths import data_folder
 from spendtop.config.settings import ServerSettings, Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.condition import Condition, ConditionStatus
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.catalogue import PublishedPrices
@@ -76,7 +77,7 @@ def of_configuration(loaded: Loaded) -> Iterator[Finding]:
 
 def _pricing(settings: Settings) -> Iterator[Finding]:
     models = [model for model in settings.prices if model != FALLBACK]
-    texts = [_counted(len(models), "model")] if models else []
+    texts = [counted(len(models), "model")] if models else []
     texts += ["every model without another price"] if FALLBACK in settings.prices else []
     if texts:
         yield Finding("own prices", FindingState.OK, f"of {' and of '.join(texts)}")
@@ -144,7 +145,7 @@ def _signing(source: PushedSource, signing: Signing) -> Finding:
             subject, FindingState.WARNING, "takes posts that nobody signed", f"remove {source.unsigned_setting}"
         )
     if signing.secrets:
-        return Finding(subject, FindingState.OK, _counted(len(signing.secrets), "signing secret"))
+        return Finding(subject, FindingState.OK, counted(len(signing.secrets), "signing secret"))
     off = f"off: {source.path} answers 403 without a signing secret"
     return Finding(subject, FindingState.WARNING, off, f"set {source.setting}")
 
@@ -275,14 +276,14 @@ def _waiting(connection: Connection) -> Iterator[Finding]:
     if waiting.unrecognized:
         fix = "`spendtop quarantine list`; after an upgrade `spendtop quarantine retry`"
         yield Finding(
-            "quarantine", FindingState.WARNING, f"{_counted(waiting.unrecognized, 'event')} not understood", fix
+            "quarantine", FindingState.WARNING, f"{counted(waiting.unrecognized, 'event')} not understood", fix
         )
     if waiting.tests:
-        yield Finding("quarantine", FindingState.NOTE, f"{_counted(waiting.tests, 'test event')}, never counted")
+        yield Finding("quarantine", FindingState.NOTE, f"{counted(waiting.tests, 'test event')}, never counted")
     if waiting.dead_deliveries:
         fix = "`spendtop delivery list`, then `spendtop delivery retry`"
         yield Finding(
-            "deliveries", FindingState.WARNING, f"{_counted(waiting.dead_deliveries, 'message')} could not be sent", fix
+            "deliveries", FindingState.WARNING, f"{counted(waiting.dead_deliveries, 'message')} could not be sent", fix
         )
 
 
@@ -316,7 +317,7 @@ def _remarks(connection: Connection) -> Iterator[Finding]:
         state = FindingState.WARNING if each.is_loss else FindingState.NOTE
         yield Finding(clean_line(each.source), state, each.words)
     if older := remarks[_MOST_REMARKS:]:
-        yield Finding("sources", FindingState.NOTE, f"{_counted(len(older), 'older remark')}: see Sources on screen")
+        yield Finding("sources", FindingState.NOTE, f"{counted(len(older), 'older remark')}: see Sources on screen")
 
 
 def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
@@ -347,10 +348,6 @@ def _refused(connection: Connection) -> Iterator[Finding]:
     """What was refused in the last day of sources of which nothing came since."""
     for posts in refused_since_heard(connection, now() - DAY):
         yield Finding(posts.source.title, FindingState.WARNING, f"in the last day {posts.fact}", posts.advice)
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def of_pollers(connection: Connection, settings: Settings) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
 from spendtop.store.reads.applied_config import applied
 from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import DayBill, day_bill
+from spendtop.store.reads.day_bills import DayBill, billed_until, day_bill
 from spendtop.store.reads.imported import imported_requests
 from spendtop.store.reads.ledger import AccountNow, AccountState, LedgerDay, account_now, days, events
 
@@ -89,6 +89,7 @@ def show(options: Options) -> int:
         current = account_now(connection, account, at)
         entered = events(connection, account.name, _EVENTS)
         lately = days(connection, account, at // DAY - _DAYS + 1, at // DAY)
+        until = billed_until(connection, account.name)
     if options.arguments.json:
         from spendtop.api.ledger_shapes import AccountAnswer
 
@@ -96,6 +97,8 @@ def show(options: Options) -> int:
         return ExitCode.OK
     for line in _lines(current, calendar):
         say(line)
+    if until is not None:
+        say(f"billed until {local_time(until, calendar)}; what is later is not billed yet")
     if entered:
         rows = [
             (

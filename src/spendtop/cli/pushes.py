@@ -14,6 +14,7 @@ from spendtop.collector.push_connection import (
     destinations_of,
     header_words,
     keep_key,
+    kind_of,
     leading_here,
 )
 from spendtop.config.settings import Settings
@@ -43,8 +44,8 @@ T = TypeVar("T")
 def connect(options: Options) -> int:
     """Make the destination unless there is one, with a key of its own, and try it."""
     push, loaded, wanted = _push(options), load_settings(options), options.arguments
+    address = public_address(wanted.url, kind_of(push).title)
     destinations = destinations_of(push, loaded.settings)
-    address = public_address(wanted.url, destinations.title)
     workspaces = tuple(getattr(wanted, "workspace", None) or ())
     if len(workspaces) > _MOST_WORKSPACES:
         raise UsageError(f"At most {_MOST_WORKSPACES} workspaces can be named at once.")

@@ -128,6 +128,7 @@ def own_secrets(settings: Settings) -> list[bytes]:
         *(account.key for account in settings.accounts),
     ]
     texts = [secret.get_secret_value() for secret in secrets if secret]
+    texts += [part for account in settings.accounts for part in account.key.get_secret_value().split(":")[1:]]
     texts += [part for url in channel_urls(settings).values() for part in (url, *_keys_in(url))]
     passwords = (str(database.password or ""), str(database.query.get("password", "")))
     return [secret.encode() for secret in (*texts, *passwords) if secret]

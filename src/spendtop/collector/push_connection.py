@@ -8,9 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from spendtop.config.account_settings import AccountSettings
 from spendtop.config.file_edit import read_text, replace_private, with_entry
 from spendtop.config.load import Loaded
-from spendtop.config.settings import AccountSettings, Settings
+from spendtop.config.settings import Settings
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.push_health import Destination
 from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, ProviderPush
@@ -72,8 +73,12 @@ def destinations_of(push: ProviderPush, settings: Settings) -> AnthropicDestinat
 
 def destinations_by(push: ProviderPush, credential: Credential) -> AnthropicDestinations | OpenRouterDestinations:
     """What asks about them with a key."""
-    kind = AnthropicDestinations if push is ANTHROPIC_PUSH else OpenRouterDestinations
-    return kind(credential.key, credential.base_url)
+    return kind_of(push)(credential.key, credential.base_url)
+
+
+def kind_of(push: ProviderPush) -> type[AnthropicDestinations] | type[OpenRouterDestinations]:
+    """What asks about destinations of this provider."""
+    return AnthropicDestinations if push is ANTHROPIC_PUSH else OpenRouterDestinations
 
 
 def is_expected(push: ProviderPush, settings: Settings) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
+from spendtop.domain.counted import counted
 from spendtop.services.recording import Outcome
 
 
@@ -32,17 +33,13 @@ class RunSummary:
     def farewell(self, now: int, messages: int) -> str:
         """How long it ran, and what came of it; `messages` were sent."""
         counts = (
-            _counted(self._requests, "request recorded", "requests recorded"),
-            _counted(self._reports, "further report", "further reports"),
+            counted(self._requests, "request recorded", "requests recorded"),
+            counted(self._reports, "further report", "further reports"),
             f"{self._set_aside:,} set aside",
-            _counted(self._alerts, "alert told", "alerts told"),
-            _counted(messages, "message sent", "messages sent"),
+            counted(self._alerts, "alert told", "alerts told"),
+            counted(messages, "message sent", "messages sent"),
         )
         return f"Stopped after {_length(max(0, now - self._started_at))}: {', '.join(counts)}. Goodbye."
-
-
-def _counted(count: int, one: str, more: str) -> str:
-    return f"{count:,} {one if count == 1 else more}"
 
 
 def _length(micros: int) -> str:

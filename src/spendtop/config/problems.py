@@ -9,8 +9,9 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from spendtop.config.account_settings import AccountSettings
 from spendtop.config.layers import NAMED_LISTS, Layer
-from spendtop.config.settings import AccountSettings, LimitSettings, Settings
+from spendtop.config.settings import LimitSettings, Settings
 from spendtop.config.shape import fields_by_key, is_section, keys_at, type_at
 from spendtop.config.toml import KeyPath, key_text, quoted
 from spendtop.config.types import Section, duration_text, kind_of

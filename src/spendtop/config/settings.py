@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from spendtop.config.account_settings import AccountSettings, SourceSection
 from spendtop.config.channel_urls import refusal
 from spendtop.config.database import database_url
 from spendtop.config.paths import default_database_url
@@ -43,7 +44,7 @@ from spendtop.config.types import (
     WindowText,
     surroundings,
 )
-from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters import fields_of, parse_filter
 from spendtop.domain.limits import Each, Limit
 from spendtop.domain.pricing.price import Rate
@@ -139,46 +140,6 @@ class DatabaseSettings(Section):
     disk_reserve: Size = 200_000_000
     """While less is free on the disk of a SQLite store, prompts and responses are not kept; 0 = always kept. Without
     effect on PostgreSQL, as its server's disk cannot be seen from here."""
-
-
-class AccountSettings(Section):
-    """One account at one provider: its balance, its bills and its limits, as far as the provider tells them."""
-
-    name: Name
-    """What screens and messages call it."""
-    provider: Literal[
-        "anthropic",
-        "deepseek",
-        "google",
-        "litellm",
-        "moonshot",
-        "novita",
-        "openai",
-        "openrouter",
-        "siliconflow",
-        "other",
-    ]
-    """Who holds the money; "other" for a balance that you keep by hand."""
-    key: Secret = SecretStr("")
-    """The provider's key that may read the balance, or an admin key of its own for openai, anthropic and litellm."""
-    base_url: OptionalHttpUrl = ""
-    """Address of the provider's API; empty = its own. A LiteLLM proxy has none but yours."""
-    tier: Literal[1, 2, 3] | None = None
-    """Of a google account: the tier of its billing account, whose monthly cap is then shown among the limits."""
-    low_balance: Amount | None = None
-    """A balance below this many US dollars is told once."""
-    notify: Texts | None = None
-    """Names of the channels that are told; absent = all, [] = none."""
-    poll_every: PollInterval = 5 * MINUTE
-    """How often the balance is read."""
-
-
-class SourceSection(Section):
-    """A section that a source declares. It may bring accounts that need no [[account]] of their own."""
-
-    def implied_accounts(self) -> tuple[AccountSettings, ...]:
-        """Accounts that exist by themselves once this section is filled in."""
-        return ()
 
 
 def _scope(text: str) -> str:

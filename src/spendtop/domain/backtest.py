@@ -22,6 +22,7 @@ from spendtop.domain.alerting import (
     patience,
     thresholds,
 )
+from spendtop.domain.counted import counted
 from spendtop.domain.limits import Limit, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent
@@ -90,7 +91,7 @@ class Backtest(Struct, frozen=True, kw_only=True):
             return "There are no requests in that time."
         parts: list[str] = []
         for each in self.thresholds(calendar):
-            of = f" of {len(self.periods):,} {self.unit}{'s' * (len(self.periods) != 1)}" if not parts else ""
+            of = f" of {counted(len(self.periods), self.unit)}" if not parts else ""
             words = f"{exact_percent(each.fraction)} on {len(each.periods):,}{of}"
             if each.times > len(each.periods):
                 words += f", {each.times:,} times"

@@ -90,6 +90,7 @@ FIELDS = {
     "cached": Field("cached", "cached", FieldKind.FLAG, "answered by the gateway's cache", "~cached"),
     "verified": Field("verified", "verified", FieldKind.FLAG, "confirmed by the gateway's API", "~verified"),
     "plan": Field("plan", "plan", FieldKind.FLAG, "a coding agent's call under a plan, which is no spend", "~plan"),
+    "imported": Field("imported", "imported", FieldKind.FLAG, "only an imported file tells of it", "~imported"),
     "twin": Field("twin", "twin", FieldKind.FLAG, "probably a call that another source counts too", "~twin"),
 }
 """Every field by its name: help, completion and documentation are made from this table."""

@@ -108,6 +108,8 @@ class Subject:
     """Whether it is usage under a plan."""
     twin: bool = False
     """Whether it has a probable twin."""
+    imported: bool = False
+    """Whether only imported files tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ def _flag(name: str, subject: Subject) -> bool:
             return subject.plan
         case "twin":
             return subject.twin
+        case "imported":
+            return subject.imported
     return subject.verified
 
 

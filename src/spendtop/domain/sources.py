@@ -228,6 +228,14 @@ PORTKEY = ImportedSource(
     title="portkey",
     setting="spendtop import --from portkey",
 )
+CURSOR = ImportedSource(
+    name="cursor",
+    trust=105,
+    trusted_because="What Cursor's account page exports of its own calls.",
+    space="cursor",
+    title="cursor",
+    setting="spendtop import --from cursor",
+)
 TABLE = ImportedSource(
     name="table",
     trust=106,
@@ -236,7 +244,7 @@ TABLE = ImportedSource(
     title="table",
     setting="spendtop import FILE",
 )
-IMPORTED = (LITELLM_LOGS, LANGFUSE, PORTKEY, TABLE)
+IMPORTED = (LITELLM_LOGS, LANGFUSE, PORTKEY, CURSOR, TABLE)
 SOURCES: dict[str, Source] = {
     each.name: each for each in (HELICONE_API, HELICONE, INGEST, LITELLM, OTLP, *PUSHES, *AGENTS, *IMPORTED)
 }

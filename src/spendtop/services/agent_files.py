@@ -37,6 +37,11 @@ class RootLook(Struct, frozen=True, kw_only=True):
     looked_at: int
 
 
+def left_out_words(left_out: Mapping[str, int]) -> str:
+    """What could not be taken and why, or nothing: `malformed lines (2), files that cannot be read (1)`."""
+    return ", ".join(f"{reason} ({count:,})" for reason, count in left_out.items())
+
+
 class AgentUse(Struct, frozen=True, kw_only=True):
     """What is recorded of an agent's files."""
 

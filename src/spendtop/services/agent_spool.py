@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, delete, func, select
 
+from spendtop.domain.counted import counted
 from spendtop.services import agent_files
 from spendtop.store import facts
 from spendtop.store.statements import table_of
@@ -49,12 +50,12 @@ class PushState(Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """In one line, for people."""
-        waiting = f"{self.waiting:,} calls wait" if self.waiting else "nothing waits"
-        parts = [f"pushed to {self.to}: {self.sent:,} calls, {waiting}"]
+        waiting = f"{counted(self.waiting, 'call')} to go" if self.waiting else "nothing waits"
+        parts = [f"pushed to {self.to}: {counted(self.sent, 'call')}, {waiting}"]
         if self.left:
             parts.append(f"the spool of {MOST_BYTES // 10**6} MB is full, further calls are sent once there is room")
         if self.refused:
-            parts.append(f"{self.refused:,} were refused there")
+            parts.append(f"refused there: {self.refused:,}")
         if self.problem:
             parts.append(self.problem)
         return "; ".join(parts)

@@ -8,9 +8,10 @@ from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.counted import counted
 from spendtop.domain.sources import AGENTS
 from spendtop.services import agent_files
-from spendtop.services.agent_files import RootLook
+from spendtop.services.agent_files import RootLook, left_out_words
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.spending import PLAN
 from spendtop.store.statements import table_of
@@ -36,12 +37,12 @@ class AgentFound(Struct, frozen=True, kw_only=True):
     @property
     def reading(self) -> str:
         """What is still to be done, or nothing."""
-        return f"{self.waiting:,} of {self.files:,} files are still to be read" if self.waiting else ""
+        return f"still to be read: {self.waiting:,} of {counted(self.files, 'file')}" if self.waiting else ""
 
     @property
     def left_out_words(self) -> str:
         """What could not be taken and why, or nothing."""
-        return ", ".join(f"{count:,} {reason}" for reason, count in self.left_out)
+        return left_out_words(dict(self.left_out))
 
 
 def agents_found(connection: Connection, host: str) -> tuple[AgentFound, ...]:

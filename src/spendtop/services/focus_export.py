@@ -108,6 +108,8 @@ class _Key(NamedTuple):
 @dataclass(slots=True)
 class _Sums:
     cost: Usd = ZERO
+    listed: Usd = ZERO
+    """What it would have cost by its quantities, where that was computed."""
     requests: int = 0
     unpriced: int = 0
     prompt: int | None = None
@@ -152,7 +154,9 @@ def _charges(rows: Iterable[RequestRow]) -> dict[_Key, _Sums]:
     charges: dict[_Key, _Sums] = {}
     for row in rows:
         sums = charges.setdefault(_key(row), _Sums())
-        sums.cost += row.cost.amount or ZERO
+        amount = row.cost.amount or ZERO
+        sums.cost += amount
+        sums.listed += amount if row.cached or row.cost.computed is None else row.cost.computed
         sums.requests += 1
         sums.unpriced += row.cost.amount is None or row.cost.partial
         sums.prompt = _plus(sums.prompt, row.usage.prompt)
@@ -208,7 +212,7 @@ def _row(day: int, key: _Key, sums: _Sums) -> dict[str, object]:
         "ChargePeriodEnd": _instant(to_datetime((day + 1) * DAY)),
         "ContractedCost": whole,
         "EffectiveCost": whole,
-        "ListCost": whole,
+        "ListCost": _dollars(sums.listed),
         "InvoiceIssuerName": provider,
         "PricingCategory": "Standard",
         "ServiceCategory": "AI and Machine Learning",

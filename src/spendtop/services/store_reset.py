@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, func, or_, select, text
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.errors import CannotCreate
+from spendtop.domain.sources import AGENTS, OTLP
 from spendtop.store.backup import back_up
 from spendtop.store.engine import Store
 from spendtop.store.new_file import new_file
@@ -26,6 +27,7 @@ from spendtop.store.tables import (
     LimitMarkTable,
     RepriceChangeTable,
     RepriceTable,
+    RequestKeyTable,
     RequestTable,
     RevisionTable,
     TotalTable,
@@ -60,7 +62,8 @@ class Reset(Struct, frozen=True):
 
 def reset(store: Store, connection: Connection, folder: Path, now: int) -> Reset:
     """Back the store up into `folder`, then delete requests, totals and alerts. Keys, tokens and settings stay, so a
-    request that comes again is still a duplicate.
+    request that comes again is still a duplicate. Of coding agents' calls that nobody else reported the keys go, too:
+    their files are not read again by themselves, and when somebody asks for it all is there once more.
 
     Nothing is recorded between the two. Raises what `backup` raises; then nothing is gone.
     """
@@ -70,10 +73,20 @@ def reset(store: Store, connection: Connection, folder: Path, now: int) -> Reset
         names = ", ".join(f'"{table.name}"' for table in tables)
         connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
     written = backup(store, folder, now)
+    _forget_agents(connection)
     deleted = connection.execute(select(func.count()).select_from(table_of(RequestTable))).scalar_one()
     for table in tables:
         connection.execute(delete(table))
     return Reset(deleted, written)
+
+
+def _forget_agents(connection: Connection) -> None:
+    """Delete the keys of calls that only agents' files and their telemetry tell of."""
+    request, key = table_of(RequestTable), table_of(RequestKeyTable)
+    names = [agent.name for agent in AGENTS]
+    by_files = or_(*(("," + request.c.sources + ",").contains(f",{name},") for name in names))
+    of_agents = select(request.c.id).where(request.c.source.in_([*names, OTLP.name]), by_files)
+    connection.execute(delete(key).where(key.c.request_id.in_(of_agents)))
 
 
 def backup(store: Store, folder: Path, now: int) -> Path:

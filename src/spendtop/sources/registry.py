@@ -20,6 +20,7 @@ from spendtop.sources.agents.qwen_code import QwenCodeReader
 from spendtop.sources.pollers import CostPoller, LimitPoller, RequestPoller
 from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
 from spendtop.sources.pollers.anthropic_report import AnthropicReport
+from spendtop.sources.pollers.azure import AzureBills
 from spendtop.sources.pollers.balances import (
     DeepSeekBalance,
     KeyedBalance,
@@ -28,6 +29,11 @@ from spendtop.sources.pollers.balances import (
     OpenRouterBalance,
     SiliconFlowBalance,
 )
+from spendtop.sources.pollers.bedrock import BedrockBills
+from spendtop.sources.pollers.cursor import CursorBills, CursorLimits
+from spendtop.sources.pollers.deepinfra import DeepInfraBalance, DeepInfraLimits
+from spendtop.sources.pollers.fireworks import FireworksBills
+from spendtop.sources.pollers.github_copilot import CopilotBills
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.litellm_activity import LitellmActivity
 from spendtop.sources.pollers.litellm_limits import LitellmLimits
@@ -35,6 +41,7 @@ from spendtop.sources.pollers.openai_bills import OpenAIBills
 from spendtop.sources.pollers.openai_limits import OpenAILimits
 from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
 from spendtop.sources.pollers.openrouter_limits import OpenRouterLimits
+from spendtop.sources.pollers.xai import XaiBalance, XaiBills
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 from spendtop.sources.receivers.agents import AgentReceiver
 from spendtop.sources.receivers.helicone import HeliconeReceiver
@@ -89,17 +96,28 @@ COST_POLLERS: Mapping[str, type[OpenAIBills] | type[AnthropicReport]] = {
 class AccountBills(Struct, frozen=True):
     """How the bills of an account are read whose key stands with it."""
 
-    poller: Callable[[str, str], CostPoller]
-    """Reads with a key, from an address."""
+    poller: Callable[[str, str, str], CostPoller]
+    """Reads with a key, from an address, whose bills they are."""
     trailing: int
     """Days that are read at each poll."""
     every: int = 0
     """The least time between two polls, µs."""
 
 
+def _without_scope(poller: Callable[[str, str], CostPoller]) -> Callable[[str, str, str], CostPoller]:
+    """For those whose key sees one account only."""
+    return lambda key, base_url, scope: poller(key, base_url)
+
+
 ACCOUNT_BILLS: Mapping[str, AccountBills] = {
-    "litellm": AccountBills(LitellmActivity, trailing=1),
-    "openrouter": AccountBills(OpenRouterActivity, trailing=30, every=8 * HOUR),
+    "azure": AccountBills(AzureBills, trailing=7, every=12 * HOUR),
+    "bedrock": AccountBills(BedrockBills, trailing=3, every=12 * HOUR),
+    "cursor": AccountBills(_without_scope(CursorBills), trailing=2, every=HOUR),
+    "fireworks": AccountBills(FireworksBills, trailing=1, every=HOUR),
+    "github-copilot": AccountBills(CopilotBills, trailing=2, every=12 * HOUR),
+    "litellm": AccountBills(_without_scope(LitellmActivity), trailing=1),
+    "openrouter": AccountBills(_without_scope(OpenRouterActivity), trailing=30, every=8 * HOUR),
+    "xai": AccountBills(XaiBills, trailing=30, every=HOUR),
 }
 """By provider."""
 
@@ -108,14 +126,18 @@ LIMIT_POLLERS: Mapping[str, Callable[[str, str], LimitPoller]] = {
     "anthropic": AnthropicLimits,
     "openrouter": OpenRouterLimits,
     "litellm": LitellmLimits,
+    "cursor": CursorLimits,
+    "deepinfra": DeepInfraLimits,
 }
 """Provider to what reads its limits with a key, from an address."""
 
 BALANCE_POLLERS: Mapping[str, type[KeyedBalance]] = {
+    "deepinfra": DeepInfraBalance,
     "deepseek": DeepSeekBalance,
     "moonshot": MoonshotBalance,
     "novita": NovitaBalance,
     "openrouter": OpenRouterBalance,
     "siliconflow": SiliconFlowBalance,
+    "xai": XaiBalance,
 }
 """Provider to what reads a balance there, as `BalancePoller`."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from spendtop.config.settings import AccountSettings, SourceSection
+from spendtop.config.account_settings import AccountSettings, SourceSection
 from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section, Texts, http_url
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd

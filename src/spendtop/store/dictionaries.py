@@ -22,7 +22,7 @@ from spendtop.store.ids import SLOTS, arrival
 from spendtop.store.statements import insert_or_ignore, table_of
 from spendtop.store.tables import BodyTable, DictionaryTable
 
-SIZE = 256 * 1024
+SIZE = 384 * 1024
 _LEAST_SAMPLES, _MOST_SAMPLES = 1_000, 2_000
 _LARGEST_SAMPLE = 64 * 1024
 _MOST_BYTES = 16 * 1024 * 1024

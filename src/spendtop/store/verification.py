@@ -38,6 +38,7 @@ _BODIES_AT_ONCE = 200
 _SHARE_OF_FILE, _SHARE_OF_BODIES = 0.3, 0.6
 """How much is done once the file, then also the bodies were looked at."""
 _MINUTES = "minute"
+_PLAN = "plan"
 _KEYS: Mapping[str, ColumnElement[Any]] = {
     "all": literal(""),
     "user": func.coalesce(_REQUEST.c.user_id, ""),
@@ -167,7 +168,11 @@ def _differing_days(store: Readable) -> Iterator[tuple[float, list[str]]]:
         with store.reading() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-            differing = [*_differing(connection, max(start, since), start + DAY), *_differing_by_day(connection, start)]
+            differing = [
+                *_differing(connection, max(start, since), start + DAY),
+                *_differing_plans(connection, max(start, since), start + DAY),
+                *_differing_by_day(connection, start),
+            ]
             yield min((start + DAY - (first or 0)) / max(last + DAY - (first or 0), 1), 1.0), differing
             start = _next_day(connection, start + DAY)
 
@@ -175,13 +180,15 @@ def _differing_days(store: Readable) -> Iterator[tuple[float, list[str]]]:
 def _next_day(connection: Connection, since: int) -> int | None:
     """The first UTC day from an instant on of which there are requests or totals."""
     firsts = [select(func.min(_REQUEST.c.occurred_at)).where(_REQUEST.c.occurred_at >= since)]
-    firsts += [_of_dimension(_TOTAL, each, func.min(_TOTAL.c.bucket)).where(_TOTAL.c.bucket >= since) for each in _KEYS]
+    of_totals = (_of_dimension(_TOTAL, each, func.min(_TOTAL.c.bucket)) for each in (*_KEYS, _PLAN))
+    firsts += [first.where(_TOTAL.c.bucket >= since) for first in of_totals]
     found = [at for first in firsts if (at := connection.execute(first).scalar()) is not None]
     return min(found) // DAY * DAY if found else None
 
 
 def _last_day(connection: Connection) -> int | None:
-    lasts = [select(func.max(_REQUEST.c.occurred_at)), _of_dimension(_TOTAL, "all", func.max(_TOTAL.c.bucket))]
+    lasts = [select(func.max(_REQUEST.c.occurred_at))]
+    lasts += [_of_dimension(_TOTAL, each, func.max(_TOTAL.c.bucket)) for each in ("all", _PLAN)]
     found = [at for last in lasts if (at := connection.execute(last).scalar()) is not None]
     return max(found) // DAY * DAY if found else None
 
@@ -205,10 +212,23 @@ def _differing(connection: Connection, start: int, end: int) -> Iterator[str]:
         yield from _compared(dimension, "hour" if unit == HOUR else "minute", has_to_be, is_so, "the requests")
 
 
+def _differing_plans(connection: Connection, start: int, end: int) -> Iterator[str]:
+    """The same of calls under a plan, which totals know by source and hour."""
+    portion, at = spend_sql.under_plan(), _REQUEST.c.occurred_at
+    of_requests = (
+        select(_REQUEST.c.source.label("key"), (at - at % HOUR).label("bucket"), *portion.columns)
+        .where(portion.condition, at >= start, at < end)
+        .group_by("key", "bucket")
+    )
+    of_totals = _sums_of(_TOTAL, _TOTAL.c.bucket, _PLAN, start, end)
+    has_to_be, is_so = _read(connection, of_requests), _read(connection, of_totals)
+    yield from _compared(_PLAN, "hour", has_to_be, is_so, "the requests")
+
+
 def _differing_by_day(connection: Connection, day: int) -> Iterator[str]:
     """Totals by day that are not what those by hour add up to."""
     end = min(day + DAY, day_totals.until(connection))
-    for dimension in _KEYS:
+    for dimension in (*_KEYS, _PLAN):
         if dimension != _MINUTES and day < end:
             bucket = _TOTAL.c.bucket - _TOTAL.c.bucket % DAY
             has_to_be = _read(connection, _sums_of(_TOTAL, bucket, dimension, day, end))

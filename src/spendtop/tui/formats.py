@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.cost_words import cost_words, whole_cents, within
+from spendtop.domain.counted import counted
 from spendtop.domain.percent import percent_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def grouped(number: int | None) -> str:
 
 def requests(number: int) -> str:
     """A number of requests in words: `1 request`, `1 692 requests`."""
-    return f"{grouped(number)} request{'s' * (number != 1)}"
+    return counted(number, "request", write=grouped)
 
 
 def failed(number: int) -> str:

@@ -153,3 +153,22 @@ def test_a_proxy_tells_bills_and_budgets_and_a_tier_its_cap(tmp_path: Path) -> N
     assert (limits.name, limits.base_url) == ("litellm-limits/proxy", "http://localhost:4000")
     assert (cap.name, cap.tier, cap.key) == ("google-limits/gemini", 2, "")
     assert [each.poller for each in accounts_of(read)] == ["litellm-activity/proxy", None]
+
+
+def test_further_accounts_have_bills_balances_or_both_and_rest_as_long_as_asking_costs(tmp_path: Path) -> None:
+    def account(name: str, provider: str, scope: str = "") -> str:
+        return f'[[account]]\nname = "{name}"\nprovider = "{provider}"\nkey = "k:s"\nscope = "{scope}"\n'
+
+    read = settings(tmp_path, account("grok", "xai", "t1") + account("aws", "bedrock") + account("seats", "cursor"))
+    balance, activity, bedrock, seats, limits = polled(read)
+    assert isinstance(balance, PolledBalance) and (balance.name, balance.scope) == ("xai/grok", "t1")
+    assert isinstance(activity, PolledCosts) and (activity.name, activity.is_optional) == ("xai-activity/grok", True)
+    assert isinstance(bedrock, PolledCosts) and (bedrock.name, bedrock.every) == ("bedrock/aws", 12 * HOUR)
+    assert bedrock.rests > 10 * HOUR
+    assert isinstance(seats, PolledCosts) and (seats.name, seats.every) == ("cursor/seats", HOUR)
+    assert limits.name == "cursor-limits/seats"
+    assert [(each.poller, each.tells_balance) for each in accounts_of(read)] == [
+        ("xai/grok", True),
+        ("bedrock/aws", False),
+        ("cursor/seats", False),
+    ]

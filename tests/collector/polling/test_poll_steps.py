@@ -300,6 +300,20 @@ async def test_a_poll_whose_second_page_fails_changes_nothing(office: Polling) -
         assert office.checkpoint("openai-costs") == known
 
 
+async def test_what_costs_money_to_ask_is_not_asked_again_soon_not_even_by_a_new_start(office: Polling) -> None:
+    with FakeOpenAI() as fake:
+        for hours in (0, 1, 10, 12):
+            office.bench.clock.now = FIRST_DAY * DAY + hours * HOUR
+            job = CostSteps(
+                *("bedrock/aws", 12 * HOUR, OpenAICosts(ADMIN_KEY, fake.url, bounds=ONCE), office.context),
+                accounts=["aws"],
+                epoch=FIRST_DAY,
+                rests=11 * HOUR,
+            )
+            await office.poll(job)
+        assert len(fake.asked) == 2
+
+
 class Told:
     """A cost poller that says this."""
 
@@ -342,6 +356,8 @@ async def test_costs_of_one_key_are_kept_for_each_of_its_accounts(office: Pollin
 
 async def test_a_told_balance_is_kept_with_its_instant(office: Polling) -> None:
     class Balance:
+        remark = "What is left of the key's own limit."
+
         async def balance(self) -> Usd:
             return Usd.of("7.25")
 

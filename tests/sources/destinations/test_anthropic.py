@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from spendtop.sources.destinations import Wish
-from spendtop.sources.destinations.anthropic import AnthropicDestinations
+from spendtop.sources.destinations.anthropic import BETWEEN_TESTS, AnthropicDestinations
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.http_client import FetchBounds
 from tests.sources.destinations.fake_destinations import ADMIN_KEY, FakeAnthropic, anthropic_error
@@ -25,7 +25,15 @@ def fake() -> Iterator[FakeAnthropic]:
 
 
 def asking(fake: FakeAnthropic, key: str = ADMIN_KEY) -> AnthropicDestinations:
-    return AnthropicDestinations(key, fake.url, bounds=QUICK)
+    return AnthropicDestinations(key, fake.url, bounds=QUICK, tested=QUICK)
+
+
+async def test_a_test_that_comes_too_soon_is_asked_for_again(fake: FakeAnthropic) -> None:
+    fake.add(ADDRESS)
+    (destination,) = await asking(fake).all()
+    fake.script(slow_down())
+    assert await asking(fake).test(destination) is None
+    assert BETWEEN_TESTS.first_wait > 10
 
 
 async def test_a_new_one_is_made_as_the_contract_says(fake: FakeAnthropic) -> None:

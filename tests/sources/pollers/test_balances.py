@@ -13,6 +13,7 @@ from tests.sources.pollers.fake_provider import Answer, FakeRoutes, Fault, bad_k
 
 ONCE = FetchBounds(attempts=1)
 ADDRESSES = {
+    "deepinfra": ("https://api.deepinfra.com", "/payment/checklist"),
     "deepseek": ("https://api.deepseek.com", "/user/balance"),
     "moonshot": ("https://api.moonshot.ai", "/v1/users/me/balance"),
     "novita": ("https://api.novita.ai", "/openapi/v1/billing/balance/detail"),
@@ -20,6 +21,7 @@ ADDRESSES = {
     "siliconflow": ("https://api.siliconflow.com", "/v1/user/info"),
 }
 GOOD = {
+    "deepinfra": """{"stripe_balance": -12.5, "recent": 4.2, "limit": 100.0, "suspended": false}""",
     "deepseek": """{"is_available": true, "balance_infos": [{"currency": "USD", "total_balance": "110.00",
         "granted_balance": "10.00", "topped_up_balance": "100.00"}]}""",
     "moonshot": """{"code": 0, "data": {"available_balance": 49.58894, "voucher_balance": 46.58893,
@@ -30,7 +32,14 @@ GOOD = {
     "siliconflow": """{"code": 20000, "status": true, "data": {"balance": "0.88", "chargeBalance": "88.00",
         "totalBalance": "88.88", "status": "normal"}}""",
 }
-LEFT = {"deepseek": "110", "moonshot": "49.58894", "novita": "100", "openrouter": "74.75", "siliconflow": "88.88"}
+LEFT = {
+    "deepinfra": "12.5",
+    "deepseek": "110",
+    "moonshot": "49.58894",
+    "novita": "100",
+    "openrouter": "74.75",
+    "siliconflow": "88.88",
+}
 
 
 def json(text: str) -> Answer:
@@ -45,7 +54,8 @@ async def told(provider: str, text: str) -> Usd:
 
 def test_each_provider_that_tells_a_balance_has_its_poller() -> None:
     assert {name: poller.address for name, poller in BALANCE_POLLERS.items()} == {
-        name: address for name, (address, _) in ADDRESSES.items()
+        "xai": "https://management-api.x.ai",
+        **{name: address for name, (address, _) in ADDRESSES.items()},
     }
     assert COST_POLLERS.keys() == {"openai", "anthropic"}
 
@@ -55,7 +65,7 @@ async def test_a_balance_is_read_exactly(provider: str) -> None:
     with FakeRoutes({ADDRESSES[provider][1]: json(GOOD[provider])}) as fake:
         poller = BALANCE_POLLERS[provider]("canary-key", fake.url)
         assert (await poller.balance(), poller.remark) == (Usd.of(LEFT[provider]), "")
-        (asked,) = fake.asked
+        asked = fake.asked[0]
     assert (asked.method, asked.headers["authorization"]) == ("GET", "Bearer canary-key")
 
 

@@ -126,6 +126,19 @@ async def test_litellms_budgets_are_of_their_window() -> None:
     assert (model.name, model.amount, model.used, model.resets_at) == ("ci gpt-4o", Usd.of(5), Usd.of("4.9"), None)
 
 
+async def test_nulls_and_older_shapes_are_no_reason_to_tell_nothing() -> None:
+    bare = answer({"data": {"label": "sk-or-v1-x", "limit": 5, "limit_remaining": None, "budgets": None}})
+    with FakeApi({"/api/v1/key": bare}) as fake:
+        (key,) = await told(OpenRouterLimits("sk-or-canary", fake.url, bounds=ONCE))
+    assert (key.amount, key.used, key.interval) == (Usd.of(5), None, "lifetime")
+    info = {"info": {"max_budget": None, "model_max_budget": {"gpt-4o": 2.5, "o3": None}, "surprise": [1]}}
+    activity = answer(document("litellm/user_daily_activity"))
+    pages = {"/user/daily/activity": activity, "/key/info": answer(info)}
+    with FakeApi(pages) as fake:
+        (model,) = await told(LitellmLimits("sk-canary", fake.url, bounds=ONCE))
+    assert (model.name, model.amount, model.used) == ("ci gpt-4o", Usd.of("2.5"), None)
+
+
 async def test_geminis_cap_follows_from_the_tier() -> None:
     (cap,) = await told(GeminiCaps(2))
     assert (cap.scope, cap.name, cap.amount, cap.measure) == (

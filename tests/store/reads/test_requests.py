@@ -213,7 +213,7 @@ user:"alice_b%" | user:nobody | model:gpt-4o | model:GPT-4* | !model:gpt-4o | ~u
 !~st 429 | ~cost >0.004 | ~cost <=0 | !~cost >0.004 | ~tok >10 | ~tok 15 | !~tok >10 | ~in >=10 | ~out <10
 ~lat >5s | !~lat >5s | ~e | !~e | ~unpriced | !~unpriced | ~partial | !~partial | ~failed | !~failed | failed:no
 ~doubtful | !~doubtful | partial:no doubtful:no | ~level batch | level:BAT* | !~level batch
-~cached | ~verified | ~twin | !~twin | ~t -90m | ~t 14:00..15:00 | today
+~cached | ~verified | ~twin | !~twin | ~imported | !~imported | ~t -90m | ~t 14:00..15:00 | today
 (user:alice ~e) | !(user:alice ~cost >0.004)
 """
 

@@ -77,7 +77,7 @@ async def test_coding_agents_found_here_are_named_by_both_screens_and_nothing_is
         assert "agents" not in picture(pilot)
         with store.writing() as connection:
             agent_files.note_root(connection, socket.gethostname(), LOOK, {})
-        await until(pilot, lambda: "1 of 3 files are still to be read" in picture(pilot))
+        await until(pilot, lambda: "still to be read: 1 of 3 files" in picture(pilot))
         assert "No spend seen yet." in picture(pilot) and "spendtop demo" not in picture(pilot)
         Desk(store).record(call(at=now - 2 * HOUR, user_id="mira"), call("msg_2", at=now - MINUTE, user_id="mira"))
         await until(pilot, lambda: "plan ~<$0.000001" in picture(pilot))

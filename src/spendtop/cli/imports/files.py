@@ -24,9 +24,9 @@ _BOM = b"\xef\xbb\xbf"
 _LONGEST_HEAD = 1024 * 1024
 """Bytes in which the first row of a JSON document ends."""
 _KNOWN = (
-    "a CSV or JSONL file of `spendtop export`, Helicone's rows as JSON lines, what Langfuse, LiteLLM or Portkey export,"
-    " or a CSV file with a header: a column with the time (`timestamp`, `created_at`, `date`) and some of `model`,"
-    " `provider`, `user`, `session`, `input_tokens`, `output_tokens`, `cost_usd`, `latency_ms`, `status`, `id`"
+    "a CSV or JSONL file of `spendtop export`, Helicone's rows as JSON lines, what Cursor, Langfuse, LiteLLM or Portkey"
+    " export, or a CSV file with a header: a column with the time (`timestamp`, `created_at`, `date`) and some of"
+    " `model`, `provider`, `user`, `session`, `input_tokens`, `output_tokens`, `cost_usd`, `latency_ms`, `status`, `id`"
 )
 
 

@@ -8,7 +8,7 @@ import spendtop
 from spendtop.domain.errors import CannotCreate
 
 MONTH, STREAM, RUNAWAY = "month.db.zst", "stream.jsonl.gz", "runaway.jsonl.gz"
-LIVE, WEBHOOKS, CONFIG = "live.jsonl", "webhooks.json", "demo.toml"
+LIVE, WEBHOOKS, CONFIG, AGENTS = "live.jsonl", "webhooks.json", "demo.toml", "agents/home.json.gz"
 
 
 def sample_file(name: str) -> Path:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from spendtop.collector import from_settings
-from spendtop.collector.polling.poll_config import Polled, PolledCosts, PolledLimits, accounts_of, notified, polled
+from spendtop.collector.polling.poll_config import PolledLimits, accounts_of, is_optional, notified, polled
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
@@ -75,10 +75,7 @@ def _alerts(settings: Settings, now: int) -> BalanceAlerts:
     notify = notified(settings)
     return BalanceAlerts(
         [WatchedAccount(account, notify[account.name]) for account in accounts_of(settings)],
-        [
-            WatchedPoller(each.name, each.every, each.notify, is_optional=_is_optional(each))
-            for each in polled(settings)
-        ],
+        [WatchedPoller(each.name, each.every, each.notify, is_optional=is_optional(each)) for each in polled(settings)],
         from_settings.channels_of(settings),
         settings.time.zone,
         now,
@@ -88,7 +85,3 @@ def _alerts(settings: Settings, now: int) -> BalanceAlerts:
 def _limit_alerts(settings: Settings) -> ProviderLimitAlerts:
     pollers = [each.name for each in polled(settings) if isinstance(each, PolledLimits)]
     return ProviderLimitAlerts(pollers, from_settings.channels_of(settings), settings.time.calendar)
-
-
-def _is_optional(each: Polled) -> bool:
-    return isinstance(each, PolledLimits) or (isinstance(each, PolledCosts) and each.is_optional)

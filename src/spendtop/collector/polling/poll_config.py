@@ -8,9 +8,10 @@ from datetime import date
 from typing import NamedTuple
 
 from spendtop.collector.push_connection import credential_of, is_expected
-from spendtop.config.settings import AccountSettings, Settings
+from spendtop.config.account_settings import AccountSettings
+from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources import HELICONE_API, PUSHES, ProviderPush
+from spendtop.domain.sources import HELICONE_API, LITELLM, PUSHES, ProviderPush
 from spendtop.sources.pollers.gemini_caps import Tier
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
@@ -63,6 +64,10 @@ class PolledCosts:
     notify: tuple[str, ...] | None
     trailing: int = 60
     """Days that are read at each poll."""
+    rests: int = 0
+    """The least time between two polls, also over restarts, µs."""
+    scope: str = ""
+    """Whose bills, where one key sees several."""
     better: str | None = None
     """The poller that tells the same in more detail, while its key may know it."""
     is_optional: bool = False
@@ -80,6 +85,7 @@ class PolledBalance:
     account: str
     notify: tuple[str, ...] | None
     base_url: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,14 @@ def polled(settings: Settings) -> tuple[Polled, ...]:
 
 def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
     """Everything that is to be polled, as faces see it."""
-    return tuple(PolledSource(name=each.name, every=each.every) for each in polled(settings))
+    return tuple(
+        PolledSource(name=each.name, every=each.every, is_optional=is_optional(each)) for each in polled(settings)
+    )
+
+
+def is_optional(each: Polled) -> bool:
+    """Whether its key may lack the right to it, which is no reason to alarm anybody."""
+    return isinstance(each, PolledLimits) or (isinstance(each, PolledCosts) and each.is_optional)
 
 
 def accounts_of(settings: Settings) -> tuple[Account, ...]:
@@ -191,6 +204,7 @@ def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | Poll
                 account=account.name,
                 notify=account.notify,
                 base_url=account.base_url,
+                scope=account.scope,
             )
         if _tells_bills(account):
             yield _bills(account)
@@ -258,6 +272,8 @@ def _bills(account: AccountSettings) -> PolledCosts:
         settles=False,
         notify=account.notify,
         trailing=bills.trailing,
+        rests=bills.every * 9 // 10,
+        scope=account.scope,
         is_optional=account.provider in BALANCE_POLLERS,
     )
 
@@ -284,7 +300,9 @@ def _tells_bills(account: AccountSettings) -> bool:
 
 
 def _bill_poller(account: AccountSettings) -> str:
-    return f"{account.provider}-activity/{account.name}"
+    """Beside a balance, and for proxies, it is called activity."""
+    beside = account.provider in BALANCE_POLLERS or account.provider == LITELLM.name
+    return f"{account.provider}{'-activity' if beside else ''}/{account.name}"
 
 
 def _tells_balance(account: AccountSettings) -> bool:

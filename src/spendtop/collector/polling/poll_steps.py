@@ -44,6 +44,8 @@ from spendtop.store.transactions import WriteQueue, read, write
 
 AT_ONCE = 300
 """Requests in one transaction, so that a webhook never waits long behind them."""
+_LOOK = 0.25
+"""Seconds between two looks whether the better poller has been answered for the first time."""
 _TRAILING_DAYS = 60
 """Days that are read again at each poll; once a day it is all of them."""
 Result = TypeVar("Result")
@@ -166,10 +168,11 @@ class CostSteps:
         settle: Callable[[str], Awaitable[None]] | None = None,
         trailing: int = _TRAILING_DAYS,
         better: str | None = None,
+        rests: int = 0,
     ) -> None:
         """`epoch` is the first day that is read, in UTC days since 1970. `settle` is called for each account.
         `trailing` are the days that are read at each poll. While the poller called `better` tells the same bills in
-        more detail, nobody is asked.
+        more detail, nobody is asked; nor within `rests` µs after a poll, also over restarts.
         """
         self.name = name
         self.every = every
@@ -180,18 +183,26 @@ class CostSteps:
         self._settle = settle
         self._trailing = trailing
         self._better = better
+        self._rests = rests
         self._flaws: tuple[str, ...] = ()
 
     async def step(self, run_began_at: int) -> bool:
         """Store one poll: the last days, and once a day all of them. Raises PollFailed."""
         now = self._context.clock()
-        if self._better is not None and await self._is_told_better(self._better, now):
-            await self._context.write(lambda connection: checkpoints.succeeded(connection, self.name, now))
-            return False
+        if self._better is not None:
+            better = await self._context.checkpoint(self._better)
+            if better.succeeded_at is None and better.failed_at is None:
+                await asyncio.sleep(_LOOK)
+                return True
+            if self._is_fresh(better, now):
+                await self._context.write(lambda connection: checkpoints.succeeded(connection, self.name, now))
+                return False
         today = now // DAY
         epoch = min(self._epoch, today)
         read_whole = msgspec.json.encode([today, epoch, self._accounts]).decode()
         checkpoint = await self._context.checkpoint(self.name)
+        if checkpoint.succeeded_at is not None and 0 <= now - checkpoint.succeeded_at < self._rests:
+            return False
         first = epoch if checkpoint.cursor != read_whole else max(epoch, today - self._trailing)
         costs = await self._poller.costs(first, today)
 
@@ -208,9 +219,9 @@ class CostSteps:
                 await self._settle(account)
         return False
 
-    async def _is_told_better(self, poller: str, now: int) -> bool:
-        told = await self._context.checkpoint(poller)
-        return told.succeeded_at is not None and not told.failures and now - told.succeeded_at <= 2 * self.every
+    def _is_fresh(self, better: checkpoints.Checkpoint, now: int) -> bool:
+        """Whether what is told in more detail goes on being told."""
+        return better.succeeded_at is not None and not better.failures and now - better.succeeded_at <= 2 * self.every
 
     def _tell_flaws(self, costs: Costs) -> None:
         """Say what was odd about the answer, unless that was said about the last one."""
@@ -233,11 +244,15 @@ class BalanceSteps:
         self._poller = poller
         self._context = context
         self._account = account
+        self._remark = ""
 
     async def step(self, run_began_at: int) -> bool:
         """Store one reading. Raises PollFailed."""
         left = await self._poller.balance()
         now = self._context.clock()
+        if self._poller.remark not in ("", self._remark):
+            self._context.say(f"{self.name}: {self._poller.remark}")
+        self._remark = self._poller.remark
 
         def work(connection: Connection) -> None:
             ledger.take_balance(connection, self._account, left, now)

@@ -104,7 +104,7 @@ class PollSupervisor:
                 return LimitSteps(
                     wanted.name, wanted.every, _limit_poller(wanted), self._context, account=wanted.account
                 )
-        balance = BALANCE_POLLERS[wanted.provider](wanted.key, wanted.base_url)
+        balance = BALANCE_POLLERS[wanted.provider](wanted.key, wanted.base_url, wanted.scope)
         return BalanceSteps(wanted.name, wanted.every, balance, self._context, account=wanted.account)
 
     def _cost_steps(self, wanted: PolledCosts, began: int) -> CostSteps:
@@ -122,12 +122,13 @@ class PollSupervisor:
             settle=settlement.settle if settlement else None,
             trailing=wanted.trailing,
             better=wanted.better,
+            rests=wanted.rests,
         )
 
 
 def _cost_poller(wanted: PolledCosts) -> CostPoller:
     if wanted.provider in ACCOUNT_BILLS:
-        return ACCOUNT_BILLS[wanted.provider].poller(wanted.key, wanted.base_url)
+        return ACCOUNT_BILLS[wanted.provider].poller(wanted.key, wanted.base_url, wanted.scope)
     if wanted.provider == ANTHROPIC and wanted.is_optional:
         return AnthropicAnalytics(wanted.key, wanted.base_url)
     return COST_POLLERS[wanted.provider](wanted.key, wanted.base_url)

@@ -16,6 +16,8 @@ from spendtop.domain.sources import OTLP, source_named
 
 _BY_VALUE = ("codex", "gemini-cli")
 """Agents whose telemetry names no call: it is known by its session and its counts."""
+_APART = 2 * MINUTE
+"""How far an agent's file and its telemetry may be apart about one call."""
 _AHEAD = 5 * MINUTE
 """So far a clock may be ahead of ours."""
 
@@ -42,7 +44,8 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         other_ids.append((OTLP, call.request_id))
     usage = _usage(call)
     if call.agent in _BY_VALUE:
-        other_ids.append((OTLP, telemetry_id(call.agent, call.session, usage)))
+        value = call_value(call.agent, call.session, usage)
+        other_ids += [(OTLP, each) for each in telemetry_ids(value, call.occurred_at)]
     return Request(
         source=source,
         external_id=call.key,
@@ -68,10 +71,17 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
     )
 
 
-def telemetry_id(agent: str, session: str | None, usage: Usage) -> str:
-    """Under which a call is known that its telemetry gives no id: no other one of its session has the same counts."""
+def call_value(agent: str, session: str | None, usage: Usage) -> str:
+    """What a call is known by that its telemetry gives no id: its session and its counts."""
     counts = (usage.prompt, usage.cache_read or 0, usage.completion, usage.reasoning or 0)
     return f"{agent}:{session}:{'-'.join(str(each) for each in counts)}"
+
+
+def telemetry_ids(value: str, at: int) -> list[str]:
+    """That value with the minutes around an instant (UTC µs): file and telemetry that are no more than two minutes
+    apart have one of these in common, and nothing that is further apart than six."""
+    spans = {(at + way * _APART // 2) // (2 * _APART) for way in (-1, 1)}
+    return [f"{value}:{span}" for span in sorted(spans)]
 
 
 def _usage(call: AgentCall) -> Usage:

@@ -71,7 +71,7 @@ def public_address(url: str, who: str) -> str:
         quoted = "The URL" if "@" in url else clean_line(url, 80)
         raise UsageError(f"{quoted} is no address such as https://spend.example.org")
     way_out = (
-        " A tunnel gives one, such as `cloudflared tunnel --url http://localhost:8787`, and so does a proxy with a"
+        " A tunnel gives one, such as `cloudflared tunnel --url http://127.0.0.1:8000`, and so does a proxy with a"
         " certificate in front of the collector."
     )
     if parts.scheme != "https":

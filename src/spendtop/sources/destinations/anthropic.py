@@ -17,8 +17,10 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.sources.destinations import OUR_NAME, Made, Wish
 from spendtop.sources.destinations.account import ASKED, DestinationAccount
 from spendtop.sources.pollers import PollFailed, wrong_kind
-from spendtop.sources.pollers.http_client import FetchBounds, Poll, Rejected, shaped
+from spendtop.sources.pollers.http_client import FetchBounds, Fetcher, Poll, Rejected, shaped
 
+BETWEEN_TESTS = FetchBounds(attempts=3, total=90.0, first_wait=10.5)
+"""A second test within 10 seconds is answered with 429."""
 _WHO = "Anthropic"
 _PATH = "/v1/organizations/telemetry_destinations"
 _KEY_BEGINS = "sk-ant-admin"
@@ -82,10 +84,14 @@ class AnthropicDestinations:
     push: ClassVar[ProviderPush] = ANTHROPIC_PUSH
     title: ClassVar[str] = _WHO
 
-    def __init__(self, key: str, base_url: str, *, bounds: FetchBounds = ASKED) -> None:
+    def __init__(
+        self, key: str, base_url: str, *, bounds: FetchBounds = ASKED, tested: FetchBounds = BETWEEN_TESTS
+    ) -> None:
+        """`tested` are the bounds of a test."""
         self._key = key
         headers = {"x-api-key": key, "anthropic-version": "2023-06-01", "anthropic-beta": _BETA}
         self._account = DestinationAccount(_WHO, _PATH, base_url, headers, self._what_to_do, bounds)
+        self._testing = Fetcher(_WHO, base_url, headers, advise=self._what_to_do, bounds=tested)
 
     async def all(self) -> list[Destination]:
         """The newest first. A page that leads back to one that was read is an error, and no loop."""
@@ -113,7 +119,7 @@ class AnthropicDestinations:
     async def test(self, destination: Destination) -> str | None:
         """Have one test span pushed; why that failed, or None."""
         try:
-            answer = await self._account.fetcher.json("POST", f"{self._account.place(destination)}/test")
+            answer = await self._testing.json("POST", f"{self._account.place(destination)}/test")
         except Rejected as rejected:
             raise _told(rejected) from None
         result = shaped(_WHO, answer, _Tested).result

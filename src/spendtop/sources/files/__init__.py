@@ -24,6 +24,8 @@ class Format(StrEnum):
     """LiteLLM's spend logs, as its API answers or its table is copied."""
     PORTKEY = "portkey"
     """Portkey's exported logs."""
+    CURSOR = "cursor"
+    """Usage events of Cursor's account page."""
 
 
 Read = Iterator[Request | Restored | Skipped | NoCall]

@@ -7,6 +7,7 @@ from itertools import chain
 
 from spendtop.sources.files import Format, Read
 from spendtop.sources.files.csv_rows import columns_of
+from spendtop.sources.files.cursor import COLUMNS, usage_event
 from spendtop.sources.files.exported import REQUIRED, read_csv, read_jsonl
 from spendtop.sources.files.helicone import read_helicone
 from spendtop.sources.files.json_rows import row_in
@@ -20,6 +21,7 @@ _TOOLS: Mapping[Format, OtherTool] = {
     Format.LITELLM: OtherTool("LiteLLM", ("request_id", "call_type", "spend", "startTime"), spend_log),
     Format.LANGFUSE: OtherTool("Langfuse", ("id", "type", "traceId", "startTime"), observation),
     Format.PORTKEY: OtherTool("Portkey", ("id", "created_at", "ai_org", "ai_model"), log),
+    Format.CURSOR: OtherTool("Cursor", COLUMNS, usage_event),
 }
 
 

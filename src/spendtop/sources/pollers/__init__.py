@@ -84,6 +84,10 @@ class LimitPoller(Protocol):
 class BalancePoller(Protocol):
     """Reads a prepaid balance."""
 
+    @property
+    def remark(self) -> str:
+        """What the last balance is, a sentence; empty where it is the whole account's."""
+
     async def balance(self) -> Usd:
         """What is left. Raises PollFailed, also for a balance that is not in US dollars."""
 

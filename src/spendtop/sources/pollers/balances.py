@@ -29,9 +29,11 @@ class KeyedBalance(ABC):
     remark: str = ""
     """What the last balance is, a sentence; empty where it is the whole account's."""
 
-    def __init__(self, key: str, base_url: str = "", *, bounds: FetchBounds = USUAL) -> None:
-        """`base_url` takes the place of the provider's own address."""
+    def __init__(self, key: str, base_url: str = "", scope: str = "", *, bounds: FetchBounds = USUAL) -> None:
+        """`base_url` takes the place of the provider's own address; `scope` says whose balance it is, where one key
+        sees several."""
         self._key = key
+        self._scope = scope
         self._base_url = base_url or self.address
         self._fetcher = Fetcher(
             self.provider, self._base_url, {"Authorization": f"Bearer {key}"}, advise=self._what_to_do, bounds=bounds

@@ -281,8 +281,8 @@ class Poll:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> FetchedAnswer:
-        """An answer as it came; `headers` come on top of those of all questions. 429, 5xx and network faults are asked
-        again.
+        """An answer as it came to a question whose body is JSON, or these very bytes; `headers` come on top of those
+        of all questions. 429, 5xx and network faults are asked again.
 
         Raises KeyRefused for 401 and 403, Rejected for other 4xx, AnswerTooLarge, and PollFailed for all else that is
         no whole answer.
@@ -325,7 +325,14 @@ class Poll:
         try:
             async with (
                 asyncio.timeout(within),
-                self._client.stream(method, path, params=list(query) or None, json=body, headers=headers) as response,
+                self._client.stream(
+                    method,
+                    path,
+                    params=list(query) or None,
+                    content=body if isinstance(body, bytes) else None,
+                    json=None if isinstance(body, bytes) else body,
+                    headers=headers,
+                ) as response,
             ):
                 if not response.is_success:
                     raise await self._refusal(response)

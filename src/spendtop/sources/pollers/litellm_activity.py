@@ -47,12 +47,12 @@ class _OfKey(Struct, frozen=True):
 
 class _OfModel(Struct, frozen=True):
     metrics: _Metrics
-    api_key_breakdown: dict[str, _OfKey] = {}
+    api_key_breakdown: dict[str, _OfKey] | None = None
 
 
 class _Breakdown(Struct, frozen=True):
-    models: dict[str, _OfModel] = {}
-    api_keys: dict[str, _OfKey] = {}
+    models: dict[str, _OfModel] | None = None
+    api_keys: dict[str, _OfKey] | None = None
 
 
 class _DayActivity(Struct, frozen=True):
@@ -146,17 +146,18 @@ async def activity_days(poll: Poll, first_day: int, last_day: int) -> list[Activ
 
 def _add(day: ActivityDay, result: _DayActivity, facts: _PageFacts) -> None:
     day.spent = _EXACT.add(day.spent, _amount(result.metrics.spend))
-    for hashed, of_key in result.breakdown.api_keys.items():
+    models, api_keys = result.breakdown.models or {}, result.breakdown.api_keys or {}
+    for hashed, of_key in api_keys.items():
         _take_facts(day.keys.setdefault(hashed, UsedKey()), of_key.metadata)
-    for model, of_model in result.breakdown.models.items():
+    for model, of_model in models.items():
         if of_model.metrics.total_tokens and not _amount(of_model.metrics.spend):
             day.unpriced.add(model)
-        for hashed, of_key in of_model.api_key_breakdown.items():
+        for hashed, of_key in (of_model.api_key_breakdown or {}).items():
             key = day.keys.setdefault(hashed, UsedKey())
             _take_facts(key, of_key.metadata)
             _spend(key, model, of_key.metrics)
-    if not any(of_model.api_key_breakdown for of_model in result.breakdown.models.values()):
-        for hashed, of_key in result.breakdown.api_keys.items():
+    if not any(of_model.api_key_breakdown for of_model in models.values()):
+        for hashed, of_key in api_keys.items():
             _spend(day.keys[hashed], "", of_key.metrics)
     if facts.total_api_keys is not None and facts.api_key_limit is not None:
         day.left_out = max(day.left_out, facts.total_api_keys - facts.api_key_limit)

@@ -49,7 +49,7 @@ class _KeyBudget(Struct, frozen=True):
     max_budget: object = None
     budget_duration: str | None = None
     budget_reset_at: str | None = None
-    model_max_budget: dict[str, _ModelBudget] | None = None
+    model_max_budget: dict[str, _ModelBudget | Decimal | int | None] | None = None
     model_max_budget_usage: dict[str, _ModelUse] | None = None
     linked: _BudgetRow | None = field(name="litellm_budget_table", default=None)
 
@@ -107,8 +107,9 @@ def _of_key(key: str, alias: str, info: _KeyBudget) -> Iterator[ProviderLimit]:
                 enforced=enforced,
             )
     uses: Mapping[str, _ModelUse] = info.model_max_budget_usage or {}
-    for model, of_model in (info.model_max_budget or {}).items():
+    for model, budget_of in (info.model_max_budget or {}).items():
         use = uses.get(model, _ModelUse())
+        of_model = budget_of if isinstance(budget_of, _ModelBudget) else _ModelBudget(budget_limit=budget_of)
         if of_model.budget_limit is not None:
             yield ProviderLimit(
                 scope="key",

@@ -24,7 +24,6 @@ _WHO = "OpenRouter"
 _ACTIVITY = "/api/v1/activity"
 _TOLD_DAYS = 30
 _MOST_KEYS = 50
-_PAGE = 100
 _EXACT = Context(prec=60)
 _NOTHING = Decimal(0)
 _OVERLAP = "OpenRouter's keys were charged more than the account for a day: it is shown without keys."
@@ -128,7 +127,7 @@ async def _keys(poll: Poll) -> list[_AccountKey]:
             page = shaped(_WHO, await poll.json("GET", "/api/v1/keys", query=query), _AccountKeys).data
             known = len(keys)
             keys |= {key.hash: key for key in page}
-            if len(page) < _PAGE or len(keys) == known:
+            if len(keys) == known:
                 return [*keys.values()]
     except KeyRefused:
         return []

@@ -19,7 +19,6 @@ from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Po
 
 _WHO = "OpenRouter"
 _DOLLAR = Decimal(1)
-_PAGE = 100
 _MOST_KEYS = 1_000
 
 
@@ -44,7 +43,7 @@ class _KeyLimit(Struct, frozen=True):
 
 
 class _OwnKey(_KeyLimit, frozen=True):
-    budgets: list[_Budget] = []
+    budgets: list[_Budget] | None = None
     effective_budget: _Budget | None = None
     is_management_key: bool = False
     is_provisioning_key: bool = False
@@ -84,7 +83,7 @@ class OpenRouterLimits:
         """The key's own first, then budgets, then other keys'. Raises PollFailed."""
         async with self._fetcher.poll() as poll:
             own = shaped(_WHO, await poll.json("GET", "/api/v1/key"), _OwnKeyAnswer).data
-            budgets = {budget.budget_id or str(place): budget for place, budget in enumerate(own.budgets)}
+            budgets = {budget.budget_id or str(place): budget for place, budget in enumerate(own.budgets or ())}
             effective = own.effective_budget
             if effective is not None and effective.budget_id is not None:
                 budgets.setdefault(effective.budget_id, effective)
@@ -106,7 +105,7 @@ async def _of_account(poll: Poll, told: dict[str, _Budget]) -> list[ProviderLimi
             page = shaped(_WHO, await poll.json("GET", "/api/v1/keys", query=query), _KeysAnswer).data
             new = [key for key in page if key not in keys]
             keys += new
-            if len(page) < _PAGE or not new:
+            if not new:
                 break
     except KeyRefused:
         return []

@@ -16,7 +16,7 @@ from spendtop.domain.sources import OTLP
 from spendtop.domain.timing import when
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.fields import dollars, text
-from spendtop.sources.agents.requests import telemetry_id
+from spendtop.sources.agents.requests import call_value, telemetry_ids
 from spendtop.sources.receivers.otlp_logs import LogRecord
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 from spendtop.sources.settings import AgentsSettings
@@ -119,10 +119,11 @@ def _by_value(
     received_at: int,
 ) -> Request:
     """A call without an id: known by its session, its counts and its time; its file says the same but for the time."""
-    value = telemetry_id(agent, session, usage)
+    value = call_value(agent, session, usage)
     moment = record.attributes.get("event.timestamp") or record.at
     call = _call(agent, f"{value}:{moment}", record, settings, received_at)
-    return replace(call, provider=provider, session_id=session, usage=usage, other_ids=((OTLP, value),))
+    ids = tuple((OTLP, each) for each in telemetry_ids(value, call.occurred_at))
+    return replace(call, provider=provider, session_id=session, usage=usage, other_ids=ids)
 
 
 def _call(agent: str, name: str, record: LogRecord, settings: AgentsSettings, received_at: int) -> Request:

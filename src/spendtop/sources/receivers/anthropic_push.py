@@ -12,17 +12,16 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.request import Request, Status, TestEvent, TimeSource, Usage
+from spendtop.domain.request import Request, Status, TimeSource, Usage
 from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.sources.receivers import Invalid, Item
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_calls import is_call
-from spendtop.sources.receivers.otlp_requests import ANTHROPIC_REQUEST, anthropic_request_id, call_of, span_id
+from spendtop.sources.receivers.otlp_requests import ANTHROPIC_REQUEST, anthropic_request_id, call_of, span_id, trial
 from spendtop.sources.receivers.otlp_spans import SERVER, Attributes, TraceSpan
 from spendtop.sources.receivers.otlp_tree import MOST_LEVELS, NO_SPAN, SpanKey, key_of, parent_of
 
@@ -110,7 +109,7 @@ class AnthropicSpans:
             items: list[Item] = []
             for span, attributes, role in zip(spans, stated, roles, strict=True):
                 if span.name == _TEST:
-                    items.append(_test(span, received_at))
+                    items.append(trial(ANTHROPIC_PUSH, span, received_at))
                 elif role in (_Role.REQUEST, _Role.RUN):
                     items += self._call(span, attributes, role, received_at)
             items += self._settled(received_at)
@@ -239,9 +238,3 @@ def _sum(usages: Iterable[Usage]) -> Usage:
         for unit, quantity in (usage.units or {}).items():
             units[unit] = units.get(unit, 0) + quantity
     return Usage(**total, units=units or None)
-
-
-def _test(span: TraceSpan, received_at: int) -> TestEvent:
-    raw = msgspec.json.encode({"name": span.name, "attributes": span.attributes})
-    named = f"{span.trace_id}-{span.span_id}"
-    return TestEvent(source=ANTHROPIC_PUSH, external_id=named, received_at=received_at, raw=raw)

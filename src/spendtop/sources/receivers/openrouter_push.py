@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-import msgspec
 from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
@@ -18,7 +17,7 @@ from spendtop.domain.untrusted import storable_name
 from spendtop.sources.receivers import Invalid, Item, Post
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_calls import is_call
-from spendtop.sources.receivers.otlp_requests import NANO_PER_MS, call_of, milliseconds, span_id
+from spendtop.sources.receivers.otlp_requests import NANO_PER_MS, call_of, milliseconds, span_id, trial
 from spendtop.sources.receivers.otlp_spans import SERVER, Attributes, TraceSpan
 from spendtop.sources.receivers.otlp_usage import amount_of
 
@@ -60,9 +59,7 @@ def openrouter_items(spans: Iterable[TraceSpan], received_at: int) -> Iterator[I
     for span in spans:
         attributes = read.readable(span.attributes)
         if span.name.strip().lower() in _TESTS:
-            raw = msgspec.json.encode({"name": span.name, "attributes": span.attributes})
-            named = f"{span.trace_id}-{span.span_id}"
-            yield TestEvent(source=OPENROUTER_PUSH, external_id=named, received_at=received_at, raw=raw)
+            yield trial(OPENROUTER_PUSH, span, received_at)
         elif _is_counted(span, attributes):
             try:
                 yield _request(span, attributes, received_at)

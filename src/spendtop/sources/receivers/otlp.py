@@ -60,7 +60,8 @@ class OtlpReceiver:
     unpacks: ClassVar[bool] = True
     described: ClassVar[Described] = Described(
         summary="Takes exports of OpenTelemetry (OTLP/HTTP), plain or gzipped.",
-        description="Answered in the format of the post. Spans that are no calls of models are passed over.",
+        description="Answered in the format of the post. Spans that are no calls of models are passed over. What"
+        " Anthropic and OpenRouter push is told by its scope; with `X-Test-Connection: true` nothing is recorded.",
         content={PROTOBUF: {"schema": _BINARY}, JSON: {"schema": {"type": "object"}}},
         reply={JSON: {"schema": _TAKEN}, PROTOBUF: {"schema": _BINARY}},
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from spendtop.domain.merging import bare_model
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource
+from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TestEvent, TimeSource
 from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP
+from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.domain.timing import when
 from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import otlp_attributes as read
@@ -161,3 +162,10 @@ def _first_token(span: TraceSpan) -> int | None:
 def milliseconds(nanoseconds: float) -> int | None:
     """None for a length of time that no call has."""
     return round(nanoseconds / NANO_PER_MS) if 0 <= nanoseconds <= _LONGEST else None
+
+
+def trial(source: Source, span: TraceSpan, received_at: int) -> TestEvent:
+    """A span that only tries the way here. One that comes again is another trial."""
+    raw = msgspec.json.encode({"name": span.name, "attributes": span.attributes})
+    named = f"{span.trace_id}-{span.span_id}-{received_at}"
+    return TestEvent(source=source, external_id=named, received_at=received_at, raw=raw)

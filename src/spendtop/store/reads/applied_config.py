@@ -51,6 +51,8 @@ class PolledSource(Struct, frozen=True, kw_only=True):
     """Also of its checkpoint."""
     every: int
     """µs between two polls."""
+    is_optional: bool = False
+    """Whether its key may lack the right to it."""
 
 
 class Applied(Struct, frozen=True, kw_only=True):

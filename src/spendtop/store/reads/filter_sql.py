@@ -47,7 +47,7 @@ from spendtop.domain.filters import (
 )
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Status
-from spendtop.domain.sources import SOURCES
+from spendtop.domain.sources import IMPORTED, SOURCES
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.identities import ending_in, known_as
 from spendtop.store.reads.property_sql import property_items
@@ -148,6 +148,8 @@ def _flag(field: str) -> Condition:
             return is_plan()
         case "twin":
             return request.c.probable_twin_of.is_not(None)
+        case "imported":
+            return request.c.source.in_([source.name for source in IMPORTED])
         case "partial":
             return request.c.unpriced_units.is_not(None)
     return request.c[field].is_(True)

@@ -14,7 +14,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.services.bill_differences import explain, sentence
 from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import DayBill, day_bill
+from spendtop.store.reads.day_bills import DayBill, billed_until, day_bill
 from spendtop.store.reads.differences import Bill, bill, seen
 from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
 from spendtop.tui.headline import Headline
@@ -48,6 +48,7 @@ class LedgerQuestion:
             chosen=chosen,
             days=days(connection, chosen.account, today - DAYS + 1, today),
             events=events(connection, chosen.account.name, _EVENTS),
+            billed_until=billed_until(connection, chosen.account.name),
         )
 
 
@@ -61,6 +62,8 @@ class LedgerFigures:
     chosen: AccountNow | None
     days: tuple[LedgerDay, ...]
     events: tuple[LedgerEvent, ...]
+    billed_until: int | None = None
+    """Up to when the chosen one's provider has billed, UTC µs; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

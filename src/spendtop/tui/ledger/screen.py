@@ -89,7 +89,10 @@ class LedgerScreen(LiveScreen):
         calibrated = {event.effective_at // DAY for event in answer.events if event.kind is EntryKind.CALIBRATION}
         entries, days, palette = self.query_one(LedgerEntries), self.days, self.face.palette
         days.subtitle = [(f" {clean_line(name, 24)}", palette.muted)] if name else ()
-        days.note = [(f"billed {self._bill_age()} {self.face.glyphs.between} ours priced, as of now", palette.muted)]
+        billed = f"billed {self._bill_age()}"
+        if answer.billed_until is not None:
+            billed = f"billed until {formats.moment(answer.billed_until, answer.now, calendar)}"
+        days.note = [(f"{billed} {self.face.glyphs.between} ours priced, as of now", palette.muted)]
         days.calibrated, days.now = frozenset(calibrated), answer.now
         days.show(answer.days)
         entries.events, entries.calendar = answer.events, calendar

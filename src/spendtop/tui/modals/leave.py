@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from spendtop.domain.counted import counted
 from spendtop.tui.modals.choose import CHOOSE_HINT
 from spendtop.tui.modals.dialog import Dialog, Picker
 from spendtop.tui.session import AttachedCollector
@@ -65,7 +66,7 @@ class LeaveScreen(Dialog[Leaving]):
         if not collector.started_here:
             return f"The collector (process {collector.pid}) was started elsewhere and goes on recording."
         others = len(collector.other_viewers)
-        watch = "Nobody else watches." if not others else f"{others} other viewer{'s' * (others > 1)} will lose it."
+        watch = "Nobody else watches." if not others else f"{counted(others, 'other viewer')} will lose it."
         return f"This viewer started the collector (process {collector.pid}). {watch}"
 
     def _choices(self) -> list[Option]:

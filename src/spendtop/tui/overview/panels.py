@@ -191,8 +191,11 @@ class TopPanel(DoorPanel):
             lines.append((f"+{self._count - len(shown)} more", others, plan, palette.muted))
         values = [_plan(plan) for _, _, plan, _ in lines]
         planned = max(map(len, values)) + 1 if any(values) else 0
+        widest = max(len(_cost(spent, 99)) for _, spent, _, _ in lines)
+        if everything.requests and width - planned - widest - 7 < _LEAST_NAME:
+            planned = 0  # who it is comes first
         most = max(width - 7 - _LEAST_NAME - planned, _LEAST_MONEY)
-        money = min(max(len(_cost(spent, 99)) for _, spent, _, _ in lines), most) + 1
+        money = min(widest, most) + 1
         if not everything.requests:
             money = 0
         return [

@@ -29,8 +29,9 @@ from spendtop.tui.screens.questions import read_headline
 
 _PUSHES = frozenset(each.name for each in PUSHES)
 _COSTS = "-costs"
-_KINDS = ("costs", "limits", "activity")
-"""Of what is asked for, as names of pollers end; others are a balance."""
+_KINDS = ("costs", "analytics", "limits", "activity")
+"""Of what is asked for, as names of pollers end; others are a balance, or bills where a provider tells no balance."""
+_BILLS = frozenset({"azure", "bedrock", "cursor", "fireworks", "github-copilot"})
 _SETTINGS = {
     f"openai{_COSTS}": "admin_key under [openai]",
     f"anthropic{_COSTS}": "admin_key under [anthropic]",
@@ -108,6 +109,8 @@ class PolledRow:
     """How it went; None where it never polled."""
     stale: bool
     """Whether its last success is too long ago."""
+    is_optional: bool = False
+    """Whether its key may lack the right to it."""
     source: SourceRow | None
     """The requests that it reads, where it reads requests."""
 
@@ -121,6 +124,7 @@ def polled_rows(applied: Applied | None, sources: Sources, now: int) -> tuple[Po
     """Those that tell of requests first, then costs and balances; last those that wait for a key. How providers that
     push deliver stands with what they push."""
     every = {each.name: each.every for each in applied.pollers if each.name not in _PUSHES} if applied else {}
+    optional = {each.name for each in applied.pollers if each.is_optional} if applied else set()
     pollers = {row.name: row for row in sources.pollers}
     requests = {row.source.name: row for row in sources.sources if isinstance(row.source, AskedSource)}
     names = dict.fromkeys([*requests, *every, *(_waiting(applied) if applied else ())])
@@ -136,6 +140,7 @@ def polled_rows(applied: Applied | None, sources: Sources, now: int) -> tuple[Po
                 poller=row,
                 stale=name in every and succeeded is not None and now - succeeded > STALE_AFTER * every[name],
                 source=requests.get(name),
+                is_optional=name in optional,
             )
         )
     return tuple(rows)
@@ -161,4 +166,4 @@ def _title(name: str) -> str:
     provider, _, kind = asked.rpartition("-")
     if kind in _KINDS:
         return clean_line(f"{provider} {kind} {account}".rstrip(), 40)
-    return clean_line(f"{account} balance", 40)
+    return clean_line(f"{asked} bills {account}" if asked in _BILLS else f"{account} balance", 40)

@@ -89,7 +89,7 @@ def poller_state(row: PolledRow, recording: bool) -> State:
     if row.setting:
         return State.WAITS
     if row.poller is not None and row.poller.failure is not None:
-        return State.FAILING
+        return State.OFF if row.is_optional and row.last_at is None else State.FAILING
     if not recording:
         return State.QUIET
     if row.last_at is None:
@@ -111,6 +111,8 @@ def poller_advice(row: PolledRow, state: State) -> str:
         return f"waits for a key: set {row.setting} in spendtop.toml; saving it is enough"
     if state is State.FAILING and row.poller is not None:
         return f"! {row.poller.failure}"
+    if state is State.OFF and row.poller is not None:
+        return str(row.poller.failure)
     if state is State.WAITS:
         return "has a key, and has not been asked yet"
     if state in (State.QUIET, State.STALE):

@@ -10,6 +10,9 @@ function statusWord(row) {
 
 const STATUS_COLOURS = { ok: "good", error: "bad", cancelled: "warn" };
 
+// A lower bound, where only a part of the output is known.
+const bounded = (row, words) => (row.output_final ? words : `>=${words}`);
+
 // The cost, or why there is none. One in parentheses is in no total.
 function requestCost(row) {
   const amount = row.cost_nanousd;
@@ -17,7 +20,7 @@ function requestCost(row) {
   if (row.basis === "plan") {
     const equivalent = row.api_equivalent_nanousd;
     return make("span", { class: "muted", title: "in no total: under a plan, what it would have cost" },
-      equivalent === null ? "plan" : `~${usd(equivalent)}`);
+      equivalent === null ? "plan" : `~${bounded(row, usd(equivalent))}`);
   }
   if (amount === null) return make("span", { class: "unknown" }, "unpriced");
   const signs = (row.partial ? "+" : "") + (row.doubtful ? "?" : "");
@@ -27,7 +30,7 @@ function requestCost(row) {
     row.counted ? "" : "in no total, as another source counts it",
   ].filter(Boolean).join(", ");
   return make("span", { class: row.counted ? "money" : "muted", ...(reasons && { title: reasons }) },
-    (row.counted ? usd(amount) : `(${usd(amount)})`) + signs,
+    (row.counted ? bounded(row, usd(amount)) : `(${bounded(row, usd(amount))})`) + signs,
     ...(reasons ? [make("span", { class: "unseen" }, ` ${reasons}`)] : []));
 }
 
