@@ -18,8 +18,9 @@ from spendtop.store.files import UnlockedConnection, has_no_room, recovery
 from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
+_NEW_FILE_PRAGMAS = ("PRAGMA page_size=8192", "PRAGMA auto_vacuum=INCREMENTAL")
+"""For a file that is there already they would be a write."""
 _SQLITE_PRAGMAS = (
-    "PRAGMA page_size=8192",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
@@ -147,9 +148,8 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        if connection.execute("PRAGMA page_count").fetchone() == (0,):  # of a file that is there it would be a write
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        for pragma in _SQLITE_PRAGMAS:
+        is_new = connection.execute("PRAGMA page_count").fetchone() == (0,)
+        for pragma in (*(_NEW_FILE_PRAGMAS if is_new else ()), *_SQLITE_PRAGMAS):
             connection.execute(pragma)
 
     @event.listens_for(engine, "checkin")
