@@ -59,6 +59,7 @@ ADMIN = _routes(
     "POST /alerts/{id}/ack",
     "POST /alerts/{id}/snooze",
     "POST /alerts/{id}/unack",
+    "POST /alerts/undo",
     "GET /silences",
     "POST /silences",
     "DELETE /silences/{id}",

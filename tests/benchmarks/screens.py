@@ -55,7 +55,7 @@ def traffic(workshop: Workshop) -> list[Figure]:
         following = _followed(running, terminal)
     with _watched(workshop, "--slow") as (running, terminal):
         slow = _followed(running, terminal)
-    per_second = {"idle": (idle, 0.3), "following 50 requests a second": (following, 25), "the same --slow": (slow, 4)}
+    per_second = {"idle": (idle, 0.1), "following 50 requests a second": (following, 5), "the same --slow": (slow, 4)}
     return [
         Figure(f"to the terminal, {name}", received / _WATCHED_SECONDS / 1000, goal, True, "KB/s")
         for name, (received, goal) in per_second.items()

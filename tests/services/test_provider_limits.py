@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from spendtop.alerts.message_text import Dispatch, render
-from spendtop.domain.billing import CostPart, Costs
+from spendtop.domain.billing import BilledName, CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, to_micros
 from spendtop.domain.limits import LimitState
 from spendtop.domain.money import Usd
@@ -96,12 +96,14 @@ def test_use_that_nobody_tells_is_what_was_billed_or_seen_since_the_window_began
     first = MONTH // DAY
     parts = [(first - 1, "p", "40"), (first, "p", "3"), (first + 2, "q", "4")]
     costs = Costs(
+        names=(BilledName("project", "p", "Checkout"),),
         first_day=first - 1,
         last_day=TODAY // DAY,
         parts=tuple(CostPart(day=day, project=project, amount=Decimal(usd)) for day, project, usd in parts),
     )
     with office.store.writing() as connection:
         ledger.take_costs(connection, "openai", costs, office.clock())
+    assert [use.holder for use in office.read() if use.told.scope == "project"] == ["project Checkout"]
     recorded = Recorded(office.store)
     for at in (MONTH - 1, MONTH + 1, TODAY - HOUR):
         recorded.add([recorded.request(at, 1_000_000_000, provider="openai")], [])

@@ -250,7 +250,7 @@ class HolderItem(BaseModel):
     seen_nanousd: int
     """What its requests cost that are to be on the bill, as far as that is known."""
     difference_nanousd: int | None
-    """Positive: billed and not seen."""
+    """Positive: billed and not seen; null where the two cannot be compared, as where a part was imported."""
     requests: int
     unpriced: int
     not_billed_yet_nanousd: int
@@ -262,8 +262,8 @@ class HolderItem(BaseModel):
     """Whether these are requests that several of them can have sent."""
 
     @classmethod
-    def of(cls, holder: HolderBill, is_billed: bool) -> HolderItem:
-        billed = holder.billed if is_billed else None
+    def of(cls, holder: HolderBill, day: DayBill) -> HolderItem:
+        billed = holder.billed if day.is_billed else None
         return cls(
             id=holder.id,
             name=holder.name,
@@ -271,7 +271,7 @@ class HolderItem(BaseModel):
             billed_nanousd=Usd.nano_of(billed),
             seen_usd=Usd.float_of(holder.seen),
             seen_nanousd=holder.seen.nano,
-            difference_nanousd=holder.difference.nano if is_billed else None,
+            difference_nanousd=holder.difference.nano if day.is_compared else None,
             requests=holder.requests,
             unpriced=holder.unpriced,
             not_billed_yet_nanousd=holder.later.nano,
@@ -297,7 +297,7 @@ class DayBillItem(BaseModel):
             date=f"{to_datetime(day.day * DAY):%Y-%m-%d}",
             by=day.by,
             billed_until=instant(day.billed_until),
-            data=[HolderItem.of(each, day.is_billed) for each in day.holders],
+            data=[HolderItem.of(each, day) for each in day.holders],
         )
 
 

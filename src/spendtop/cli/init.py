@@ -76,13 +76,14 @@ def _first_steps(settings: Settings) -> Iterator[str]:
     if not server.public_url:
         here = f"http://{server.host}:{server.port}"
         yield f"Who pushes needs a public https address that leads to {here}: put it into public_url under [server]."
-    address = server.public_url.rstrip("/") or "URL"
+    public = server.public_url.rstrip("/")
+    address = shell_word(public or "URL")
     yield "Anthropic: an admin key goes into admin_key under [anthropic]."
     yield f"  Then `spendtop anthropic connect {address}` has it push each request."
     yield 'OpenRouter: a management key goes into an [[account]] with provider = "openrouter".'
     yield f"  Then `spendtop openrouter connect {address}` does the same."
-    if server.public_url:
-        yield f"In Helicone, add the webhook {address}/webhook, or run `spendtop helicone connect {address}`."
+    if public:
+        yield f"In Helicone, add the webhook {public}/webhook, or run `spendtop helicone connect {address}`."
     if not settings.section(HeliconeSettings).webhook_secrets:
         yield "The signing secret that Helicone shows goes into webhook_secrets under [helicone]."
 

@@ -146,7 +146,7 @@ def _holders(found: DayBill) -> str:
             holder_words(each.id, each.name, found.by, each.is_shared),
             each.billed if found.is_billed else None,
             cost_words(known_cost(each.seen, each.requests, each.unpriced), each.unpriced),
-            each.difference if found.is_billed else None,
+            each.difference if found.is_compared else None,
             each.later if each.later_requests else None,
             "never passed here" if each.never_passed else None,
         )
@@ -157,7 +157,7 @@ def _holders(found: DayBill) -> str:
             "TOTAL",
             whole.billed if found.is_billed else None,
             cost_words(known_cost(whole.seen, whole.requests, whole.unpriced), whole.unpriced),
-            whole.difference if found.is_billed else None,
+            whole.difference if found.is_compared else None,
             whole.later if whole.later_requests else None,
             None,
         )

@@ -87,6 +87,7 @@ async def test_a_ledger_has_its_entries_and_days(readable_store: Store, clock: S
             "unpriced": 0,
             "restated": 0,
             "doubted": False,
+            "imported": 0,
         },
         {
             "date": "2026-11-19",
@@ -95,6 +96,7 @@ async def test_a_ledger_has_its_entries_and_days(readable_store: Store, clock: S
             "unpriced": 0,
             "restated": 0,
             "doubted": False,
+            "imported": 0,
         },
     ]
 

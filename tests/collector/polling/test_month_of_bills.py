@@ -3,6 +3,7 @@ what is explained."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from spendtop.collector.polling.poll_steps import CostSteps
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime, to_iso, to_micros
 from spendtop.domain.money import Usd
 from spendtop.domain.request import Cost
+from spendtop.services import checkpoints
 from spendtop.services.bill_differences import explain, sentence
+from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.anthropic_report import AnthropicReport
 from spendtop.sources.pollers.http_client import FetchBounds
@@ -221,6 +224,10 @@ async def test_switching_between_the_reports_counts_no_day_twice(bench: Bench, f
         for key in KEYS:
             month.use((FIRST + day) * DAY + HOUR, key, Usd.of(1))
     bench.clock.now += DAY
+    with pytest.raises(KeyRefused) as closed:
+        await month.office.poll(month.analytics)
+    with bench.store.writing() as connection:
+        checkpoints.failed(connection, "anthropic-analytics", str(closed.value), bench.clock())
     await month.office.poll(month.report)
     assert month.billed() == Usd.of(15)
     assert {row.id for row in month.bill(FIRST, "project").holders} == {"ws_1", "ws_2"}  # null is the default one
@@ -234,3 +241,17 @@ async def test_switching_between_the_reports_counts_no_day_twice(bench: Bench, f
     await month.office.poll(month.report)
     assert (len(fake.asked), month.billed()) == (asked + 1, Usd.of(15))
     assert month.bill(FIRST).billed_until is None
+
+
+async def test_the_older_report_waits_until_the_analytics_were_asked_for_the_first_time(
+    bench: Bench, fake: Analytics
+) -> None:
+    bench.start()
+    month = Month(bench, fake)
+    month.use(FIRST * DAY + HOUR, "apikey_web", Usd.of(1))
+    bench.clock.now += HOUR
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(month.office.poll(month.report))
+        tasks.create_task(month.office.poll(month.analytics))
+    assert not [asked for asked in fake.asked if asked.path.endswith("cost_report")]
+    assert month.billed() == Usd.of(1)

@@ -12,7 +12,7 @@ from spendtop.domain.request import Cost
 from spendtop.services.provider_limits import take_limits
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.limits.raise_desk import proposed
+from spendtop.tui.limits.raise_desk import RaiseDraft
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, picture, typed, until
@@ -138,9 +138,12 @@ async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(f
         assert "Would have fired" not in picture(pilot)
 
 
-@pytest.mark.parametrize(("limit", "more"), [("48", "10"), ("100", "20"), ("0.5", "0.1"), ("34", "7")])
+@pytest.mark.parametrize(
+    ("limit", "more"), [("48", "10"), ("100", "20"), ("0.5", "0.1"), ("34", "7"), ("9000", "2000")]
+)
 def test_a_raise_is_proposed_that_fits_the_limit(limit: str, more: str) -> None:
-    assert proposed(Usd.of(limit)) == Usd.of(more)
+    draft = RaiseDraft.proposed(Usd.of(limit))
+    assert (draft.amount, draft.usd) == (more, Usd.of(more))
 
 
 async def test_limits_of_providers_are_rows_that_can_only_be_read(

@@ -44,6 +44,8 @@ from spendtop.store.transactions import WriteQueue, read, write
 
 AT_ONCE = 300
 """Requests in one transaction, so that a webhook never waits long behind them."""
+_LOOK = 0.25
+"""Seconds between two looks whether the better poller has been answered for the first time."""
 _TRAILING_DAYS = 60
 """Days that are read again at each poll; once a day it is all of them."""
 Result = TypeVar("Result")
@@ -187,9 +189,14 @@ class CostSteps:
     async def step(self, run_began_at: int) -> bool:
         """Store one poll: the last days, and once a day all of them. Raises PollFailed."""
         now = self._context.clock()
-        if self._better is not None and await self._is_told_better(self._better, now):
-            await self._context.write(lambda connection: checkpoints.succeeded(connection, self.name, now))
-            return False
+        if self._better is not None:
+            better = await self._context.checkpoint(self._better)
+            if better.succeeded_at is None and better.failed_at is None:
+                await asyncio.sleep(_LOOK)
+                return True
+            if self._is_fresh(better, now):
+                await self._context.write(lambda connection: checkpoints.succeeded(connection, self.name, now))
+                return False
         today = now // DAY
         epoch = min(self._epoch, today)
         read_whole = msgspec.json.encode([today, epoch, self._accounts]).decode()
@@ -212,9 +219,9 @@ class CostSteps:
                 await self._settle(account)
         return False
 
-    async def _is_told_better(self, poller: str, now: int) -> bool:
-        told = await self._context.checkpoint(poller)
-        return told.succeeded_at is not None and not told.failures and now - told.succeeded_at <= 2 * self.every
+    def _is_fresh(self, better: checkpoints.Checkpoint, now: int) -> bool:
+        """Whether what is told in more detail goes on being told."""
+        return better.succeeded_at is not None and not better.failures and now - better.succeeded_at <= 2 * self.every
 
     def _tell_flaws(self, costs: Costs) -> None:
         """Say what was odd about the answer, unless that was said about the last one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Label, case, func, literal, select
@@ -26,6 +26,7 @@ from spendtop.store.reads import spend_sql
 from spendtop.store.reads.balances import Account
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.differences import bill
+from spendtop.store.reads.imported import imported_requests
 from spendtop.store.reads.property_sql import property_items
 from spendtop.store.reads.token_names import token_names
 from spendtop.store.statements import table_of
@@ -44,6 +45,8 @@ class DayBill:
     """Up to when the provider has billed what was used, UTC µs; None where it does not say."""
     is_billed: bool
     """Whether a poll covers the day, and its provider tells whom of this kind it billed."""
+    is_compared: bool
+    """Whether both sides are of the same requests: not where imported files tell of a part of the day."""
     holders: tuple[HolderBill, ...]
 
     @property
@@ -67,20 +70,28 @@ def billed_until(connection: Connection, account: str) -> int | None:
 
 
 def day_bill(connection: Connection, account: Account, day: int, by: BillKind) -> DayBill:
+    return day_bills(connection, account, day)[by]
+
+
+def day_bills(connection: Connection, account: Account, day: int) -> Mapping[BillKind, DayBill]:
+    """The same day by each kind of holder."""
     billed, names = bill(connection, account.name, day), names_of(connection, account.name)
     parts = () if billed is None else billed.parts
     until = billed_until(connection, account.name)
-    seen = _seen(connection, account, day, until)
-    match by:
-        case "key":
-            holders = by_key(parts, seen, names)
-        case "project":
-            holders = by_project(parts, seen, names)
-        case "user":
-            users = _users(connection, account.name, day)
-            holders = by_user(users, parts, seen, names)
-            return DayBill(day=day, by=by, billed_until=until, is_billed=bool(users), holders=holders)
-    return DayBill(day=day, by=by, billed_until=until, is_billed=billed is not None, holders=holders)
+    seen, users = _seen(connection, account, day, until), _users(connection, account.name, day)
+    is_whole = not imported_requests(connection, account.biller, day, day)
+
+    def of(by: BillKind, is_billed: bool, holders: tuple[HolderBill, ...]) -> DayBill:
+        is_compared = is_billed and is_whole
+        return DayBill(
+            day=day, by=by, billed_until=until, is_billed=is_billed, is_compared=is_compared, holders=holders
+        )
+
+    return {
+        "key": of("key", billed is not None, by_key(parts, seen, names)),
+        "user": of("user", bool(users), by_user(users, parts, seen, names)),
+        "project": of("project", billed is not None, by_project(parts, seen, names)),
+    }
 
 
 def names_of(connection: Connection, account: str) -> Names:

@@ -14,9 +14,9 @@ from spendtop.domain.windows import Bounds
 from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.spending import scoped_spend
 from spendtop.store.statements import table_of
-from spendtop.store.tables import DayCostPartTable, DayCostTable, ProviderLimitTable, RequestTable
+from spendtop.store.tables import BilledNameTable, DayCostPartTable, DayCostTable, ProviderLimitTable, RequestTable
 
-_LIMIT, _REQUEST = table_of(ProviderLimitTable), table_of(RequestTable)
+_LIMIT, _REQUEST, _NAME = table_of(ProviderLimitTable), table_of(RequestTable), table_of(BilledNameTable)
 _DAY, _PART = table_of(DayCostTable), table_of(DayCostPartTable)
 _OF_ALL = frozenset({"organization", "usage_tier"})
 """Scopes that hold for the whole bill."""
@@ -25,15 +25,24 @@ _OF_ALL = frozenset({"organization", "usage_tier"})
 def provider_limits(connection: Connection, now: int) -> tuple[ProviderLimitUse, ...]:
     """All of them at `now` (UTC µs), the fullest first."""
     rows = connection.execute(select(_LIMIT).order_by(_LIMIT.c.provider, _LIMIT.c.poller, _LIMIT.c.place))
-    uses = [_use(connection, row, now) for row in rows]
+    names = _names(connection)
+    uses = [_use(connection, row, names, now) for row in rows]
     return tuple(sorted(uses, key=lambda use: (-use.fraction, use.used is None, use.key)))
 
 
-def _use(connection: Connection, row: Any, now: int) -> ProviderLimitUse:
+def _names(connection: Connection) -> dict[tuple[str, str], str]:
+    """What people call those whose limits come without a name, by account and id."""
+    unnamed = select(_LIMIT.c.account, _LIMIT.c.subject).where(_LIMIT.c.name == "", _LIMIT.c.subject != "").subquery()
+    same = (_NAME.c.account == unnamed.c.account) & (_NAME.c.holder == unnamed.c.subject)
+    rows = connection.execute(select(_NAME.c.account, _NAME.c.holder, _NAME.c.name).join(unnamed, same))
+    return {(row.account, row.holder): row.name for row in rows}
+
+
+def _use(connection: Connection, row: Any, names: dict[tuple[str, str], str], now: int) -> ProviderLimitUse:
     told = ProviderLimit(
         scope=row.scope,
         subject=row.subject,
-        name=row.name,
+        name=row.name or names.get((row.account, row.subject), ""),
         amount=Usd.of_nano(row.amount_nano),
         used=Usd.of_nano(row.used_nano),
         measure=LimitMeasure(row.measure),

@@ -83,7 +83,7 @@ class LedgerDayScreen(ReadingDialog):
             amounts = (
                 formats.cents(each.billed, _AMOUNT) if found.is_billed else "-",
                 "never" if each.never_passed else formats.cents(each.seen, _AMOUNT),
-                formats.change(each.difference, _AMOUNT) if found.is_billed else "-",
+                formats.change(each.difference, _AMOUNT) if found.is_compared else "-",
             )
             named = fit(f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width).rstrip()
             lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)} {named}")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.billing import BILL_KINDS, BillKind
+from spendtop.domain.billing import BillKind
 from spendtop.domain.clock import DAY
 from spendtop.domain.differences import SeenModel
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.services.bill_differences import explain, sentence
 from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import DayBill, billed_until, day_bill
+from spendtop.store.reads.day_bills import DayBill, billed_until, day_bills
 from spendtop.store.reads.differences import Bill, bill, seen
 from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
 from spendtop.tui.headline import Headline
@@ -79,7 +79,7 @@ class DayQuestion:
         return DayAnswer(
             bill=bill(connection, name, self.day),
             seen=seen(connection, provider, self.day),
-            who={by: day_bill(connection, self.account, self.day, by) for by in BILL_KINDS},
+            who=day_bills(connection, self.account, self.day),
             reasons=tuple((share.amount, sentence(share)) for share in explained.shares) if explained else (),
         )
 

@@ -37,6 +37,14 @@ class RaiseDraft:
     amount: str = ""
     until: str = "tomorrow"
 
+    @classmethod
+    def proposed(cls, limit: Usd) -> RaiseDraft:
+        """About a fifth of a limit, as a round figure: `10` of $48, `0.1` of $0.50."""
+        fifth = limit.nano // 5
+        unit = 10 ** max(len(str(fifth)) - 1, 0)
+        more = Usd(max((fifth + unit // 2) // unit, 1) * unit)
+        return cls(f"{more.dollars.normalize():f}")
+
     @property
     def usd(self) -> Usd | None:
         """What was typed as an amount; None where that is none."""
@@ -44,13 +52,6 @@ class RaiseDraft:
             return typed(self.amount.strip().removeprefix("+"))
         except ValueError:
             return None
-
-
-def proposed(amount: Usd) -> Usd:
-    """About a fifth of a limit, as a round figure: `$10` of `$48`, `$0.1` of `$0.50`."""
-    fifth = amount.nano // 5
-    unit = 10 ** max(len(str(fifth)) - 1, 0)
-    return Usd(max((fifth + unit // 2) // unit, 1) * unit)
 
 
 class RaiseScreen(FormDialog[RaiseDraft]):
@@ -70,7 +71,7 @@ class RaiseScreen(FormDialog[RaiseDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label(f"By how many US dollars, on top of {self._amount}?", markup=False)
-        yield Input(self._draft.amount, placeholder=str(proposed(self._amount)), id="amount", compact=True)
+        yield Input(self._draft.amount, placeholder=RaiseDraft.proposed(self._amount).amount, id="amount", compact=True)
         yield Label("Until when?", classes="spaced", markup=False)
         yield Input(self._draft.until, placeholder="tomorrow", id="until", compact=True)
         yield Label("tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01", classes="dim", markup=False)
@@ -131,7 +132,7 @@ class RaiseDesk:
             return
         whose = _whose(limit, use)
         amount = limit.amount if use is None else use.limit.amount
-        draft = draft or RaiseDraft(str(proposed(amount).dollars.normalize()))
+        draft = draft or RaiseDraft.proposed(amount)
         dialog = RaiseScreen(whose, amount, draft, self._now, self._screen.calendar, complaint)
         self._screen.app.push_screen(dialog, partial(self._take, limit, use))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -111,6 +113,8 @@ class Canvas(Widget):
         super().__init__(id=id, classes=classes)
         self._drawn: list[Strip] | None = None
         self._drawn_for = (0, 0, "", _PLAIN)
+        self._painted: tuple[Sequence[Strip], object] | None = None
+        """What the terminal was given last, and what it was drawn for; None where all of it is to be given anew."""
 
     @property
     def palette(self) -> Palette:
@@ -133,6 +137,17 @@ class Canvas(Widget):
         self._drawn = None
         self.refresh()
 
+    def _exchange_repaint_regions(self) -> Collection[Region]:
+        """What is to be painted of it: not what the terminal has already."""
+        regions = super()._exchange_repaint_regions()
+        if not self.size:
+            return regions
+        picture, before = self._picture(), self._painted
+        self._painted = picture, self._drawn_for
+        if before is None or before[1] != self._drawn_for or len(before[0]) != len(picture):
+            return regions
+        return [*_changes(before[0], picture)]
+
     def notify_style_update(self) -> None:
         """A theme's change also changes what we draw."""
         self._drawn = None
@@ -144,13 +159,36 @@ class Canvas(Widget):
         return _PLAIN
 
     def render_line(self, y: int) -> Strip:
+        picture = self._picture()
+        if self._painted is not None and self._painted[0] is not picture:
+            self._painted = None  # painted for another reason, and perhaps not all of it
+        return picture[y] if y < len(picture) else Strip.blank(self.size.width, self.rich_style)
+
+    def _picture(self) -> Sequence[Strip]:
         width, height = self.size
         shade = self.shade
         if self._drawn is None or self._drawn_for != (width, height, self.app.theme, shade):
             self._drawn_for = (width, height, self.app.theme, shade)
             base = self.rich_style
             self._drawn = [_strip(line, width, base, shade) for line in self.draw(width, height)]
-        return self._drawn[y] if y < len(self._drawn) else Strip.blank(width, self.rich_style)
+        return self._drawn
+
+
+def _changes(before: Sequence[Strip], after: Sequence[Strip]) -> Iterator[Region]:
+    """In each line the cells from the first to the last that is another one."""
+    for y, (old, new) in enumerate(zip(before, after, strict=True)):
+        olds, news = [*old], [*new]
+        if olds == news:
+            continue
+        first = _alike(olds, news)
+        last = max(new.cell_length - _alike(olds[::-1], news[::-1]), first)
+        yield Region(first, y, max(last - first, 1), 1)
+
+
+def _alike(one: Sequence[Segment], other: Sequence[Segment]) -> int:
+    """Cells of the segments at their beginnings that are the same."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(segment.cell_length for segment, _ in same)
 
 
 def _strip(line: Line, width: int, base: Style, shade: Style) -> Strip:
