@@ -23,9 +23,9 @@ from spendtop.store.statements import insert_or_ignore, table_of
 from spendtop.store.tables import BodyTable, DictionaryTable
 
 SIZE = 384 * 1024
-_LEAST_SAMPLES, _MOST_SAMPLES = 1_000, 2_000
+_SAMPLES = 1_000
 _LARGEST_SAMPLE = 64 * 1024
-_MOST_BYTES = 16 * 1024 * 1024
+_MOST_BYTES = 8 * 1024 * 1024
 _HELD_OUT = 10
 """Every so many bodies are not trained on, but tried."""
 _TAUGHT_BY, _LIFE = 2 * DAY, 7 * DAY
@@ -71,10 +71,12 @@ def newest(connection: Connection, now: int) -> Dictionary | None:
 
 
 def samples(connection: Connection, now: int) -> list[Pair]:
-    """The newest bodies, if there are enough of them to train on; else none."""
+    """The newest bodies, as far as there is room for them, if there are enough to train on; else none."""
     of_late = _BODY.c.request_id > (now - _TAUGHT_BY) * SLOTS
     latest = select(_BODY.c.data).where(of_late, func.length(_BODY.c.data) < _LARGEST_SAMPLE)
-    packed = connection.execute(latest.order_by(_BODY.c.request_id.desc()).limit(_MOST_SAMPLES)).scalars().all()
+    packed = connection.execute(latest.order_by(_BODY.c.request_id.desc()).limit(_SAMPLES)).scalars().all()
+    if len(packed) < _SAMPLES:
+        return []
     learn_all(connection)
     pairs: list[Pair] = []
     room = _MOST_BYTES
@@ -84,7 +86,7 @@ def samples(connection: Connection, now: int) -> list[Pair]:
         if room < 0:
             break
         pairs.append(pair)
-    return pairs if len(pairs) >= _LEAST_SAMPLES else []
+    return pairs
 
 
 def train(pairs: list[Pair], before: int | None) -> Trained:
