@@ -230,7 +230,7 @@ PORTKEY = ImportedSource(
 )
 CURSOR = ImportedSource(
     name="cursor",
-    trust=105,
+    trust=106,
     trusted_because="What Cursor's account page exports of its own calls.",
     space="cursor",
     title="cursor",
@@ -238,7 +238,7 @@ CURSOR = ImportedSource(
 )
 TABLE = ImportedSource(
     name="table",
-    trust=106,
+    trust=108,
     trusted_because="A table of unknown origin, read by the names of its columns.",
     space="table",
     title="table",
