@@ -29,12 +29,12 @@ from spendtop.collector.demo.sample_traffic import requests_of
 from spendtop.config.load import load
 from spendtop.domain.clock import HOUR, MINUTE, to_micros
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.domain.request import Request
-from spendtop.domain.sources import HELICONE
-from spendtop.services import alert_actions
-from spendtop.services.evaluator import Evaluator, has_marks
-from spendtop.services.missed_requests import note_gap
-from spendtop.services.recorder import Recorder
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import HELICONE
+from spendtop.services.alerting import actions as alert_actions
+from spendtop.services.alerting.evaluator import Evaluator, has_marks
+from spendtop.services.recording.missed_requests import note_gap
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade

@@ -3,7 +3,7 @@ either."""
 
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.money import Usd
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger.balances import Account
 
 OPENAI = Account(
     name="openai",

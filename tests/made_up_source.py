@@ -9,8 +9,8 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.domain.request import Cost, Request, TimeSource
-from spendtop.domain.sources import LITELLM, SOURCES, KeyRule, PushedSource
+from spendtop.domain.requests.request import Cost, Request, TimeSource
+from spendtop.domain.sources.records import LITELLM, SOURCES, KeyRule, PushedSource
 from spendtop.sources.receivers import Described, NotJson, Post, Pushed
 from spendtop.sources.registry import READERS, Readers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.sources.receivers import Item, Pushed
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, export, in_json, in_protobuf

@@ -24,8 +24,8 @@ from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import AttachedCollector, Session
 from tests.api.dashboard.conftest import chromium_program

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.sources.receivers import Item
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 

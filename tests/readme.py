@@ -19,8 +19,8 @@ from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, is_section, item_type, meanings, type_at
 from spendtop.config.toml import value_text
 from spendtop.config.types import Section, as_written
-from spendtop.domain.filters import FIELDS
-from spendtop.domain.sources import AgentSource, ImportedSource, ProviderPush, PushedSource, Source, by_trust
+from spendtop.domain.filters.filters import FIELDS
+from spendtop.domain.sources.records import AgentSource, ImportedSource, ProviderPush, PushedSource, Source, by_trust
 from spendtop.sources.settings import SECTIONS
 from spendtop.tui.actions import APP, GROUPS, LIVE, key_name
 from spendtop.tui.screens import SCREENS, screen_class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from spendtop.domain.sources import KeyRule, pushed_sources
+from spendtop.domain.sources.records import KeyRule, pushed_sources
 
 
 class Route(NamedTuple):

@@ -38,7 +38,7 @@ def imported(log: str) -> set[str]:
         "spendtop.collector.collector",
         "spendtop.cli.collect",
         "spendtop.api.app",
-        "spendtop.services.recorder",
+        "spendtop.services.recording.recorder",
         "spendtop.store.engine",
     ],
 )

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.filters import FilterContext, Subject, matches, parse_filter
+from spendtop.domain.filters.filters import FilterContext, Subject, matches, parse_filter
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Status
+from spendtop.domain.requests.request import Request, Status
 from spendtop.domain.windows import Calendar
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from tests.readme import README, with_current_blocks

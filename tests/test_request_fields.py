@@ -13,10 +13,11 @@ from sqlalchemy import select
 
 from spendtop.api.routes.requests import router
 from spendtop.domain.clock import HOUR
-from spendtop.domain.merging import StoredRequest, differences, statement
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_usage import pack
-from spendtop.domain.request import (
+from spendtop.domain.reports.merging import StoredRequest, differences, statement
+from spendtop.domain.requests.fields import FIELDS, REPORTED, RequestField
+from spendtop.domain.requests.provider_usage import pack
+from spendtop.domain.requests.request import (
     Basis,
     Billing,
     BodyState,
@@ -29,14 +30,13 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
-from spendtop.domain.request_fields import FIELDS, REPORTED, RequestField
-from spendtop.domain.sources import LITELLM, OTLP
-from spendtop.services.request_export import COLUMNS, csv_chunks, jsonl_chunks, record
-from spendtop.services.request_lines import Wording, request_lines
-from spendtop.services.request_rows import from_row, to_values
+from spendtop.domain.sources.records import LITELLM, OTLP
+from spendtop.services.exchange.export import COLUMNS, csv_chunks, jsonl_chunks, record
+from spendtop.services.exchange.lines import Wording, request_lines
+from spendtop.services.recording.rows import from_row, to_values
 from spendtop.sources.files import exported
 from spendtop.store.engine import Store
-from spendtop.store.reads.detail import RequestDetail
+from spendtop.store.reads.requests.detail import RequestDetail
 from spendtop.store.reads.rows import from_row as shown_row
 from spendtop.store.reads.rows import selected
 from spendtop.store.statements import table_of
@@ -102,13 +102,13 @@ STORED = StoredRequest(
     },
 )
 DERIVING = (
-    "domain/merging.py",
-    "services/preparation.py",
-    "services/record_group.py",
-    "services/request_export.py",
-    "services/request_import.py",
-    "services/request_lines.py",
-    "services/request_rows.py",
+    "domain/reports/merging.py",
+    "services/recording/preparation.py",
+    "services/recording/group.py",
+    "services/exchange/export.py",
+    "services/exchange/imports.py",
+    "services/exchange/lines.py",
+    "services/recording/rows.py",
     "store/reads/rows.py",
     "sources/files/exported.py",
     "api/shapes.py",
@@ -221,8 +221,8 @@ def test_a_field_is_defined_stored_filled_by_sources_and_shown_where_somebody_wa
     }
     filling = {name for name in naming if name.startswith(("sources/", "collector/demo/"))}
     assert naming - filling == {
-        "domain/request.py",
-        "domain/request_fields.py",
+        "domain/requests/request.py",
+        "domain/requests/fields.py",
         "store/tables/usage.py",
         "store/migrations/versions/0001_the_first_schema.py",
         "store/migrations/versions/0004_quantities_and_levels.py",

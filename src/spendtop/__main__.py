@@ -101,7 +101,7 @@ def _logged(failure: Exception) -> Path:
     from datetime import UTC, datetime
 
     from spendtop.config.paths import state_folder
-    from spendtop.domain.redaction import Redactor
+    from spendtop.domain.bodies.redaction import Redactor
 
     path = state_folder() / "spendtop.log"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

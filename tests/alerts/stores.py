@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from spendtop.alerts.backoff import Timing
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.clock import SECOND
-from spendtop.services import outbox_rules
+from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 from spendtop.store.statements import table_of

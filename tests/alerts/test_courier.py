@@ -20,7 +20,7 @@ from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, Deliv
 from spendtop.alerts.message_text import Dispatch, render
 from spendtop.config.channel_urls import HOOK_FIELDS
 from spendtop.config.legacy_env import hook_url
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from tests.alerts.sinks import HttpSink, MailSink, free_port
 from tests.waiting import DEADLINE
 

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from spendtop.alerts.message_text import BODY_LIMIT, TITLE_LIMIT, Dispatch, channel_test_message, notify_type, render
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.clock import HOUR, MINUTE
 
 FIRST = Dispatch(sender="build-7", ref="7f3a90c1d2e4b5a6")

@@ -21,11 +21,11 @@ from spendtop.alerts.channels import ChannelState
 from spendtop.alerts.courier import Courier, ProcessCourier
 from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
 from spendtop.alerts.outbox_loop import OutboxLoop
-from spendtop.domain.alerting import MessageKind
+from spendtop.domain.alerting.episode import MessageKind
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.errors import CannotWrite
-from spendtop.services import outbox_rules as service
-from spendtop.services.fallbacks import Fallbacks
+from spendtop.services.alerting import outbox as service
+from spendtop.services.alerting.fallbacks import Fallbacks
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable

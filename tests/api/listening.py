@@ -23,8 +23,8 @@ from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import Clock
-from spendtop.domain.request import NotUnderstood, Parsed, TestEvent
-from spendtop.services.recording import Outcome
+from spendtop.domain.requests.request import NotUnderstood, Parsed, TestEvent
+from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.registry import READERS, Readers
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.dictionaries import Dictionary

@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 
 from spendtop.api.connections import Allowance
 from spendtop.config.settings import Settings
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.windows import Calendar
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.registry import READERS, Readers
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.ledger.balances import Account
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock
 

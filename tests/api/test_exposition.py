@@ -10,15 +10,15 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from spendtop.api.exposition import OTHERS, Figures, exposed
-from spendtop.domain.limits import Limit, LimitState
+from spendtop.domain.limits.limit import Limit, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import parse_window
-from spendtop.store.reads.attention import Attention
-from spendtop.store.reads.grown_costs import GrownCost
-from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.alerts.attention import Attention
+from spendtop.store.reads.limits.uses import LimitUse
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import Breakdown, KeySpend
+from spendtop.store.reads.spending.grown_costs import GrownCost
+from spendtop.store.reads.spending.sums import Breakdown, KeySpend
 from spendtop.store.reads.store_figures import Measures
 
 PROMETHEUS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"

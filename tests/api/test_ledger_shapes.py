@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY
+from spendtop.domain.ledger.amounts import CostPart, Costs
 from spendtop.domain.money import Usd
-from spendtop.services.ledger import take_costs
+from spendtop.services.ledger.entries import take_costs
 from spendtop.store.engine import Store
 from tests.api.routes.test_admin_routes import get
 from tests.api.routes.test_ledger import kept

@@ -17,17 +17,17 @@ from spendtop.api import local_use
 from spendtop.api.counters import Count
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import BodyState, Status, Usage
+from spendtop.domain.requests.request import BodyState, Status, Usage
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import tokens
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store.engine import Store
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests import routes

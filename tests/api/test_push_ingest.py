@@ -17,13 +17,13 @@ from spendtop.domain.clock import DAY, MINUTE, SECOND, to_iso
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.sources import INGEST
+from spendtop.domain.sources.records import INGEST
+from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.domain.windows import Calendar
 from spendtop.services import tokens
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.receivers.ingest import MOST_ITEMS, IngestReceiver
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of

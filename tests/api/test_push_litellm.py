@@ -16,8 +16,8 @@ from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.request import Parsed, Request
-from spendtop.domain.sources import LITELLM
+from spendtop.domain.requests.request import Parsed, Request
+from spendtop.domain.sources.records import LITELLM
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of

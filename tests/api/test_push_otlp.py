@@ -24,19 +24,19 @@ from sqlalchemy import select
 
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
-from spendtop.domain import push_health
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.push_health import PushHealth
-from spendtop.domain.request import Parsed, Request
-from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP
+from spendtop.domain.requests.request import Parsed, Request
+from spendtop.domain.sources import push_health
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP
 from spendtop.domain.windows import Calendar
 from spendtop.services import checkpoints, tokens
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.receivers import otlp as module
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of

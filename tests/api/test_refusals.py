@@ -6,8 +6,8 @@ import pytest
 
 from spendtop.api.refusals import MOST_SENDERS, Refusals
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
-from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.sources import HELICONE, INGEST, LITELLM, PushedSource
+from spendtop.domain.sources.records import HELICONE, INGEST, LITELLM, PushedSource
+from spendtop.domain.sources.refusals import RefusalReason
 from tests.conftest import SettableClock
 
 BAD, KEY, OFF = RefusalReason.BAD_SIGNATURE, RefusalReason.BAD_KEY, RefusalReason.DISABLED_TOKEN

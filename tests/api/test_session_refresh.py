@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from spendtop.api import session_refresh
 from spendtop.domain.clock import DAY, MINUTE, SECOND
-from spendtop.domain.request import BodyState
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.requests.request import BodyState
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.services import checkpoints, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import PolledSource, applied, keep
+from spendtop.store.reads.configuration.applied import PolledSource, applied, keep
 from spendtop.store.transactions import read, write
 from tests.api.listening import Live
 from tests.api.recorders import recording

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from spendtop.domain.request import BodyState, Status
+from spendtop.domain.requests.request import BodyState, Status
 from spendtop.services import tokens
 from spendtop.services.snippets import client, snippets
 from spendtop.store.engine import Store

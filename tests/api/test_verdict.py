@@ -9,13 +9,13 @@ import pytest
 
 from spendtop.api.verdict import VerdictRoute
 from spendtop.domain.clock import HOUR, to_iso
-from spendtop.domain.filters import parse_filter
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import parse_filter
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.domain.windows import parse_window
 from spendtop.services import tokens
-from spendtop.services.provider_limits import take_limits
+from spendtop.services.alerting.provider_limits import take_limits
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording

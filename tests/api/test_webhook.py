@@ -16,10 +16,10 @@ from spendtop.api.context import Health
 from spendtop.api.http_request import LARGE
 from spendtop.domain.errors import CannotWrite, StoreFull
 from spendtop.domain.money import Usd
-from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.request import NotUnderstood, Request
-from spendtop.domain.request import TestEvent as GatewayTest
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import NotUnderstood, Request
+from spendtop.domain.requests.request import TestEvent as GatewayTest
+from spendtop.domain.sources.records import HELICONE
+from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening, settings_of

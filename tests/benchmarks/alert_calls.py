@@ -15,10 +15,10 @@ from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.config.load import load
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Request, TimeSource
-from spendtop.domain.sources import HELICONE
-from spendtop.services.lease import SoleOwner
-from spendtop.services.recorder import Recorder
+from spendtop.domain.requests.request import Cost, Request, TimeSource
+from spendtop.domain.sources.records import HELICONE
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.stores.lease import SoleOwner
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
 from tests.benchmarks.moving import recorded

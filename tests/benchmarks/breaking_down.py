@@ -9,13 +9,13 @@ from statistics import median
 
 from sqlalchemy import text
 
-from spendtop.domain.dimensions import DIMENSIONS
-from spendtop.domain.measures import COST, LATENCY, Measure
+from spendtop.domain.breakdown.dimensions import DIMENSIONS
+from spendtop.domain.breakdown.measures import COST, LATENCY, Measure
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.breakdown import BreakdownReading, Cut, Times
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.grid import Grid, GridSize
+from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut, Times
+from spendtop.store.reads.breakdown.grid import Grid, GridSize
+from spendtop.store.reads.spending.bucket_spans import Span
 from tests.benchmarks.filling import SPAN
 from tests.benchmarks.measuring import Figure, in_turn, ratio
 from tests.benchmarks.workshop import Workshop

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.sources import HELICONE, source_named
+from spendtop.domain.sources.records import HELICONE, source_named
 from spendtop.store.day_totals import add_hours
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS, identity

@@ -15,19 +15,19 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.pricing.pricer import Pricer, Terms
-from spendtop.domain.request import Request, Restored
+from spendtop.domain.requests.request import Request, Restored
 from spendtop.domain.windows import Calendar
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
-from spendtop.services.request_export import FORMATS, pages
-from spendtop.services.request_import import Event, Tally, record
+from spendtop.services.exchange.export import FORMATS, pages
+from spendtop.services.exchange.imports import Event, Tally, record
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.files.exported import read_csv
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.schema import upgrade
 from tests.benchmarks.filling import filled
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say

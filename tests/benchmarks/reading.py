@@ -13,26 +13,26 @@ from statistics import median
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.filter_parser import parse_filter
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.filters.parser import parse_filter
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer, Terms
 from spendtop.domain.windows import Calendar, bounds, parse_window
-from spendtop.services.evaluator import Evaluator
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recording import Recording
+from spendtop.services.alerting.evaluator import Evaluator
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.transaction import Recording
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.store import facts
 from spendtop.store.day_totals import UNTIL
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.limits import use
+from spendtop.store.reads.limits.uses import use
 from spendtop.store.reads.overview import Chart, overview
-from spendtop.store.reads.requests import Order, RequestQuery, newest_id, page
-from spendtop.store.reads.spending import by_key, per_bucket, spend
+from spendtop.store.reads.requests.lists import Order, RequestQuery, newest_id, page
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.sums import by_key, per_bucket, spend
 from tests.benchmarks.filling import SPAN, filled
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
 from tests.benchmarks.webhooks import webhooks

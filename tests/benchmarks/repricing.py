@@ -13,20 +13,20 @@ from statistics import median, quantiles
 from msgspec import Struct
 
 from spendtop.domain.clock import SECOND
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Cost, Request, TimeSource, Usage
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Cost, Request, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE
 from spendtop.domain.windows import Calendar
-from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import CostComparison, Page, as_read_now
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recording import Recording
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.transaction import Recording
+from spendtop.services.repricing import current_costs, repricing
+from spendtop.services.repricing.current_costs import CostComparison, Page, as_read_now
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.schema import upgrade
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
 from tests.benchmarks.workshop import Workshop

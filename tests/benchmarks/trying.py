@@ -10,13 +10,13 @@ from statistics import median
 from sqlalchemy import select
 
 from spendtop.domain.clock import SECOND
-from spendtop.domain.filter_parser import parse_filter
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.parser import parse_filter
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services.backtests import backtest
+from spendtop.services.limits.backtests import backtest
 from spendtop.store.engine import Store
-from spendtop.store.reads.limit_entities import limit_entities
+from spendtop.store.reads.limits.entities import limit_entities
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 from tests.benchmarks.measuring import Figure, in_turn, ratio

@@ -16,8 +16,8 @@ import pytest
 from spendtop.__main__ import main
 from spendtop.config.paths import data_folder
 from spendtop.store.engine import Store
-from spendtop.store.reads import configured_by
-from spendtop.store.reads.configured_by import ConfiguredBy
+from spendtop.store.reads.configuration import configured_by
+from spendtop.store.reads.configuration.configured_by import ConfiguredBy
 from tests.store.conftest import Recorded
 
 

@@ -4,11 +4,12 @@ import json
 import socket
 from pathlib import Path
 
-from spendtop.services import agent_files, agent_spool
+from spendtop.services.agents import files as agent_files
+from spendtop.services.agents import spool as agent_spool
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, write_config
-from tests.services.test_agent_files import LOOK
-from tests.services.test_plan_calls import Desk, call
+from tests.services.agents.test_files import LOOK
+from tests.services.recording.test_plan_calls import Desk, call
 
 
 def test_what_was_found_is_listed_with_what_could_not_be_read(cli: Cli, home_store: Store) -> None:

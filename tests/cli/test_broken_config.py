@@ -13,9 +13,11 @@ from spendtop.cli.options import known_stores
 from spendtop.config.paths import config_file, data_folder
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
-from spendtop.services import alert_actions, raises, tokens
+from spendtop.services import tokens
+from spendtop.services.alerting import actions as alert_actions
+from spendtop.services.limits import raises
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, PolledSource, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, PolledSource, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests.accounts import OPENAI

@@ -13,11 +13,11 @@ import pytest
 from spendtop.cli.check import Target, probe, targets
 from spendtop.cli.options import Options, known_stores, load_settings
 from spendtop.config.paths import data_folder
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.windows import Calendar
-from spendtop.services import outbox_rules
+from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable, QuarantineTable
 from tests.alerts.sinks import HttpSink, free_port

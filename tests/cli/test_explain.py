@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, to_datetime
-from spendtop.services.ledger import take_costs
+from spendtop.domain.ledger.amounts import CostPart, Costs
+from spendtop.services.ledger.entries import take_costs
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago, write_config
 from tests.store.conftest import Recorded

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.services.request_export import COLUMNS
+from spendtop.services.exchange.export import COLUMNS
 from tests.cli.conftest import Cli, minutes_ago
 from tests.store.conftest import Recorded
 from tests.waiting import DEADLINE

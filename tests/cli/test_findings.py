@@ -13,13 +13,13 @@ from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.list_version import ListVersion
-from spendtop.domain.remarks import Remark, RemarkKind
-from spendtop.domain.request import Basis, Cost
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Basis, Cost
+from spendtop.domain.sources.records import HELICONE
+from spendtop.domain.sources.remarks import Remark, RemarkKind
 from spendtop.services import checkpoints
-from spendtop.services.missed_requests import note_refusals
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
-from spendtop.services.remarks import note
+from spendtop.services.recording.missed_requests import note_refusals
+from spendtop.services.recording.remarks import note
+from spendtop.services.stores.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
 from spendtop.store.reads.price_list import PriceListState

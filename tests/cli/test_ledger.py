@@ -7,12 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from spendtop.domain.billing import BilledName, CostPart, Costs
 from spendtop.domain.clock import DAY
+from spendtop.domain.ledger.amounts import BilledName, CostPart, Costs
 from spendtop.domain.money import Usd
-from spendtop.services import checkpoints, ledger
+from spendtop.services import checkpoints
+from spendtop.services.ledger import entries as ledger
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import events
+from spendtop.store.reads.ledger.accounts import events
 from tests.cli.conftest import Cli, minutes_ago, write_config
 
 CONFIG = (

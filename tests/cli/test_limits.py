@@ -6,18 +6,18 @@ import pytest
 
 from spendtop.collector.from_settings import book_of
 from spendtop.config.load import load
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.domain.provider_limits import ProviderLimit
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from spendtop.domain.windows import Calendar
-from spendtop.services.preparation import Prepared
-from spendtop.services.provider_limits import take_limits
-from spendtop.services.recording import Recording
+from spendtop.services.alerting.provider_limits import take_limits
+from spendtop.services.recording.preparation import Prepared
+from spendtop.services.recording.transaction import Recording
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from tests.cli.conftest import Cli, minutes_ago, write_config
 from tests.store.conftest import Recorded
 

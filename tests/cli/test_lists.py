@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from spendtop.cli.commands import COMMANDS
-from spendtop.domain.alerting import Message, MessageKind
-from spendtop.services import outbox_rules
+from spendtop.domain.alerting.episode import Message, MessageKind
+from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, QuarantineTable

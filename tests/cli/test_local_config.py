@@ -7,7 +7,7 @@ from pathlib import Path
 from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_settings
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.applied_config import Applied, CollectorInfo
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo
 
 LIMIT = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 5\n'
 ZONE = '[time]\nzone = "UTC"\n'

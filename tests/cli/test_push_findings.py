@@ -6,8 +6,8 @@ from spendtop.cli.finding import FindingState
 from spendtop.cli.push_findings import of_health, of_pushes
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.push_health import PushHealth
-from spendtop.domain.sources import ANTHROPIC_PUSH
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.domain.sources.records import ANTHROPIC_PUSH
 from tests.api.listening import settings_of
 
 KEYS = {"ingest_keys": {"anthropic-push": "0123456789abcdef"}}

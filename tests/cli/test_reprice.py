@@ -12,12 +12,13 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Cost, Usage
-from spendtop.services import repricing, tasks
-from spendtop.services.current_costs import PAGE
+from spendtop.domain.requests.request import Basis, Cost, Usage
+from spendtop.services import tasks
+from spendtop.services.repricing import repricing
+from spendtop.services.repricing.current_costs import PAGE
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RepriceTable, RequestTable, RevisionTable
 from tests.cli.conftest import Cli, Said, minutes_ago, write_config

@@ -13,9 +13,9 @@ from sqlalchemy import update
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.list_version import ListVersion
-from spendtop.domain.provider_usage import pack
-from spendtop.domain.request import Basis, BodyState, Cost, ServiceLevel, Status, Usage
-from spendtop.domain.sources import INGEST
+from spendtop.domain.requests.provider_usage import pack
+from spendtop.domain.requests.request import Basis, BodyState, Cost, ServiceLevel, Status, Usage
+from spendtop.domain.sources.records import INGEST
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable

@@ -11,7 +11,7 @@ from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.domain.errors import SpendtopError, UsageError
 from spendtop.services import tasks
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
+from spendtop.services.stores.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spendtop.domain.request import Status, Usage
+from spendtop.domain.requests.request import Status, Usage
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from spendtop.domain.request import Status, Usage
+from spendtop.domain.requests.request import Status, Usage
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from tests.cli.conftest import Cli, minutes_ago
-from tests.services.test_plan_calls import Desk, call
+from tests.services.recording.test_plan_calls import Desk, call
 from tests.store.conftest import Recorded
 
 ESCAPE = "eve\x1b[2J"

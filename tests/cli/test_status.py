@@ -12,7 +12,7 @@ from spendtop.cli.options import Options, load_settings
 from spendtop.cli.status import _in_plain_sight, _in_settings, status_file
 from spendtop.config.paths import data_folder
 from spendtop.domain.condition import Condition, ConditionStatus
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
+from spendtop.services.stores.presence import CollectorState, RunningCollector, announce, process_start
 from tests.cli.conftest import Cli, write_config
 
 DAILY = {

@@ -13,7 +13,7 @@ import pytest
 
 from spendtop.cli.statusline import print_line
 from spendtop.config.paths import data_folder
-from spendtop.services import plan_windows
+from spendtop.services.agents import plan_windows
 from spendtop.store.engine import Store
 
 TOLD = {

@@ -9,8 +9,8 @@ import pytest
 from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.services import tokens
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.services.snippets import snippets
+from spendtop.services.stores.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.store.engine import Store
 from spendtop.store.schema import version
 from tests.cli.conftest import Cli, minutes_ago, write_config

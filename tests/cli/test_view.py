@@ -23,9 +23,9 @@ from spendtop.cli.view import (
 from spendtop.config.paths import default_database_url
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.windows import Calendar
-from spendtop.services.lease import Lease
+from spendtop.services.stores.lease import Lease
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep, tell_public_url
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep, tell_public_url
 from spendtop.tui.session import AttachedCollector
 from tests.waiting import DEADLINE
 

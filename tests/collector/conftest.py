@@ -15,10 +15,10 @@ import pytest
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.config.load import Loaded, load
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Parsed, Request, TimeSource
-from spendtop.domain.sources import HELICONE
-from spendtop.services.recorder import Recorder
-from spendtop.services.recording import Outcome
+from spendtop.domain.requests.request import Cost, Parsed, Request, TimeSource
+from spendtop.domain.sources.records import HELICONE
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from tests.conftest import SettableClock

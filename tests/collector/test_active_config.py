@@ -5,7 +5,7 @@ import pytest
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import ConfigError
-from spendtop.domain.sources import KeyRule, pushed_sources
+from spendtop.domain.sources.records import KeyRule, pushed_sources
 from tests.collector.conftest import Bench
 
 LIMITS = '[[limit]]\nname = "daily"\nwindow = "day"\nusd = 10\n[[limit]]\nname = "fast"\nwindow = "1h"\nusd = 0.5\n'

@@ -27,7 +27,7 @@ from spendtop.domain.condition import Condition
 from spendtop.domain.errors import ExitCode, PortBusy
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services import tasks
-from spendtop.services.presence import CollectorState, running_collector
+from spendtop.services.stores.presence import CollectorState, running_collector
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS
 from tests.conftest import SettableClock

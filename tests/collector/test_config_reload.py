@@ -17,8 +17,8 @@ from spendtop.config.config_files import ConfigFiles
 from spendtop.config.load import load_files
 from spendtop.domain.clock import HOUR
 from spendtop.sources.settings import SECTIONS
-from spendtop.store.reads.applied_config import Applied, applied
-from spendtop.store.reads.configured_by import ConfiguredBy, configured_by
+from spendtop.store.reads.configuration.applied import Applied, applied
+from spendtop.store.reads.configuration.configured_by import ConfiguredBy, configured_by
 from tests.collector.conftest import SECRET, Bench
 from tests.waiting import DEADLINE, soon
 

@@ -4,7 +4,7 @@ from random import Random
 
 from spendtop.collector.dictionary_training import DictionaryTraining
 from spendtop.domain.clock import DAY
-from spendtop.services.lease import OwnedWrites, SoleOwner
+from spendtop.services.stores.lease import OwnedWrites, SoleOwner
 from spendtop.store import bodies
 from tests.collector.conftest import Bench
 

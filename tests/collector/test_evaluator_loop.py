@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.domain.clock import SECOND
-from spendtop.services.announcements import Announcement
-from spendtop.services.lease import Lease, Ownership, SoleOwner
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.stores.lease import Lease, Ownership, SoleOwner
 from spendtop.store.engine import Store
 from tests.collector.conftest import Bench
 from tests.waiting import soon

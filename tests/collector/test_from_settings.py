@@ -9,13 +9,13 @@ from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.domain.request import Basis, BodyState, Cost, Quantities, Usage
-from spendtop.domain.sources import INGEST
-from spendtop.services import pricing_hook
-from spendtop.services.preparation import Prepared, Preparer
+from spendtop.domain.requests.request import Basis, BodyState, Cost, Quantities, Usage
+from spendtop.domain.sources.records import INGEST
+from spendtop.services.recording import pricing_hook
+from spendtop.services.recording.preparation import Prepared, Preparer
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import bodies
-from spendtop.store.reads.applied_config import Doors
+from spendtop.store.reads.configuration.applied import Doors
 from tests.collector.conftest import Bench
 from tests.waiting import DEADLINE
 

@@ -10,8 +10,8 @@ import pytest
 from spendtop.api.counters import Count, Counters
 from spendtop.collector.housekeeping import RefusalCounts
 from spendtop.domain.clock import HOUR
-from spendtop.domain.sources import HELICONE, INGEST, OTLP
-from spendtop.services.missed_requests import REFUSED
+from spendtop.domain.sources.records import HELICONE, INGEST, OTLP
+from spendtop.services.recording.missed_requests import REFUSED
 from spendtop.store.engine import Store
 from spendtop.store.tables import TotalTable
 from tests.conftest import SettableClock

@@ -16,7 +16,7 @@ from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.published_list import bundled_list
-from spendtop.domain.request import Request, Usage
+from spendtop.domain.requests.request import Request, Usage
 from spendtop.store.reads.price_list import PriceListState, price_list
 from tests.collector.conftest import Bench
 from tests.collector.price_lists.publisher import TEN, Publisher, a_list, name_of

@@ -14,10 +14,10 @@ import pytest
 
 from spendtop.collector.printer import Printer
 from spendtop.collector.process.line_times import line_time
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request
-from spendtop.services.announcements import Announcement
+from spendtop.domain.requests.request import Request
+from spendtop.services.alerting.announcements import Announcement
 from tests.collector.conftest import Bench
 from tests.e2e.processes import untimed
 from tests.waiting import soon

@@ -10,8 +10,8 @@ import pytest
 from spendtop.api.refusals import Refusals
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.refusal_watch import RefusalWatch
-from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP
+from spendtop.domain.sources.records import HELICONE, INGEST, LITELLM, OTLP
+from spendtop.domain.sources.refusals import RefusalReason
 from tests.conftest import SettableClock
 
 

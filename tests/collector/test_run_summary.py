@@ -4,7 +4,7 @@ import pytest
 
 from spendtop.collector.run_summary import RunSummary
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
-from spendtop.services.recording import Outcome
+from spendtop.services.recording.transaction import Outcome
 from tests.services.conftest import request
 
 

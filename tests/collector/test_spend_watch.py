@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from spendtop.collector.spend_watch import SpendWatch, anomaly_rules
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.services.announcements import Announcement
+from spendtop.services.alerting.announcements import Announcement
 from tests.collector.conftest import Bench
 from tests.waiting import soon
 

@@ -16,7 +16,7 @@ from spendtop.domain.clock import MINUTE, SECOND
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import StoreFull
 from spendtop.store.engine import Store
-from spendtop.store.reads.attention import AlertRow, alerts
+from spendtop.store.reads.alerts.attention import AlertRow, alerts
 from tests.conftest import SettableClock
 from tests.waiting import soon
 

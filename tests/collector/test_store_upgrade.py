@@ -18,7 +18,7 @@ from spendtop.api.server import bind, serve
 from spendtop.collector.process.lifecycle import Readiness
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.domain.errors import ConfigError
-from spendtop.services.presence import running_collector
+from spendtop.services.stores.presence import running_collector
 from spendtop.store import schema
 from spendtop.store.engine import Store
 from tests.conftest import SettableClock

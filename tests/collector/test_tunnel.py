@@ -20,7 +20,7 @@ from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import SECTIONS, HeliconeSettings
-from spendtop.store.reads.applied_config import ConfigOutcome, applied, config_outcome
+from spendtop.store.reads.configuration.applied import ConfigOutcome, applied, config_outcome
 from tests.conftest import SettableClock
 from tests.e2e.processes import LISTENER, collecting, environment
 from tests.fake_ngrok import TOKEN, FakeNgrok, installed

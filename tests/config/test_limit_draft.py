@@ -8,7 +8,7 @@ import pytest
 
 from spendtop.config.file_edit import with_table
 from spendtop.config.limit_draft import LimitDraft, limit_line
-from spendtop.domain.limits import Each
+from spendtop.domain.limits.limit import Each
 from spendtop.domain.money import Usd
 from spendtop.sources.settings import SECTIONS
 

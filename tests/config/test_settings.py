@@ -8,7 +8,7 @@ from spendtop.config.settings import LimitSettings, ServerSettings, Settings, se
 from spendtop.config.shape import meanings
 from spendtop.config.time_settings import TimeSettings
 from spendtop.config.types import Section
-from spendtop.domain.limits import Each
+from spendtop.domain.limits.limit import Each
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_window
 from spendtop.sources import settings as source_settings

@@ -15,8 +15,8 @@ from statistics import fmean
 from typing import NamedTuple
 
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.domain.forecast import PAST_DAYS as KNOWN_DAYS
-from spendtop.domain.forecast import Outlook
+from spendtop.domain.limits.forecast import PAST_DAYS as KNOWN_DAYS
+from spendtop.domain.limits.forecast import Outlook
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, parse_window
 from tests.domain.forecast_months import PAST_DAYS, Question, SeededMonth, months, questions

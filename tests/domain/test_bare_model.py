@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.merging import bare_model
+from spendtop.domain.reports.merging import bare_model
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from functools import cache, partial
 from itertools import accumulate
 from typing import NamedTuple
 
-from spendtop.domain.alerting import Episode
-from spendtop.domain.anomaly import (
+from spendtop.domain.alerting.anomaly import (
     AGAIN,
     BURST_MINUTES,
     BURST_SAMPLES,
@@ -32,6 +31,7 @@ from spendtop.domain.anomaly import (
     same_hours,
     usual,
 )
+from spendtop.domain.alerting.episode import Episode
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.windows import Calendar
 from tests.domain.seeded_months import DAYS, HOUR_MINUTES, Entity, Month, Spike, month, spikes

@@ -12,7 +12,7 @@ import pytest
 
 from spendtop.domain.condition import Condition
 from spendtop.domain.errors import ExitCode
-from spendtop.services.presence import running_collector
+from spendtop.services.stores.presence import running_collector
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, CollectorProcess, collecting, refused, spendtop, webhook
 from tests.waiting import eventually

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime
-from spendtop.services.presence import running_collector
+from spendtop.services.stores.presence import running_collector
 from tests.alerts.sinks import HttpSink
 from tests.e2e.processes import LISTENER, collecting, rows, spendtop, webhook
 from tests.sources.pollers.fake_helicone import FakeHelicone

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from spendtop.domain.clock import SECOND
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 from tests.e2e.processes import LISTENER, Ended, collecting, command, configured, environment, rows, spendtop

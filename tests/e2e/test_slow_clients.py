@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from spendtop.api.connections import Allowance
-from spendtop.services.descriptors import descriptors
+from spendtop.services.stores.descriptors import descriptors
 from tests.e2e.processes import CollectorProcess, webhook
 from tests.e2e.pushing import API_KEY, ITEM, KEYED, from_address, head, receiving, stored
 from tests.helicone_captures import sign

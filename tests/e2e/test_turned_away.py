@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spendtop.services.presence import running_collector
+from spendtop.services.stores.presence import running_collector
 from tests.e2e.processes import LISTENER, collecting, save, spendtop, webhook
 from tests.e2e.pushing import ADMIN, ITEM, KEYED, RECEIVER, receiving
 from tests.waiting import eventually

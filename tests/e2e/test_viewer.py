@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from spendtop.services.presence import RunningCollector, running_collector
+from spendtop.services.stores.presence import RunningCollector, running_collector
 from tests.e2e.processes import command, configured, environment, spendtop, webhook
 from tests.e2e.test_locked_store import locked
 from tests.helicone_captures import sign

@@ -12,17 +12,19 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 from textual.pilot import Pilot
 
-from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.ledger import EntryKind
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.ledger.amounts import CostPart, Costs
+from spendtop.domain.ledger.balance import EntryKind
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Reporter, Request, ServiceLevel, Usage
-from spendtop.domain.sources import INGEST
+from spendtop.domain.requests.request import Basis, Reporter, Request, ServiceLevel, Usage
+from spendtop.domain.sources.records import INGEST
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services import checkpoints, ledger, missed_requests
+from spendtop.services import checkpoints
+from spendtop.services.ledger import entries as ledger
+from spendtop.services.recording import missed_requests
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.tui.app import SpendtopApp
 from tests import accounts
 from tests.conftest import SettableClock

@@ -8,21 +8,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting.episode import Message
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.filters import parse_filter
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import parse_filter
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import is_failed
-from spendtop.domain.request import Basis, Cost, Request, Status, Usage
-from spendtop.domain.sources import INGEST
+from spendtop.domain.requests.request import Basis, Cost, Request, Status, Usage
+from spendtop.domain.sources.records import INGEST
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services import ledger, tokens
-from spendtop.services.announcements import Channel
-from spendtop.services.evaluator import Evaluator
-from spendtop.services.limit_book import LimitBook
+from spendtop.services import tokens
+from spendtop.services.alerting.announcements import Channel
+from spendtop.services.alerting.evaluator import Evaluator
+from spendtop.services.ledger import entries as ledger
+from spendtop.services.limits.limit_book import LimitBook
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, Doors, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, Doors, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DayCostTable
 from tests.accounts import OPENAI

@@ -15,11 +15,11 @@ from spendtop.collector.demo.sample_traffic import coming_lines, request_of
 from spendtop.config.load import load
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Basis, Request
+from spendtop.domain.requests.request import Basis, Request
 from spendtop.sources.settings import SECTIONS
 from tests.sample_data.conftest import END
 

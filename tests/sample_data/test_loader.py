@@ -23,8 +23,8 @@ from spendtop.collector.demo.sample_traffic import (
     webhook_captures,
 )
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
-from spendtop.domain.request import Request, Status
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
+from spendtop.domain.requests.request import Request, Status
+from spendtop.domain.sources.records import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.domain.usage import usage_of_response
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.store import bodies, schema

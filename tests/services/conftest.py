@@ -12,30 +12,30 @@ import pytest
 from sqlalchemy import Row, delete, select
 from sqlmodel import SQLModel
 
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting.episode import Message
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.filters import parse_filter
-from spendtop.domain.limits import Limit
+from spendtop.domain.filters.filters import parse_filter
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.pricing.pricer import Pricer, is_failed
-from spendtop.domain.request import Basis, Cost, Request, Status, TimeSource
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Basis, Cost, Request, Status, TimeSource
+from spendtop.domain.sources.records import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services import episodes
-from spendtop.services.announcements import Announcement, Channel
-from spendtop.services.evaluator import Evaluator, mark_crossed
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Prepared
-from spendtop.services.recording import Outcome, Recording
-from spendtop.services.request_rows import from_row
-from spendtop.services.totals import ASSUMED_REPEATS, JOINED, PLAN, REPEATS, SHADOW
+from spendtop.services.alerting import episodes
+from spendtop.services.alerting.announcements import Announcement, Channel
+from spendtop.services.alerting.evaluator import Evaluator, mark_crossed
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Prepared
+from spendtop.services.recording.rows import from_row
+from spendtop.services.recording.totals import ASSUMED_REPEATS, JOINED, PLAN, REPEATS, SHADOW
+from spendtop.services.recording.transaction import Outcome, Recording
 from spendtop.store import bodies, day_totals
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity
-from spendtop.store.reads import spend_sql
-from spendtop.store.reads.grown_costs import LOWERED
-from spendtop.store.reads.requests import newest_id
+from spendtop.store.reads.requests.lists import newest_id
+from spendtop.store.reads.spending import spend_sql
+from spendtop.store.reads.spending.grown_costs import LOWERED
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DayTotalTable, DeliveryTable, RequestTable, TotalTable
 from tests.conftest import SettableClock

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Cost, Request, TimeSource, Usage
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Cost, Request, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE
 from spendtop.domain.windows import Calendar
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 

@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from spendtop.domain.filters import EVERYTHING, FilterContext, parse_filter
-from spendtop.domain.limits import Limit
+from spendtop.domain.filters.filters import EVERYTHING, FilterContext, parse_filter
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Cost, Request, Usage
-from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import CostComparison, Page, as_read_now
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recording import Outcome
-from spendtop.services.repricing import Run
+from spendtop.domain.requests.request import Cost, Request, Usage
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.transaction import Outcome
+from spendtop.services.repricing import current_costs, repricing
+from spendtop.services.repricing.current_costs import CostComparison, Page, as_read_now
+from spendtop.services.repricing.repricing import Run
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 from tests.conftest import SettableClock

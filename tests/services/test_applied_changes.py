@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from spendtop.domain.windows import Calendar
 from spendtop.services.applied_changes import applied_changes
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, Doors, PolledSource
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, Doors, PolledSource
 from tests.accounts import ROUTER
 from tests.services.conftest import limit
 

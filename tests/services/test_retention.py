@@ -5,19 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
+from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.redaction import Redactor
-from spendtop.domain.request import BodyState, NotUnderstood
-from spendtop.domain.request import TestEvent as DashboardEvent
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.requests.request import BodyState, NotUnderstood
+from spendtop.domain.requests.request import TestEvent as DashboardEvent
+from spendtop.domain.sources.records import HELICONE, HELICONE_API
 from spendtop.domain.windows import Calendar
-from spendtop.services import outbox_rules, tasks
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.outbox_rules import Attempt
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services import tasks
+from spendtop.services.alerting import outbox as outbox_rules
+from spendtop.services.alerting.outbox import Attempt
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts

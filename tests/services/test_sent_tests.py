@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.request import TEST_PROPERTY
+from spendtop.domain.requests.request import TEST_PROPERTY
 from spendtop.services.sent_tests import sent_tests, spend_of, take_out
 from spendtop.store.engine import Store
 from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable

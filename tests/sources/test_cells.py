@@ -8,7 +8,7 @@ import pytest
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status
+from spendtop.domain.requests.request import Status
 from spendtop.sources import cells
 
 AT = 1_761_991_200 * SECOND

@@ -7,7 +7,7 @@ import pytest
 
 from spendtop.domain.clock import HOUR, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, ServiceLevel, Status, Usage
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, ServiceLevel, Status, Usage
 from spendtop.sources.helicone_rows import NotARow, RowReader, request_of
 
 NOW = 1_795_197_600 * SECOND

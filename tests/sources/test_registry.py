@@ -12,9 +12,9 @@ from spendtop.collector.active_config import ActiveConfig
 from spendtop.config.load import load
 from spendtop.config.settings import settings_class
 from spendtop.config.shape import fields_by_key, type_at
-from spendtop.domain.merging import StoredRequest, merge
-from spendtop.domain.request import Cost, Request, TimeSource
-from spendtop.domain.sources import (
+from spendtop.domain.reports.merging import StoredRequest, merge
+from spendtop.domain.requests.request import Cost, Request, TimeSource
+from spendtop.domain.sources.records import (
     IMPORTED,
     INGEST,
     LITELLM,
@@ -29,7 +29,7 @@ from spendtop.domain.sources import (
 from spendtop.sources.registry import READERS
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
-from spendtop.store.reads import sources as reads
+from spendtop.store.reads.sources import sources as reads
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 from tests.api.listening import settings_of

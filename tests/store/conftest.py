@@ -11,15 +11,15 @@ from msgspec.structs import replace
 from sqlalchemy import delete
 from sqlmodel import SQLModel
 
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Basis, Cost, Request, TimeSource
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Basis, Cost, Request, TimeSource
+from spendtop.domain.sources.records import HELICONE
 from spendtop.domain.windows import Calendar
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Prepared
-from spendtop.services.recording import Recording
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Prepared
+from spendtop.services.recording.transaction import Recording
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds, identity

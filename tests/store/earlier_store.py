@@ -19,16 +19,16 @@ from sqlalchemy import Boolean, Connection, text
 from sqlmodel import SQLModel
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.filter_parser import parse_filter
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.filters.parser import parse_filter
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.engine import Store
-from spendtop.store.reads.ledger import account_now, days
-from spendtop.store.reads.limits import uses
-from spendtop.store.reads.requests import RequestQuery, page
-from spendtop.store.reads.spending import by_key, per_bucket, spend
+from spendtop.store.reads.ledger.accounts import account_now, days
+from spendtop.store.reads.limits.uses import uses
+from spendtop.store.reads.requests.lists import RequestQuery, page
+from spendtop.store.reads.spending.sums import by_key, per_bucket, spend
 from tests.accounts import OPENAI
 
 NOW = 1_795_183_387_250_000

@@ -7,11 +7,11 @@ from sqlalchemy import update
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import StoreCorrupt
-from spendtop.services.store_reset import reset
+from spendtop.services.stores.reset import reset
 from spendtop.store import bodies, dictionaries
 from spendtop.store.dictionaries import Pair
 from spendtop.store.engine import Store
-from spendtop.store.reads.detail import detail
+from spendtop.store.reads.requests.detail import detail
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DictionaryTable
 from tests.store.conftest import Recorded

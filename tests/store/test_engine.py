@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
-from spendtop.domain.sources import INGEST, LITELLM
+from spendtop.domain.sources.records import INGEST, LITELLM
 from spendtop.store import facts
 from spendtop.store.engine import Store, named, refusal
 from spendtop.store.ids import SLOTS, RequestIds, arrival, identity

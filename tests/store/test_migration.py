@@ -17,11 +17,11 @@ from sqlmodel import SQLModel
 
 from spendtop.cli.options import opened_store
 from spendtop.config.load import load
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting.episode import Message
 from spendtop.domain.errors import UsageError
 from spendtop.domain.windows import Calendar
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.scoped_totals import rebuild_changed
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.scoped_totals import rebuild_changed
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import day_totals
 from spendtop.store.engine import Store

@@ -9,18 +9,18 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext, parse_filter
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import FilterContext, parse_filter
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store import day_totals
 from spendtop.store.past import PastStore, oldest_request
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
-from spendtop.store.reads.attention import alerts
-from spendtop.store.reads.limits import use
-from spendtop.store.reads.requests import RequestQuery, page
-from spendtop.store.reads.spending import COLUMNS, by_key, per_bucket, shadow_spend, spend
+from spendtop.store.reads.alerts.attention import alerts
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.limits.uses import use
+from spendtop.store.reads.requests.lists import RequestQuery, page
+from spendtop.store.reads.spending.sums import COLUMNS, by_key, per_bucket, shadow_spend, spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests.store.conftest import Recorded

@@ -19,8 +19,8 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from spendtop.domain.errors import ConfigError, ExitCode, StoreCorrupt
-from spendtop.domain.request import Usage
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST
+from spendtop.domain.requests.request import Usage
+from spendtop.domain.sources.records import HELICONE, HELICONE_API, INGEST
 from spendtop.store.engine import Store
 from spendtop.store.ids import identity
 from spendtop.store.schema import head, refuse_gaps, upgrade, version

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from spendtop.services import tokens
 from tests.store.conftest import Recorded
 

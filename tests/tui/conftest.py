@@ -16,18 +16,18 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from spendtop.domain.clock import SECOND
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.pricing.pricer import Pricer, Terms
-from spendtop.domain.request import Cost, Parsed, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Cost, Parsed, Request, Status, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.session import AttachedCollector, Session
 from tests.conftest import SettableClock

@@ -12,11 +12,11 @@ from spendtop.config.time_settings import machine_zone
 from spendtop.domain.clock import SECOND
 from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import CannotWrite, ExitCode
-from spendtop.domain.request import NotUnderstood
-from spendtop.domain.request import TestEvent as DashboardTest
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import NotUnderstood
+from spendtop.domain.requests.request import TestEvent as DashboardTest
+from spendtop.domain.sources.records import HELICONE
 from spendtop.domain.windows import Calendar
-from spendtop.services import alert_actions
+from spendtop.services.alerting import actions as alert_actions
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable

@@ -9,11 +9,11 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR, SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, NotUnderstood
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Cost, NotUnderstood
+from spendtop.domain.sources.records import HELICONE
 from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import CONFIG_NEWS, applied, keep
+from spendtop.store.reads.configuration.applied import CONFIG_NEWS, applied, keep
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.refusal import RefusalScreen
 from tests.conftest import SettableClock

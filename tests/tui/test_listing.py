@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from spendtop.store.reads.requests import RequestPage
+from spendtop.store.reads.requests.lists import RequestPage
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.listing import PAGE, Listing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
+from spendtop.domain.requests.request import Cost
 from spendtop.tui.app import SpendtopApp
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, opened, picture, until

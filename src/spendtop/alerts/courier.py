@@ -15,7 +15,7 @@ import msgspec
 from spendtop.alerts.channels import as_shown, prepared_url
 from spendtop.alerts.delivery_process import DeliveryJob, DeliveryOutcome, DeliveryResult
 from spendtop.alerts.message_text import Dispatch, notify_type, render
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting.episode import Message
 
 _KILL_AFTER = 3.0
 _ANSWER_LIMIT = 64 * 1024

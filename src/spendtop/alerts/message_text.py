@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from spendtop.domain.alerting import Message, MessageKind, headline
+from spendtop.domain.alerting.episode import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.cost_words import use_words, without_part_of_amount
 from spendtop.domain.money import Usd, side_by_side

@@ -1,6 +1,6 @@
 """The outbox's loop: claims what is due, delivers it, records the result, and sleeps until the next is due.
 
-The rules, what is due and what becomes of a delivery, are in `services.outbox_rules`.
+The rules, what is due and what becomes of a delivery, are in `services.alerting.outbox`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from spendtop.alerts.channels import ChannelLane, ChannelStatus
 from spendtop.alerts.courier import Courier, delivery_job
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.alerts.message_text import Dispatch
-from spendtop.domain.alerting import Message
+from spendtop.domain.alerting.episode import Message
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
-from spendtop.services import fallbacks as undelivered
-from spendtop.services import outbox_rules
-from spendtop.services.descriptors import descriptors
-from spendtop.services.fallbacks import Fallbacks
-from spendtop.services.lease import LostLease
-from spendtop.services.outbox_rules import Attempt, Claimed
+from spendtop.services.alerting import fallbacks as undelivered
+from spendtop.services.alerting import outbox as outbox_rules
+from spendtop.services.alerting.fallbacks import Fallbacks
+from spendtop.services.alerting.outbox import Attempt, Claimed
+from spendtop.services.stores.descriptors import descriptors
+from spendtop.services.stores.lease import LostLease
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 

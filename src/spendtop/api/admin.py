@@ -27,7 +27,7 @@ from spendtop.api.routes import alerts, events, http_of, ledger, limits, request
 from spendtop.api.shapes import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.domain.known_names import unknown_name
-from spendtop.services.descriptors import descriptors
+from spendtop.services.stores.descriptors import descriptors
 from spendtop.sources.registry import Readers
 
 _PREFIXES = ("", "/api")

@@ -8,14 +8,14 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from spendtop.api.shapes import instant, raw
+from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.silences import Silence
-from spendtop.store.reads.alert_deeds import AlertDeed, deeds_of
-from spendtop.store.reads.alert_uses import evidence_of, most_of, uses_now
-from spendtop.store.reads.anomalies import Contributors
-from spendtop.store.reads.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
-from spendtop.store.reads.limits import Ceiling
+from spendtop.store.reads.alerts.anomalies import Contributors
+from spendtop.store.reads.alerts.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
+from spendtop.store.reads.alerts.deeds import AlertDeed, deeds_of
+from spendtop.store.reads.alerts.uses import evidence_of, most_of, uses_now
+from spendtop.store.reads.limits.uses import Ceiling
 
 
 class DeliveryItem(BaseModel):

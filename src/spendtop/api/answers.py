@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.api.counters import Count
-from spendtop.domain.refusals import RefusalReason
+from spendtop.domain.sources.refusals import RefusalReason
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

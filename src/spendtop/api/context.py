@@ -17,11 +17,11 @@ from spendtop.api.refusals import Refusals
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.domain.request import Parsed
-from spendtop.services.recording import Outcome
+from spendtop.domain.requests.request import Parsed
+from spendtop.services.recording.transaction import Outcome
 from spendtop.store.dictionaries import Dictionary
 from spendtop.store.engine import Store
-from spendtop.store.reads.limits import Ceiling
+from spendtop.store.reads.limits.uses import Ceiling
 
 Result = TypeVar("Result")
 

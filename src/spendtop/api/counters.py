@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from spendtop.domain.remarks import Remark, folded
-from spendtop.domain.sources import Source
+from spendtop.domain.sources.records import Source
+from spendtop.domain.sources.remarks import Remark, folded
 
 
 class Count(StrEnum):

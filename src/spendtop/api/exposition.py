@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from spendtop.store.reads.attention import Attention
-from spendtop.store.reads.grown_costs import GrownCost
-from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.alerts.attention import Attention
+from spendtop.store.reads.limits.uses import LimitUse
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import Breakdown
+from spendtop.store.reads.spending.grown_costs import GrownCost
+from spendtop.store.reads.spending.sums import Breakdown
 from spendtop.store.reads.store_figures import Measures
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 from spendtop.api.alert_shapes import AlertItem, alert_items
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import Clock
-from spendtop.services.request_export import record
+from spendtop.services.exchange.export import record
 from spendtop.store.changes import Changes
 from spendtop.store.engine import Store
-from spendtop.store.reads.attention import AlertRow
+from spendtop.store.reads.alerts.attention import AlertRow
 from spendtop.store.reads.change_feed import Happened, Position, news_after, now_at
-from spendtop.store.reads.limits import Ceiling
+from spendtop.store.reads.limits.uses import Ceiling
 from spendtop.store.reads.rows import RequestRow
 
 _MOST_AT_ONCE = 100

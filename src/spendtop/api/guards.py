@@ -17,7 +17,7 @@ from spendtop.api.http_request import HttpRequest
 from spendtop.api.local_use import is_local
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.domain.refusals import RefusalReason
+from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.sources.receivers import SignedReceiver, Signing
 
 MOST_FAILURES_PER_MINUTE = 100

@@ -16,8 +16,8 @@ from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.domain.errors import SpendtopError, StoreFull
-from spendtop.domain.refusals import RefusalReason
-from spendtop.services.recording import Outcome
+from spendtop.domain.sources.refusals import RefusalReason
+from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 
 Result = TypeVar("Result")

@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from spendtop.api.shapes import instant, raw
-from spendtop.domain.billing import BillKind, exact
 from spendtop.domain.clock import DAY, to_datetime
-from spendtop.domain.differences import Explanation, ProjectBill, Share
-from spendtop.domain.holders import HolderBill
+from spendtop.domain.ledger.amounts import BillKind, exact
+from spendtop.domain.ledger.differences import Explanation, ProjectBill, Share
+from spendtop.domain.ledger.holders import HolderBill
 from spendtop.domain.money import Usd
-from spendtop.services.bill_differences import sentence
-from spendtop.services.ledger import Calibrated
-from spendtop.store.reads.day_bills import DayBill
-from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent
+from spendtop.services.ledger.differences import sentence
+from spendtop.services.ledger.entries import Calibrated
+from spendtop.store.reads.ledger.accounts import AccountNow, LedgerDay, LedgerEvent
+from spendtop.store.reads.ledger.day_bills import DayBill
 
 
 class ShareItem(BaseModel):

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from spendtop.api.ledger_shapes import Dollars
 from spendtop.api.shapes import instant
-from spendtop.domain.backtest import Backtest, FiredThreshold
+from spendtop.domain.alerting.backtest import Backtest, FiredThreshold
+from spendtop.domain.limits.provider_limits import ProviderLimitUse
+from spendtop.domain.limits.raises import Raise
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimitUse
-from spendtop.domain.raises import Raise
 from spendtop.domain.windows import Calendar
-from spendtop.services.backtests import LONGEST
+from spendtop.services.limits.backtests import LONGEST
 
 
 class RaiseBody(BaseModel):

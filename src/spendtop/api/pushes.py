@@ -17,9 +17,9 @@ from spendtop.api.guards import Guards
 from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.api.intake import Intake, aside
 from spendtop.api.sampled_pushes import SampledPushes
-from spendtop.domain.refusals import RefusalReason
-from spendtop.domain.request import Request, TestEvent
-from spendtop.services.recording import Outcome
+from spendtop.domain.requests.request import Request, TestEvent
+from spendtop.domain.sources.refusals import RefusalReason
+from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.receivers import BatchReceiver, Invalid, Item, NotJson, Post, Pushed, Unreadable
 
 PATIENCE = 5.0

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.filter_tree import name_here
-from spendtop.domain.filter_values import Pattern, PatternKind, parse_time_span
-from spendtop.domain.filters import And, Comparison, Filter, FilterContext, FilterError, Op, parse_filter
+from spendtop.domain.filters.filters import And, Comparison, Filter, FilterContext, FilterError, Op, parse_filter
+from spendtop.domain.filters.tree import name_here
+from spendtop.domain.filters.values import Pattern, PatternKind, parse_time_span
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 
 _SPACE_FOR_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
 _A_TIME = "must be a time such as 2026-11-20, 2026-11-20T14:00:00Z, today or -30m"

@@ -24,19 +24,19 @@ from spendtop.api.shapes import (
     instant,
 )
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_export import record
+from spendtop.services.exchange.export import record
 from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.limits import LimitUse
-from spendtop.store.reads.requests import listed_spend, page
+from spendtop.store.reads.limits.uses import LimitUse
+from spendtop.store.reads.requests.lists import listed_spend, page
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import DIMENSIONS, KeySpend, by_key, plan_spend, spend
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends
+from spendtop.store.reads.spending.sums import DIMENSIONS, KeySpend, by_key, plan_spend, spend
 
 DEFAULT_HOURS = 24
 _MOST_MODELS = 100

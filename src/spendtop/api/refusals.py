@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, Clock
-from spendtop.domain.refusals import RefusalReason, RefusedPosts
-from spendtop.domain.sources import KeyRule, PushedSource
+from spendtop.domain.sources.records import KeyRule, PushedSource
+from spendtop.domain.sources.refusals import RefusalReason, RefusedPosts
 
 MOST_SENDERS = 256
 _SHOWN_FOR = DAY

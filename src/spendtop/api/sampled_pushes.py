@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from spendtop.domain.request import Request
-from spendtop.domain.sources import ProviderPush
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import ProviderPush
 from spendtop.sources.receivers import Item
 from spendtop.store.engine import Store
-from spendtop.store.reads.completeness import pollers
+from spendtop.store.reads.sources.completeness import pollers
 
 REFRESH_SECONDS = 10.0
 

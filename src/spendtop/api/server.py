@@ -15,7 +15,7 @@ from spendtop.api.connections import Allowance
 from spendtop.api.entrance import Entrance
 from spendtop.api.protocol import GuardedProtocol, ListenerConfig
 from spendtop.domain.errors import NoPermission, PortBusy, UsageError
-from spendtop.services.descriptors import descriptors
+from spendtop.services.stores.descriptors import descriptors
 
 _BACKLOG = 1024
 _TICK_SECONDS = 0.1

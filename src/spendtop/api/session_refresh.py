@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 
 from spendtop.api.context import Context
 from spendtop.domain.clock import SECOND
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.services import checkpoints, tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.sessions import extent_of
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.sessions.sessions import extent_of
 from spendtop.store.transactions import read, write
 
 SETTLED_AFTER = 90 * SECOND

@@ -9,22 +9,22 @@ import msgspec
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from spendtop.domain.bodies.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.clock import to_iso
-from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
-from spendtop.domain.forecast import Forecast
+from spendtop.domain.limits.forecast import Forecast
+from spendtop.domain.limits.raises import amount_of
 from spendtop.domain.money import Usd
-from spendtop.domain.raises import amount_of
-from spendtop.domain.request_fields import FIELDS, ValueKind
+from spendtop.domain.requests.fields import FIELDS, ValueKind
 from spendtop.domain.untrusted import Untrusted
-from spendtop.services.request_export import record
-from spendtop.store.reads.detail import RequestDetail
-from spendtop.store.reads.limits import LimitUse
-from spendtop.store.reads.requests import ListedSpend
+from spendtop.services.exchange.export import record
+from spendtop.store.reads.limits.uses import LimitUse
+from spendtop.store.reads.requests.detail import RequestDetail
+from spendtop.store.reads.requests.lists import ListedSpend
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import KeySpend
+from spendtop.store.reads.spending.sums import KeySpend
 
 if TYPE_CHECKING:
-    from spendtop.services.request_export import Record
+    from spendtop.services.exchange.export import Record
 
 
 def raw(text: Untrusted | None) -> str | None:

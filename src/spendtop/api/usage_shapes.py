@@ -12,9 +12,9 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.daily import DaySpend
 from spendtop.store.reads.models import ModelUse
-from spendtop.store.reads.sessions import SessionCosts, SessionRow, SessionState
+from spendtop.store.reads.sessions.sessions import SessionCosts, SessionRow, SessionState
+from spendtop.store.reads.spending.daily import DaySpend
 
 
 class SessionItem(Sums):

@@ -19,19 +19,19 @@ from spendtop.api.guards import Guards
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import to_iso
-from spendtop.domain.filter_tree import name_here
-from spendtop.domain.filters import FilterContext, Subject, matches
+from spendtop.domain.filters.filters import FilterContext, Subject, matches
+from spendtop.domain.filters.tree import name_here
 from spendtop.domain.known_names import unknown_name
-from spendtop.domain.limits import Each, Limit, LimitState, family_of
+from spendtop.domain.limits.limit import Each, Limit, LimitState, family_of
+from spendtop.domain.limits.provider_limits import ProviderLimitUse
+from spendtop.domain.limits.raises import Raises
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.provider_limits import ProviderLimitUse
-from spendtop.domain.raises import Raises
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, Window, WindowKind, bounds
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.entity_uses import EntityUses
-from spendtop.store.reads.provider_limits import provider_limits
-from spendtop.store.reads.raises import raises_in_force
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.limits.entity_uses import EntityUses
+from spendtop.store.reads.limits.provider_limits import provider_limits
+from spendtop.store.reads.limits.raises import raises_in_force
 
 SECONDS = 0.1
 """How old the use of a limit may be."""

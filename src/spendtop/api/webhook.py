@@ -11,7 +11,7 @@ from spendtop.api.counters import Count
 from spendtop.api.guards import Rules
 from spendtop.api.http_request import HttpRequest
 from spendtop.api.intake import Intake
-from spendtop.domain.refusals import RefusalReason
+from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.sources.receivers import NotJson, SignedReceiver, Signing
 
 _COUNTED_AS: Mapping[str, Count] = {

@@ -22,7 +22,7 @@ from spendtop.config.settings import Settings
 from spendtop.config.toml import pairs
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
 from spendtop.domain.shell_words import shell_word
-from spendtop.services.presence import running_collector
+from spendtop.services.stores.presence import running_collector
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
 

@@ -17,7 +17,7 @@ from spendtop.cli.tables import say
 from spendtop.collector.agents.poster import AgentPoster, PostFailed, Taken, posting
 from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
-from spendtop.domain.request import Billing
+from spendtop.domain.requests.request import Billing
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.agents.item import item_of
 from spendtop.sources.agents.requests import machine_of

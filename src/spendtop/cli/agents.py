@@ -10,16 +10,18 @@ from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_readable, made_store, opened_store
 from spendtop.cli.tables import local_time, say, table
 from spendtop.config.paths import data_folder
+from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.domain.clock import age, to_iso
 from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.money import Usd
-from spendtop.domain.plan_windows import PlanWindow
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import agent_files, agent_spool, plan_windows
-from spendtop.services.agent_files import AgentUse, PushedUse, RootLook, left_out_words
-from spendtop.services.agent_spool import PushState
+from spendtop.services.agents import files as agent_files
+from spendtop.services.agents import plan_windows
+from spendtop.services.agents import spool as agent_spool
+from spendtop.services.agents.files import AgentUse, PushedUse, RootLook, left_out_words
+from spendtop.services.agents.spool import PushState
 
 _HEADERS = ("agent", "folder", ">files", ">calls", "oldest", ">spend", ">API-equivalent", "looked at")
 _NOTHING = AgentUse(calls=0, oldest=None, newest=None, cost=Usd(0), api_equivalent=Usd(0), lower_bounds=0)

@@ -11,7 +11,7 @@ from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
-from spendtop.domain.alerting import AlertStage, Message
+from spendtop.domain.alerting.episode import AlertStage, Message
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import cost_words
 from spendtop.domain.errors import ExitCode, UsageError
@@ -19,16 +19,16 @@ from spendtop.domain.money import ZERO, Usd, side_by_side
 from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar, parse_duration
-from spendtop.services import alert_actions
-from spendtop.services.outbox_rules import DeliveryState
-from spendtop.services.request_export import ascii_json
+from spendtop.services.alerting import actions as alert_actions
+from spendtop.services.alerting.outbox import DeliveryState
+from spendtop.services.exchange.export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.alert_deeds import AlertDeed, deeds_of
-from spendtop.store.reads.alert_uses import evidence_of, most_of, uses_now
-from spendtop.store.reads.anomalies import Contributors
-from spendtop.store.reads.attention import AlertRow, DeliveryRow, alert, alerts, deliveries, deliveries_of
-from spendtop.store.reads.limits import Use
-from spendtop.store.reads.silences import silences
+from spendtop.store.reads.alerts.anomalies import Contributors
+from spendtop.store.reads.alerts.attention import AlertRow, DeliveryRow, alert, alerts, deliveries, deliveries_of
+from spendtop.store.reads.alerts.deeds import AlertDeed, deeds_of
+from spendtop.store.reads.alerts.silences import silences
+from spendtop.store.reads.alerts.uses import evidence_of, most_of, uses_now
+from spendtop.store.reads.limits.uses import Use
 
 _MOST = 200
 _UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)

@@ -18,7 +18,7 @@ from spendtop.config.channel_urls import schema_of
 from spendtop.config.settings import ChannelSettings
 from spendtop.domain.errors import ExitCode, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 
 _NO_CHANNELS = "No channels are configured. Add a [[channel]] with a name and an Apprise URL to spendtop.toml."
 _CODES = {DeliveryOutcome.SENT: ExitCode.OK, DeliveryOutcome.MISCONFIGURED: ExitCode.CONFIG}

@@ -9,7 +9,7 @@ from spendtop.cli.command import FILTER, SPAN, Argument, Command
 from spendtop.cli.database_commands import DATABASE_COMMANDS
 from spendtop.cli.exchange_commands import EXCHANGE_COMMANDS
 from spendtop.cli.push_commands import PUSH_COMMANDS
-from spendtop.domain.billing import BILL_KINDS
+from spendtop.domain.ledger.amounts import BILL_KINDS
 
 
 def _argument(*names: str, **settings: Any) -> Argument:

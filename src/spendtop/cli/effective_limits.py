@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.config.settings import Settings
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.limits import Ceiling
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.limits.uses import Ceiling
 
 
 @dataclass(frozen=True, slots=True)

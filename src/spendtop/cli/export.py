@@ -17,10 +17,10 @@ from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotWrite, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
-from spendtop.services import export_files
-from spendtop.services.focus_export import WrittenCharges, focus_chunks
-from spendtop.services.request_export import FORMATS, counting, pages
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.services.exchange import files as export_files
+from spendtop.services.exchange.export import FORMATS, counting, pages
+from spendtop.services.exchange.focus import WrittenCharges, focus_chunks
+from spendtop.store.reads.spending.bucket_spans import Span
 
 
 def run(options: Options) -> int:

@@ -32,24 +32,24 @@ from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.pricing.pricer import FALLBACK
-from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
+from spendtop.domain.sources.records import KeyRule, PushedSource, pushed_sources
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
-from spendtop.services import agent_spool
-from spendtop.services.presence import RunningCollector, running_collector
+from spendtop.services.agents import spool as agent_spool
+from spendtop.services.stores.presence import RunningCollector, running_collector
 from spendtop.sources.agents.scan import roots_of
 from spendtop.sources.receivers import Signing
 from spendtop.sources.registry import READERS
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.attention import attention
-from spendtop.store.reads.completeness import PollerRow, coverage, gaps, pollers
-from spendtop.store.reads.configured_by import configured_by
-from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.alerts.attention import attention
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.configuration.configured_by import configured_by
+from spendtop.store.reads.ledger.accounts import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
-from spendtop.store.reads.refusals import refused_since_heard
-from spendtop.store.reads.remarks import source_remarks
+from spendtop.store.reads.sources.completeness import PollerRow, coverage, gaps, pollers
+from spendtop.store.reads.sources.refusals import refused_since_heard
+from spendtop.store.reads.sources.remarks import source_remarks
 from spendtop.store.schema import head, refuse_newer, version
 
 _MEBIBYTE = 1024 * 1024

@@ -28,12 +28,12 @@ from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 from spendtop.sources.helicone_webhooks import Webhook
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
-from spendtop.store.reads.attention import newest_test
+from spendtop.store.reads.alerts.attention import newest_test
 
 _LOOK = 0.1
 _PATIENCE = 20.0

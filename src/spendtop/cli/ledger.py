@@ -14,26 +14,27 @@ from spendtop.cli.request_selection import instant_of
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
 from spendtop.config.settings import Settings
-from spendtop.domain.billing import typed
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.cost_words import cost_words, known_cost
-from spendtop.domain.differences import Explanation
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
-from spendtop.domain.holders import holder_words
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.amounts import typed
+from spendtop.domain.ledger.balance import EntryKind
+from spendtop.domain.ledger.differences import Explanation
+from spendtop.domain.ledger.holders import holder_words
 from spendtop.domain.money import Usd
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import bill_differences, ledger
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
+from spendtop.services.ledger import differences as bill_differences
+from spendtop.services.ledger import entries as ledger
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import DayBill, billed_until, day_bill
-from spendtop.store.reads.imported import imported_requests
-from spendtop.store.reads.ledger import AccountNow, AccountState, LedgerDay, account_now, days, events
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.ledger.accounts import AccountNow, AccountState, LedgerDay, account_now, days, events
+from spendtop.store.reads.ledger.balances import Account
+from spendtop.store.reads.ledger.day_bills import DayBill, billed_until, day_bill
+from spendtop.store.reads.ledger.imported import imported_requests
 
 _DAYS, _EVENTS = 14, 20
 _POLLED_WITHIN = 30.0

@@ -12,21 +12,21 @@ from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.tables import local_time, say, table
-from spendtop.domain.billing import typed
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.forecast import Forecast, reach_words
-from spendtop.domain.limits import LimitState
+from spendtop.domain.ledger.amounts import typed
+from spendtop.domain.limits.forecast import Forecast, reach_words
+from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.provider_limits import ProviderLimitUse
+from spendtop.domain.limits.raises import Raise, amount_of, end_of
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.provider_limits import ProviderLimitUse
-from spendtop.domain.raises import Raise, amount_of, end_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import raises
-from spendtop.services.backtests import LONGEST, backtest
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
+from spendtop.services.limits import raises
+from spendtop.services.limits.backtests import LONGEST, backtest
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.limits import LimitUse, uses
-from spendtop.store.reads.provider_limits import provider_limits
+from spendtop.store.reads.limits.provider_limits import provider_limits
+from spendtop.store.reads.limits.uses import LimitUse, uses
 
 _CODES = {
     LimitState.OK: ExitCode.OK,

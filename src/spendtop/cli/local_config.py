@@ -11,7 +11,7 @@ from spendtop.domain.errors import SpendtopError
 
 if TYPE_CHECKING:
     from spendtop.config.file_watch import Snapshot
-    from spendtop.store.reads.applied_config import Applied
+    from spendtop.store.reads.configuration.applied import Applied
 
 
 class LocalConfig:

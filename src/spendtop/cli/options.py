@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spendtop.config.config_files import ConfigFiles
     from spendtop.config.load import Loaded
     from spendtop.config.settings import Settings
-    from spendtop.services.known_stores import KnownStores
+    from spendtop.services.stores.known_stores import KnownStores
     from spendtop.store.engine import Store
 
 
@@ -195,7 +195,7 @@ def open_store(settings: Settings) -> Store:
 def known_stores() -> KnownStores:
     """The stores that this user has collected into."""
     from spendtop.config.paths import state_folder
-    from spendtop.services.known_stores import KnownStores
+    from spendtop.services.stores.known_stores import KnownStores
 
     return KnownStores(state_folder() / "known-stores.json")
 

@@ -13,8 +13,8 @@ from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import CannotCreate, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
-from spendtop.services.parquet_export import FILE, ExportState, WrittenDays, export_days, read_state
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.services.exchange.parquet import FILE, ExportState, WrittenDays, export_days, read_state
+from spendtop.store.reads.spending.bucket_spans import Span
 
 
 def run(options: Options) -> int:

@@ -11,7 +11,7 @@ from spendtop.collector.polling.poll_config import polled
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.applied_config import applied
+from spendtop.store.reads.configuration.applied import applied
 
 _POLLED_WITHIN = 300.0
 """Seconds; a first poll reads a month."""

@@ -8,8 +8,8 @@ from spendtop.cli.finding import Finding, FindingState
 from spendtop.collector.push_connection import credential_of, is_expected
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import age
-from spendtop.domain.push_health import PushHealth
-from spendtop.domain.sources import ANTHROPIC_PUSH, PUSHES, ProviderPush
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, PUSHES, ProviderPush
 
 
 def of_pushes(settings: Settings) -> Iterator[Finding]:

@@ -20,17 +20,17 @@ from spendtop.collector.push_connection import (
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
-from spendtop.domain.push_health import Destination, shortcomings, way_back
-from spendtop.domain.sources import ANTHROPIC_PUSH, PUSHES, ProviderPush
+from spendtop.domain.sources.push_health import Destination, shortcomings, way_back
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, PUSHES, ProviderPush
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 from spendtop.sources.destinations import Made, Wish, public_address
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import SETTINGS
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.attention import newest_push
+from spendtop.store.reads.alerts.attention import newest_push
+from spendtop.store.reads.configuration.applied import applied
 
 _LOOK = 0.1
 _PATIENCE = 20.0

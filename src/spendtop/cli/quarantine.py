@@ -8,9 +8,9 @@ from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import ExitCode
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.attention import QuarantineRow, quarantined
+from spendtop.store.reads.alerts.attention import QuarantineRow, quarantined
 
 _MOST = 200
 

@@ -17,7 +17,7 @@ from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.configured_by import ConfiguredBy
+    from spendtop.store.reads.configuration.configured_by import ConfiguredBy
 
 
 class ConfigGone(ConfigError):
@@ -67,7 +67,7 @@ def recalled(url: str) -> ConfiguredBy | None:
     """
     from spendtop.store.engine import Store, named
     from spendtop.store.files import locate
-    from spendtop.store.reads.configured_by import configured_by
+    from spendtop.store.reads.configuration.configured_by import configured_by
     from spendtop.store.schema import version
 
     try:

@@ -22,17 +22,24 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import known_cost
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis
+from spendtop.domain.requests.request import Basis
 from spendtop.domain.untrusted import Untrusted, clean_line
-from spendtop.services import current_costs, repricing
-from spendtop.services.current_costs import COMPUTED_HERE, CostComparison, DayOfModel, Difference, Page, as_read_now
-from spendtop.services.recorder import Recorder
-from spendtop.services.repricing import Run
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.repricing import current_costs, repricing
+from spendtop.services.repricing.current_costs import (
+    COMPUTED_HERE,
+    CostComparison,
+    DayOfModel,
+    Difference,
+    Page,
+    as_read_now,
+)
+from spendtop.services.repricing.repricing import Run
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
+from spendtop.store.reads.requests.lists import RequestQuery, refuse_unsearchable
 
 _NAME = "reprice"
 _WIDTH, _GAP = 80, 2

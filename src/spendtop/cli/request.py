@@ -13,17 +13,17 @@ from spendtop.cli.requests import latency, status
 from spendtop.cli.run_task import ask_and_wait
 from spendtop.cli.tables import say
 from spendtop.config.settings import Settings
-from spendtop.domain.conversation import Conversation, parse_conversation, turn_text
+from spendtop.domain.bodies.conversation import Conversation, parse_conversation, turn_text
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.provider_usage import unpack
+from spendtop.domain.requests.provider_usage import unpack
 from spendtop.domain.untrusted import clean_line, clean_text
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_lines import BODY_REASONS, Wording, request_lines
+from spendtop.services.exchange.lines import BODY_REASONS, Wording, request_lines
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
-from spendtop.store.reads.detail import RequestDetail, Revision, find
-from spendtop.store.reads.detail import detail as detail_of
-from spendtop.store.reads.identities import ending_in
+from spendtop.store.reads.requests.detail import RequestDetail, Revision, find
+from spendtop.store.reads.requests.detail import detail as detail_of
+from spendtop.store.reads.requests.identities import ending_in
 from spendtop.store.reads.rows import RequestRow
 
 _INDENT = "  "
@@ -39,7 +39,7 @@ def run(options: Options) -> int:
             detail, calendar = _read(store, settings, options.arguments.id)
     if options.arguments.json:
         from spendtop.api.shapes import request_answer
-        from spendtop.services.request_export import ascii_json
+        from spendtop.services.exchange.export import ascii_json
 
         say(ascii_json(request_answer(detail)))
     else:

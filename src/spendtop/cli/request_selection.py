@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filter_values import parse_since_until
-from spendtop.domain.filters import FilterContext, FilterError, parse_filter
+from spendtop.domain.filters.filters import FilterContext, FilterError, parse_filter
+from spendtop.domain.filters.values import parse_since_until
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.requests import RequestQuery, refuse_unsearchable
+from spendtop.store.reads.requests.lists import RequestQuery, refuse_unsearchable
+from spendtop.store.reads.spending.bucket_spans import Span
 
 
 @contextmanager

@@ -11,14 +11,14 @@ from spendtop.cli.request_selection import selected
 from spendtop.cli.tables import say, table
 from spendtop.domain.cost_words import bounded, cost_words, equivalent_words, exact
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.marks import marks
-from spendtop.domain.request import Status
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.requests.marks import marks
+from spendtop.domain.requests.request import Status
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_export import FORMATS, ascii_json, pages, record
+from spendtop.services.exchange.export import FORMATS, ascii_json, pages, record
 from spendtop.store.engine import Store
-from spendtop.store.reads.identities import SHORT_ID
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.identities import SHORT_ID
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.reads.rows import RequestRow
 
 _HEADERS = ("id", "time", "who", "model", ">tokens", ">cost", "status", ">latency")

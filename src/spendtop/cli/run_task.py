@@ -120,7 +120,7 @@ def require_collector(store: Store) -> None:
 def is_collected(store: Store) -> bool:
     """Whether a collector of this host holds the store."""
     from spendtop.collector.process.store_lock import places
-    from spendtop.services.presence import running_collector
+    from spendtop.services.stores.presence import running_collector
 
     return running_collector(places(store, data_folder()).holder) is not None
 

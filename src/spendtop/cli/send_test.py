@@ -23,14 +23,14 @@ from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.presence import running_collector
 from spendtop.services.sent_tests import sent_tests, spend_of
+from spendtop.services.stores.presence import running_collector
 from spendtop.services.tasks import TaskKind
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
 from spendtop.store.files import locate
-from spendtop.store.reads.daily import last_days
-from spendtop.store.reads.spending import spend
+from spendtop.store.reads.spending.daily import last_days
+from spendtop.store.reads.spending.sums import spend
 
 _PATH = "/webhook"
 _TIMEOUT = 90.0

@@ -10,11 +10,11 @@ from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 from spendtop.services.tasks import TaskKind
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.session_paths import Branch, branches, path_plans, path_spends
-from spendtop.store.reads.sessions import SessionCosts, extent_of, session_costs
+from spendtop.store.reads.sessions.paths import Branch, branches, path_plans, path_spends
+from spendtop.store.reads.sessions.sessions import SessionCosts, extent_of, session_costs
 
 
 def run(options: Options) -> int:

@@ -8,9 +8,9 @@ from spendtop.cli.requests import nothing
 from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.request_export import ascii_json
-from spendtop.store.reads.loops import looping_sessions
-from spendtop.store.reads.sessions import sessions
+from spendtop.services.exchange.export import ascii_json
+from spendtop.store.reads.alerts.loops import looping_sessions
+from spendtop.store.reads.sessions.sessions import sessions
 
 _HEADERS = ("session", "state", "users", ">requests", ">cost", ">failed", "first", "last", "models")
 

@@ -13,21 +13,28 @@ from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.request_selection import span_of
 from spendtop.cli.tables import csv_text, local_time, say, table
+from spendtop.domain.breakdown.dimensions import PROPERTY
 from spendtop.domain.clock import DAY, HOUR, to_iso
-from spendtop.domain.dimensions import PROPERTY
 from spendtop.domain.errors import ExitCode, UsageError
-from spendtop.domain.filter_tree import name_here
+from spendtop.domain.filters.tree import name_here
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads import spend_sql
-from spendtop.store.reads.bills import bills_unseen
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.daily import DAY_DIMENSION, day_spends, days_of, from_the_oldest, key_spends, last_days
+from spendtop.store.reads.ledger.bills import bills_unseen
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import DIMENSIONS, ERROR, Keys, by_key, by_keys, plan_spend, spend
-from spendtop.store.reads.token_names import token_names
+from spendtop.store.reads.spending import spend_sql
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.daily import (
+    DAY_DIMENSION,
+    day_spends,
+    days_of,
+    from_the_oldest,
+    key_spends,
+    last_days,
+)
+from spendtop.store.reads.spending.sums import DIMENSIONS, ERROR, Keys, by_key, by_keys, plan_spend, spend
+from spendtop.store.reads.tokens.names import token_names
 
 _NAMES = (*DIMENSIONS, DAY_DIMENSION, ERROR)
 _OF_AGENTS = {name: f"{PROPERTY}{name}" for name in ("project", "branch")}

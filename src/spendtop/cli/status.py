@@ -16,16 +16,16 @@ from typing import Any
 
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.paths import data_folder, default_database_url, find_file
-from spendtop.domain.bills import NO_BILL, BilledDay, balance_words
 from spendtop.domain.clock import DAY, SECOND, to_datetime, to_iso
 from spendtop.domain.condition import Condition
 from spendtop.domain.cost_words import cost_words, equivalent_words, known_cost
 from spendtop.domain.errors import ExitCode, UsageError, nearest
+from spendtop.domain.ledger.bills import NO_BILL, BilledDay, balance_words
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
 from spendtop.domain.sight import Sight, Standing, StandingWord
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.presence import CollectorState, running_collector
+from spendtop.services.stores.presence import CollectorState, running_collector
 
 _STALE_SECONDS = 90
 """The collector writes the file at least every 30 s."""

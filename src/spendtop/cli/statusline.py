@@ -68,7 +68,7 @@ def _number(value: object) -> float | None:
 
 
 def _windows(told: dict[str, Any], now: float) -> Iterator[dict[str, Any]]:
-    """As `domain.plan_windows.PlanWindow`."""
+    """As `domain.agents.plan_windows.PlanWindow`."""
     limits = _part(told, "rate_limits")
     for name, minutes in _MINUTES.items():
         window = _part(limits, name)

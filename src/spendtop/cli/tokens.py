@@ -13,13 +13,13 @@ from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services import tokens
-from spendtop.services.presence import RunningCollector, running_collector
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 from spendtop.services.snippets import NO_ADDRESS, snippets
+from spendtop.services.stores.presence import RunningCollector, running_collector
 from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
 from spendtop.store.engine import Store
-from spendtop.store.reads.tokens import token_uses
+from spendtop.store.reads.tokens.tokens import token_uses
 
 
 def show(options: Options) -> int:

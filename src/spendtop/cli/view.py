@@ -28,7 +28,7 @@ from spendtop.tui.session import AttachedCollector, Session
 
 if TYPE_CHECKING:
     from spendtop.collector.process.store_lock import Places
-    from spendtop.services.presence import RunningCollector
+    from spendtop.services.stores.presence import RunningCollector
     from spendtop.store.engine import Store
 
 _STOP_SECONDS = 20.0
@@ -91,7 +91,7 @@ def _store(loaded: Loaded) -> Store:
 def _holder(store: Store) -> RunningCollector | None:
     """The collector of this machine that holds the store."""
     from spendtop.collector.process.store_lock import places
-    from spendtop.services.presence import running_collector
+    from spendtop.services.stores.presence import running_collector
 
     return running_collector(places(store, data_folder()).holder)
 
@@ -197,7 +197,7 @@ class _Link:
             self._wait_for_upgrade(upgraded)
         from spendtop.cli.options import open_store
         from spendtop.collector.process.store_lock import places
-        from spendtop.services.presence import counted_as_viewer
+        from spendtop.services.stores.presence import counted_as_viewer
 
         store = self._store = open_store(self.loaded.settings)
         if self.wants_tunnel and self._started is None:
@@ -220,7 +220,7 @@ class _Link:
 
     def _here(self) -> AttachedCollector | None:
         """One on this machine."""
-        from spendtop.services.presence import running_collector, viewers
+        from spendtop.services.stores.presence import running_collector, viewers
 
         if self._places is None:
             return None
@@ -241,8 +241,8 @@ class _Link:
         """One on another machine, of the same PostgreSQL; while that cannot be asked, the one that was seen last."""
         from sqlalchemy.exc import DBAPIError
 
-        from spendtop.services.lease import lease_holder
-        from spendtop.store.reads.applied_config import applied
+        from spendtop.services.stores.lease import lease_holder
+        from spendtop.store.reads.configuration.applied import applied
 
         if self._store is None or self._store.is_sqlite:
             return None
@@ -289,7 +289,7 @@ class _Link:
 
 def require_tunnel(store: Store) -> None:
     """Raises UsageError when the collector that runs has opened none."""
-    from spendtop.store.reads.applied_config import applied
+    from spendtop.store.reads.configuration.applied import applied
 
     with store.reading() as connection:
         by_collector = applied(connection)
@@ -305,7 +305,7 @@ def stop_process(pid: int) -> None:
 
     Raises NoPermission when it is another user's, and SpendtopError when it does not end in 20 s.
     """
-    from spendtop.services.presence import process_start
+    from spendtop.services.stores.presence import process_start
 
     started = process_start(pid)
     try:

@@ -11,14 +11,14 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import ConfigError
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.domain.sources import INGEST, KeyRule, pushed_sources
-from spendtop.services.evaluator import Evaluator
-from spendtop.services.fallbacks import Fallbacks
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
+from spendtop.domain.sources.records import INGEST, KeyRule, pushed_sources
+from spendtop.services.alerting.evaluator import Evaluator
+from spendtop.services.alerting.fallbacks import Fallbacks
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
 from spendtop.services.retention import RetentionPeriods
 from spendtop.sources.registry import READERS
-from spendtop.store.reads.bills import Bills
+from spendtop.store.reads.ledger.bills import Bills
 
 _NO_SIGN_IN = "  (this machine only: set api_key under [server])"
 

@@ -63,12 +63,12 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.services.announcements import Announcement
-from spendtop.services.descriptors import raise_descriptor_limit
-from spendtop.services.lease import OwnedWrites
-from spendtop.services.presence import CollectorState
-from spendtop.services.recorder import Recorder
-from spendtop.services.recording import Outcome
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.recording.transaction import Outcome
+from spendtop.services.stores.descriptors import raise_descriptor_limit
+from spendtop.services.stores.lease import OwnedWrites
+from spendtop.services.stores.presence import CollectorState
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named

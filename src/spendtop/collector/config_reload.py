@@ -24,16 +24,17 @@ from spendtop.domain.config_slips import first_slip
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.untrusted import clean_line
-from spendtop.services import episodes, scoped_totals
+from spendtop.services.alerting import episodes
+from spendtop.services.alerting.evaluator import mark_crossed
 from spendtop.services.applied_changes import applied_changes
-from spendtop.services.evaluator import mark_crossed
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording import scoped_totals
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store import facts
-from spendtop.store.reads import configured_by
-from spendtop.store.reads.applied_config import CONFIG_NEWS as CONFIG_NEWS
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, applied, keep
-from spendtop.store.reads.configured_by import ConfiguredBy
+from spendtop.store.reads.configuration import configured_by
+from spendtop.store.reads.configuration.applied import CONFIG_NEWS as CONFIG_NEWS
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, applied, keep
+from spendtop.store.reads.configuration.configured_by import ConfiguredBy
 from spendtop.store.transactions import write
 
 CHANNELS_AFTER_SECONDS = 2.0

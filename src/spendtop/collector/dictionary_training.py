@@ -10,8 +10,8 @@ from functools import partial
 
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import DAY, Clock
-from spendtop.services.lease import LostLease, OwnedWrites
-from spendtop.services.recorder import Recorder
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.stores.lease import LostLease, OwnedWrites
 from spendtop.store import dictionaries
 from spendtop.store.engine import Store
 from spendtop.store.transactions import read, write

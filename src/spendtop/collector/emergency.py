@@ -15,7 +15,7 @@ from spendtop.alerts.delivery_process import DeliveryOutcome
 from spendtop.alerts.message_text import Dispatch
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.supervisor import pause
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.clock import MINUTE, SECOND, Clock
 from spendtop.domain.condition import Condition, ConditionStatus
 

@@ -1,4 +1,4 @@
-"""The loop that runs the evaluator's rules (`services.evaluator`) soon after each commit that left marks."""
+"""The loop that runs the evaluator's rules (`services.alerting.evaluator`) soon after each commit that left marks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock
-from spendtop.services.announcements import Announcement
-from spendtop.services.evaluator import TURN_SECONDS, Evaluator, has_ended, has_marks
-from spendtop.services.lease import RENEW_SECONDS, Ownership
-from spendtop.services.outbox_rules import free_abandoned
-from spendtop.services.recorder import Recorder
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.alerting.evaluator import TURN_SECONDS, Evaluator, has_ended, has_marks
+from spendtop.services.alerting.outbox import free_abandoned
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.stores.lease import RENEW_SECONDS, Ownership
 from spendtop.store.engine import Store
 from spendtop.store.transactions import read, write
 

@@ -12,7 +12,7 @@ from spendtop.collector.polling.poll_config import accounts_of
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.domain.clock import Clock
 from spendtop.store.engine import Store
-from spendtop.store.reads.bills import Bills, bills_unseen
+from spendtop.store.reads.ledger.bills import Bills, bills_unseen
 from spendtop.store.transactions import read
 
 

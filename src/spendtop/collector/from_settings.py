@@ -10,24 +10,24 @@ from urllib.parse import unquote
 from sqlalchemy import make_url
 
 from spendtop.config.settings import Settings
-from spendtop.domain.anomaly import AnomalyRule
-from spendtop.domain.limits import Limit
-from spendtop.domain.loops import LoopRule
+from spendtop.domain.alerting.anomaly import AnomalyRule
+from spendtop.domain.alerting.loops import LoopRule
+from spendtop.domain.bodies.redaction import Redactor
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.pricing.pricer import Catalogue, Pricer
-from spendtop.domain.redaction import Redactor
 from spendtop.domain.windows import Calendar
-from spendtop.services import pricing_hook
-from spendtop.services.announcements import Channel
-from spendtop.services.anomaly_alerts import WatchedSpend
-from spendtop.services.episodes import rule_of
-from spendtop.services.fallbacks import Fallbacks
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.loop_alerts import WatchedLoops
-from spendtop.services.preparation import Preparer
+from spendtop.services.alerting.announcements import Channel
+from spendtop.services.alerting.anomalies import WatchedSpend
+from spendtop.services.alerting.episodes import rule_of
+from spendtop.services.alerting.fallbacks import Fallbacks
+from spendtop.services.alerting.loops import WatchedLoops
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording import pricing_hook
+from spendtop.services.recording.preparation import Preparer
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
-from spendtop.store.reads.applied_config import Doors
+from spendtop.store.reads.configuration.applied import Doors
 
 
 def preparer_of(settings: Settings, catalogue: PublishedPrices) -> Preparer:

@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 from spendtop.api.counters import Counters
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
-from spendtop.domain.sources import source_named
-from spendtop.services import missed_requests, remarks
-from spendtop.services.lease import LostLease
-from spendtop.services.recorder import Recorder
+from spendtop.domain.sources.records import source_named
+from spendtop.services.recording import missed_requests, remarks
+from spendtop.services.recording.recorder import Recorder
 from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.services.stores.lease import LostLease
 from spendtop.store.day_totals import add_hours
 from spendtop.store.dictionaries import forget_unused
 from spendtop.store.free_pages import give_back_some

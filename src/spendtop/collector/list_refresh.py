@@ -19,7 +19,7 @@ from spendtop.domain.errors import SpendtopError
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.pricing.published_list import PublishedList
-from spendtop.services.recorder import Recorder
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store.reads import price_list
 from spendtop.store.reads.price_list import PriceListState
 from spendtop.store.transactions import write

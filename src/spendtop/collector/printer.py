@@ -15,17 +15,17 @@ from typing import Any, TextIO
 
 from spendtop.collector.process.line_times import is_journal, line_time
 from spendtop.collector.supervisor import pause, wait_for_any
-from spendtop.domain.alerting import Message, MessageKind, headline
+from spendtop.domain.alerting.episode import Message, MessageKind, headline
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.cost_words import cost_words, equivalent_words, use_words
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
-from spendtop.services.announcements import Announcement
-from spendtop.services.recording import Outcome
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.recording.transaction import Outcome
 from spendtop.store.engine import Store
-from spendtop.store.reads.present import spent_last_hour
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending.present import spent_last_hour
 from spendtop.store.transactions import read
 
 _BREATH = 0.2

@@ -13,8 +13,8 @@ from spendtop.config.file_edit import read_text, replace_private, with_entry
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import ConfigError, SpendtopError
-from spendtop.domain.push_health import Destination
-from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH, ProviderPush
+from spendtop.domain.sources.push_health import Destination
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH, ProviderPush
 from spendtop.sources.destinations import OUR_NAME, TRACES_PATH
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import OpenRouterDestinations

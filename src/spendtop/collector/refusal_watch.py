@@ -10,8 +10,8 @@ from spendtop.api.refusals import Refusals
 from spendtop.collector.conditions import Conditions
 from spendtop.collector.supervisor import pause
 from spendtop.domain.condition import ConditionStatus
-from spendtop.domain.refusals import RefusedPosts
-from spendtop.domain.sources import KeyRule, PushedSource, pushed_sources
+from spendtop.domain.sources.records import KeyRule, PushedSource, pushed_sources
+from spendtop.domain.sources.refusals import RefusedPosts
 
 _LOGGED_EVERY = 60.0
 _MOST_TOLD = 3

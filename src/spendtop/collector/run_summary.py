@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.counted import counted
-from spendtop.services.recording import Outcome
+from spendtop.services.recording.transaction import Outcome
 
 
 class RunSummary:

@@ -9,8 +9,8 @@ from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.services.known_stores import KnownStores
-from spendtop.services.recorder import Recorder
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.stores.known_stores import KnownStores
 from spendtop.store.engine import Store
 
 

@@ -1,5 +1,5 @@
-"""The loop that runs the rules about how is spent, `services.anomaly_alerts` and `services.loop_alerts`, often enough
-to find a spike or a loop within minutes."""
+"""The loop that runs the rules about how is spent, `services.alerting.anomalies` and `services.alerting.loops`, often
+enough to find a spike or a loop within minutes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from spendtop.collector import from_settings
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.services.announcements import Announcement
-from spendtop.services.anomaly_alerts import AnomalyAlerts
-from spendtop.services.lease import LostLease
-from spendtop.services.loop_alerts import LoopAlerts
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.alerting.anomalies import AnomalyAlerts
+from spendtop.services.alerting.loops import LoopAlerts
+from spendtop.services.stores.lease import LostLease
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 

@@ -15,7 +15,7 @@ from spendtop.collector.supervisor import pause
 from spendtop.config.types import size_text
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import SpendtopError, StoreCorrupt, StoreFull
-from spendtop.services.recorder import Recorder
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store import facts
 from spendtop.store.engine import Store, named
 from spendtop.store.schema import refuse_gaps

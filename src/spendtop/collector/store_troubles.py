@@ -1,4 +1,4 @@
-"""The loop that keeps the alerts about the store, `services.store_alerts`, in step with what is amiss with it."""
+"""The loop that keeps the alerts of `services.alerting.store_health` in step with what is amiss with the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.condition import Condition
 from spendtop.domain.errors import SpendtopError
-from spendtop.services.store_alerts import ABOUT, StoreTrouble, keep
+from spendtop.services.alerting.store_health import ABOUT, StoreTrouble, keep
 from spendtop.store.transactions import WriteQueue, write
 
 _LOOK = 5.0

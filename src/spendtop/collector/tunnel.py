@@ -26,7 +26,7 @@ from spendtop.sources.helicone_webhooks import HeliconeWebhooks
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store import facts
-from spendtop.store.reads.applied_config import CONFIG_NEWS, tell_public_url
+from spendtop.store.reads.configuration.applied import CONFIG_NEWS, tell_public_url
 from spendtop.store.transactions import read, write
 
 if TYPE_CHECKING:

@@ -45,11 +45,11 @@ from spendtop.config.types import (
     surroundings,
 )
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.domain.filters import fields_of, parse_filter
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import fields_of, parse_filter
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.pricing.price import Rate
 from spendtop.domain.pricing.price_names import PRICE_NAMES
-from spendtop.domain.sources import KeyRule, pushed_sources
+from spendtop.domain.sources.records import KeyRule, pushed_sources
 from spendtop.domain.windows import parse_window
 
 AnySection = TypeVar("AnySection", bound=Section)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spendtop.domain.untrusted import clean_line
-from spendtop.store.reads.applied_config import Applied
+from spendtop.store.reads.configuration.applied import Applied
 
 
 def applied_changes(before: Applied, now: Applied) -> list[str]:

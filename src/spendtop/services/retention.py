@@ -8,10 +8,10 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, select, update
 
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.request import BodyState
-from spendtop.services.episodes import is_resolved
-from spendtop.services.outbox_rules import DeliveryState
-from spendtop.services.repricing import forget_changes
+from spendtop.domain.requests.request import BodyState
+from spendtop.services.alerting.episodes import is_resolved
+from spendtop.services.alerting.outbox import DeliveryState
+from spendtop.services.repricing.repricing import forget_changes
 from spendtop.services.tasks import ENDED
 from spendtop.store import facts
 from spendtop.store.ids import SLOTS

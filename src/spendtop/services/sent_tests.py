@@ -9,18 +9,18 @@ from operator import add
 from sqlalchemy import Connection, delete, select, update
 
 from spendtop.domain.clock import Clock
-from spendtop.domain.filters import Comparison, FilterContext, Op, Pattern, PatternKind
-from spendtop.domain.request import TEST_PROPERTY
+from spendtop.domain.filters.filters import Comparison, FilterContext, Op, Pattern, PatternKind
+from spendtop.domain.requests.request import TEST_PROPERTY
 from spendtop.domain.windows import Calendar
-from spendtop.services.recording import Recording
-from spendtop.services.repricing import forget_changes
-from spendtop.services.request_rows import from_row
-from spendtop.services.totals import TotalsByDifference
+from spendtop.services.recording.rows import from_row
+from spendtop.services.recording.totals import TotalsByDifference
+from spendtop.services.recording.transaction import Recording
+from spendtop.services.repricing.repricing import forget_changes
 from spendtop.store.engine import Store
-from spendtop.store.reads import spend_sql
-from spendtop.store.reads.bucket_spans import Span, in_slices
-from spendtop.store.reads.requests import RequestQuery, conditions
+from spendtop.store.reads.requests.lists import RequestQuery, conditions
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending import spend_sql
+from spendtop.store.reads.spending.bucket_spans import Span, in_slices
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable, RevisionTable
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.untrusted import storable_name
-from spendtop.store.reads.tokens import Token, tokens
+from spendtop.store.reads.tokens.tokens import Token, tokens
 from spendtop.store.statements import table_of
 from spendtop.store.tables import TokenTable
 

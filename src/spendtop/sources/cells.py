@@ -10,8 +10,8 @@ import msgspec
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status
-from spendtop.domain.timing import seconds_to_micros
+from spendtop.domain.requests.request import Status
+from spendtop.domain.requests.timing import seconds_to_micros
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count
 

@@ -12,10 +12,10 @@ from msgspec import Raw, Struct
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import HELICONE_API
-from spendtop.domain.timing import NEWEST
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.requests.timing import NEWEST
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.repaired_json import decoded, json_text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.sources import AGENT_PUSHES, HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
+from spendtop.domain.sources.records import AGENT_PUSHES, HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.amp import AmpReader
 from spendtop.sources.agents.claude_code import ClaudeCodeReader

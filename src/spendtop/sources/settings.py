@@ -14,7 +14,7 @@ from spendtop.config.account_settings import AccountSettings, SourceSection
 from spendtop.config.types import Duration, HttpUrl, PollInterval, Secret, Secrets, Section, Texts, http_url
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.domain.sources import AGENTS
+from spendtop.domain.sources.records import AGENTS
 
 _LOW_BALANCE = Usd.of(10)
 """Of accounts that exist by themselves."""

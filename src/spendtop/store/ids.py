@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from spendtop.domain.sources import Source
+from spendtop.domain.sources.records import Source
 
 SLOTS = 64
 """How many can record into one store at once."""

@@ -16,16 +16,16 @@ from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, not_
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.errors import UsageError
-from spendtop.domain.limits import OWN_DIMENSION, Each, Limit
+from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit
 from spendtop.domain.model_names import family
 from spendtop.store.day_totals import UNTIL
 from spendtop.store.engine import SCHEMA, Store
-from spendtop.store.reads import spend_sql
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.limits import within_scope
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.limits.uses import within_scope
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, PLAN, SHADOW
+from spendtop.store.reads.spending import spend_sql
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.sums import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, PLAN, SHADOW
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable, TotalTable
 

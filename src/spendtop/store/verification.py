@@ -16,7 +16,7 @@ from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.store import bodies, day_totals, dictionaries, facts
-from spendtop.store.reads import spend_sql
+from spendtop.store.reads.spending import spend_sql
 from spendtop.store.schema import head, version
 from spendtop.store.statements import table_of
 from spendtop.store.table_copy import Progress

@@ -38,7 +38,7 @@ from spendtop.tui.time_machine import TimeMachine
 from spendtop.tui.way_out import WayOut
 
 if TYPE_CHECKING:
-    from spendtop.domain.dimensions import Dimension
+    from spendtop.domain.breakdown.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
     from spendtop.tui.screens.live_screen import LiveScreen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import SystemCommand
 
-from spendtop.domain.dimensions import DIMENSIONS, Dimension, dimension
+from spendtop.domain.breakdown.dimensions import DIMENSIONS, Dimension, dimension
 from spendtop.domain.errors import SpendtopError, UsageError, nearest
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.face import Face

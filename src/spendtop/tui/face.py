@@ -12,7 +12,7 @@ from spendtop.tui.selection import TODAY
 if TYPE_CHECKING:
     from rich.style import Style
 
-    from spendtop.domain.dimensions import Dimension
+    from spendtop.domain.breakdown.dimensions import Dimension
     from spendtop.store.engine import Store
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline

@@ -13,7 +13,7 @@ from spendtop.domain.percent import percent_of
 if TYPE_CHECKING:
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Calendar
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.store.reads.rows import Spend
 
 UNKNOWN = "-"

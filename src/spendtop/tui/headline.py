@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from spendtop.domain.clock import SECOND
 
 if TYPE_CHECKING:
-    from spendtop.domain.forecast import Forecast
+    from spendtop.domain.limits.forecast import Forecast
     from spendtop.domain.windows import Bounds, Calendar
-    from spendtop.store.reads.applied_config import Applied, ConfigOutcome
-    from spendtop.store.reads.attention import Attention
-    from spendtop.store.reads.bills import Bills
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.alerts.attention import Attention
+    from spendtop.store.reads.configuration.applied import Applied, ConfigOutcome
+    from spendtop.store.reads.ledger.bills import Bills
+    from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.store.reads.rows import Spend
 
 

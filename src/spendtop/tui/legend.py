@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spendtop.domain.marks import MARKS
+from spendtop.domain.requests.marks import MARKS
 from spendtop.tui.glyphs import Glyphs
 
 OF_GLYPHS: Mapping[str, tuple[str, str]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.requests import RequestPage
+    from spendtop.store.reads.requests.lists import RequestPage
     from spendtop.store.reads.rows import RequestRow
 
 PAGE = 100

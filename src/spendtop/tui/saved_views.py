@@ -83,7 +83,7 @@ class SavedViews:
     def _write(self) -> None:
         if self._path is None:
             return
-        from spendtop.services.presence import write_atomically
+        from spendtop.services.stores.presence import write_atomically
 
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

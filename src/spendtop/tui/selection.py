@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filter_values import parse_time_span
-from spendtop.domain.filters import EVERYTHING, And, Filter, Or
+from spendtop.domain.filters.filters import EVERYTHING, And, Filter, Or
+from spendtop.domain.filters.values import parse_time_span
 from spendtop.domain.windows import Calendar
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.requests import RequestQuery
+    from spendtop.store.reads.requests.lists import RequestQuery
 
 NOTHING: Filter = Or(())
 """No request passes it."""
@@ -92,7 +92,7 @@ class Selection:
 
     def query(self, now: int, calendar: Calendar, inverted: bool) -> RequestQuery:
         """For the store; `inverted` reads the list from its other end."""
-        from spendtop.store.reads.requests import Order, RequestQuery
+        from spendtop.store.reads.requests.lists import Order, RequestQuery
 
         since, until = self.time.span(now, calendar)
         parts = tuple(part for part in (self.within, self.filter) if part != EVERYTHING)

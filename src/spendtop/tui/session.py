@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spendtop.config.types import Section
     from spendtop.domain.condition import Condition
     from spendtop.store.engine import Store
-    from spendtop.store.reads.applied_config import Applied
+    from spendtop.store.reads.configuration.applied import Applied
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from spendtop.domain.instants import parse_instant
+from spendtop.domain.filters.instants import parse_instant
 from spendtop.tui import formats
 from spendtop.tui.face import Face
 from spendtop.tui.screens import SCREENS

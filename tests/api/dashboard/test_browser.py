@@ -15,10 +15,10 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import percent_of
-from spendtop.domain.request import BodyState, Status, Usage
+from spendtop.domain.requests.request import BodyState, Status, Usage
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import parse_window
 from spendtop.services import tokens

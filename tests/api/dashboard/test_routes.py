@@ -14,9 +14,9 @@ import pytest
 
 from spendtop.api.context import Health
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.request import BodyState
+from spendtop.domain.requests.request import BodyState
 from spendtop.store.engine import Store
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.ledger.balances import Account
 from tests import routes
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.api.recorders import apply, recording

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.services import tokens
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from tests.api.listening import Live, listening
 from tests.conftest import SettableClock
 from tests.store.conftest import Recorded

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.alerting import Message, MessageKind
-from spendtop.services import outbox_rules
-from spendtop.services.store_reset import backup
+from spendtop.domain.alerting.episode import Message, MessageKind
+from spendtop.services.alerting import outbox as outbox_rules
+from spendtop.services.stores.reset import backup
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable
 from tests.api.routes.test_admin_routes import filled, get
 from tests.conftest import SettableClock
 from tests.services.conftest import rows
-from tests.services.test_store_reset import rows_in_backup
+from tests.services.stores.test_reset import rows_in_backup
 from tests.waiting import DEADLINE, soon
 
 
@@ -165,7 +165,7 @@ async def test_a_change_that_is_begun_is_answered_when_it_is_done(
         return backup(store, folder, now)
 
     monkeypatch.setattr("spendtop.api.routes.wait", ends_once_it_is_begun)
-    monkeypatch.setattr("spendtop.services.store_reset.backup", slow)
+    monkeypatch.setattr("spendtop.services.stores.reset.backup", slow)
     async with filled(readable_store, clock, 3) as live, asyncio.TaskGroup() as tasks:
         reset = tasks.create_task(live.client.delete("/reset"))
         await soon(begun.is_set)

@@ -190,7 +190,7 @@ async def test_refuses_an_id_that_no_event_had(live: Live) -> None:
 
 
 async def test_only_so_many_may_follow(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spendtop.services.descriptors._MOST_FOLLOWERS", 1)
+    monkeypatch.setattr("spendtop.services.stores.descriptors._MOST_FOLLOWERS", 1)
     async with following(live):
         refused = await live.client.get("/events")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_followers")
@@ -199,7 +199,7 @@ async def test_only_so_many_may_follow(live: Live, monkeypatch: pytest.MonkeyPat
 
 
 async def test_so_many_who_come_at_once_are_not_more(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spendtop.services.descriptors._MOST_FOLLOWERS", 3)
+    monkeypatch.setattr("spendtop.services.stores.descriptors._MOST_FOLLOWERS", 3)
     begun: list[int] = []
     all_told = asyncio.Event()
 
@@ -248,7 +248,7 @@ async def test_ends_at_once_when_the_listener_stops(live: Live) -> None:
 async def test_a_client_that_reads_nothing_is_cut_off(
     readable_store: Store, recorded: Recorded, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.services.descriptors._MOST_FOLLOWERS", 1)
+    monkeypatch.setattr("spendtop.services.stores.descriptors._MOST_FOLLOWERS", 1)
     big = {f"property-{number}": "x" * 256 for number in range(100)}
     recorded.add([recorded.request(clock(), properties=big) for _ in range(400)])
     hasty = recording(readable_store, clock, allowance=Allowance(to_send=2))

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.billing import BilledName, CostPart, Costs, UserPart
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.ledger.amounts import BilledName, CostPart, Costs, UserPart
 from spendtop.domain.money import Usd
-from spendtop.services import checkpoints, ledger, tasks
+from spendtop.services import checkpoints, tasks
+from spendtop.services.ledger import entries as ledger
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied, keep
+from spendtop.store.reads.configuration.applied import applied, keep
 from spendtop.store.tables import LedgerEventTable
 from tests import accounts
 from tests.accounts import OPENAI

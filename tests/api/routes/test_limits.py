@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
-from spendtop.services.provider_limits import take_limits
+from spendtop.services.alerting.provider_limits import take_limits
 from spendtop.store.engine import Store
 from spendtop.store.tables import LimitRaiseTable
 from tests.api.routes.test_admin_routes import event, filled, get

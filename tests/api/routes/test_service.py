@@ -4,12 +4,12 @@ import pytest
 
 from spendtop import __version__
 from spendtop.domain.clock import DAY, HOUR, to_iso
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.remarks import Remark, RemarkKind
+from spendtop.domain.sources.remarks import Remark, RemarkKind
 from spendtop.domain.windows import parse_window
 from spendtop.services import tokens
-from spendtop.services.remarks import note
+from spendtop.services.recording.remarks import note
 from spendtop.store.engine import Store
 from tests.api.listening import settings_of
 from tests.api.recorders import recording

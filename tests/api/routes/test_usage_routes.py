@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.request import BodyState, Status, Usage
-from spendtop.domain.sources import INGEST
-from spendtop.services.request_export import COLUMNS
+from spendtop.domain.requests.request import BodyState, Status, Usage
+from spendtop.domain.sources.records import INGEST
+from spendtop.services.exchange.export import COLUMNS
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable

@@ -16,14 +16,14 @@ from spendtop.cli.imports import files
 from spendtop.collector.process.store_lock import importing, places
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY, to_iso
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.request import Request
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.windows import Calendar
-from spendtop.services.request_export import csv_chunks, jsonl_chunks, pages
+from spendtop.services.exchange.export import csv_chunks, jsonl_chunks, pages
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT, SLOTS
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.schema import upgrade
 from spendtop.store.tables import LimitMarkTable, RequestTable, TokenTable, TotalTable
 from tests.cli.conftest import Cli, minutes_ago, write_config

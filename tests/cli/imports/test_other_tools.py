@@ -17,10 +17,10 @@ from msgspec.structs import replace
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Reporter, Usage
-from spendtop.domain.sources import INGEST, LITELLM
+from spendtop.domain.requests.request import Cost, Reporter, Usage
+from spendtop.domain.sources.records import INGEST, LITELLM
 from spendtop.store.engine import Store
-from spendtop.store.reads.imported import imported_requests
+from spendtop.store.reads.ledger.imported import imported_requests
 from spendtop.store.tables import RequestTable
 from tests.cli.conftest import Cli, minutes_ago
 from tests.services.conftest import rows

@@ -12,7 +12,7 @@ from spendtop.cli.mcp.protocol import Tool
 from spendtop.cli.mcp.tools import tools
 from spendtop.config.load import load
 from spendtop.domain.errors import UsageError
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from spendtop.sources.settings import SECTIONS
 from tests.cli.conftest import Cli, minutes_ago, write_config
 from tests.store.conftest import Recorded

@@ -16,9 +16,10 @@ from spendtop.collector.agents.poster import PostFailed, posting
 from spendtop.collector.agents.push_loop import PushLoop
 from spendtop.collector.agents.reading_loop import ReadingLoop
 from spendtop.collector.setup import CompanionContext
-from spendtop.services import agent_files, agent_spool
+from spendtop.services.agents import files as agent_files
+from spendtop.services.agents import spool as agent_spool
 from spendtop.store.engine import Store
-from spendtop.store.reads.spending import plan_spend
+from spendtop.store.reads.spending.sums import plan_spend
 from tests.api.listening import settings_of
 from tests.api.recorders import recording
 from tests.collector.agents.test_reading_loop import calls, rooms_of

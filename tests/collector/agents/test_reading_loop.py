@@ -9,8 +9,8 @@ from pathlib import Path
 from spendtop.collector.agents.reading_loop import ReadingLoop
 from spendtop.collector.setup import CompanionContext
 from spendtop.domain.money import Usd
-from spendtop.services import agent_files
-from spendtop.store.reads.spending import plan_spend, spend
+from spendtop.services.agents import files as agent_files
+from spendtop.store.reads.spending.sums import plan_spend, spend
 from tests.collector.conftest import Bench
 from tests.sources.agents.homes import cases, lay_out
 from tests.sources.agents.test_claude_code import line

@@ -21,9 +21,9 @@ from spendtop.config.load import load
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.services.announcements import Announcement
-from spendtop.services.evaluator import Evaluator, has_marks
-from spendtop.services.recorder import Recorder
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.alerting.evaluator import Evaluator, has_marks
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade

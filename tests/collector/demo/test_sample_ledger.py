@@ -10,12 +10,12 @@ import pytest
 from spendtop.collector.demo.sample_ledger import ACCOUNT, POLLER, billing_api, bills, keep_account
 from spendtop.collector.demo.sample_month import unpack
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.engine import Store
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.ledger import AccountState, account_now, days, events
+from spendtop.store.reads.ledger.accounts import AccountState, account_now, days, events
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.schema import upgrade
 from tests.alerts.sinks import free_port
 from tests.conftest import SettableClock

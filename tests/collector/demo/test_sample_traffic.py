@@ -6,8 +6,8 @@ import random
 
 from spendtop.collector.demo.sample_traffic import body_of, coming_lines, make_tokens, marked_pushes, request_of
 from spendtop.domain.clock import DAY
-from spendtop.domain.request import Request
-from spendtop.domain.sources import INGEST
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import INGEST
 from spendtop.services import tokens
 from spendtop.sources.receivers.ingest import IngestReceiver, TimeRule
 from tests.collector.conftest import Bench

@@ -9,12 +9,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from spendtop.collector.polling.account_watch import AccountWatch
-from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.amounts import CostPart, Costs
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.services import ledger
-from spendtop.services.announcements import Announcement
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.ledger import entries as ledger
 from tests import accounts
 from tests.collector.conftest import Bench
 from tests.waiting import DEADLINE, soon

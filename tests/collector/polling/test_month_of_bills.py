@@ -15,15 +15,15 @@ from msgspec.structs import replace
 from spendtop.collector.polling.poll_steps import CostSteps
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime, to_iso, to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
+from spendtop.domain.requests.request import Cost
 from spendtop.services import checkpoints
-from spendtop.services.bill_differences import explain, sentence
+from spendtop.services.ledger.differences import explain, sentence
 from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.anthropic_report import AnthropicReport
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import DayBill, day_bill
+from spendtop.store.reads.ledger.balances import Account
+from spendtop.store.reads.ledger.day_bills import DayBill, day_bill
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling
 from tests.sources.pollers.fake_anthropic import ADMIN_KEY

@@ -21,7 +21,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.sources.settings import SECTIONS
-from spendtop.store.reads.applied_config import PolledSource
+from spendtop.store.reads.configuration.applied import PolledSource
 
 
 def settings(tmp_path: Path, text: str) -> Settings:

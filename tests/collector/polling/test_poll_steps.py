@@ -11,23 +11,23 @@ import pytest
 from msgspec.structs import replace
 
 from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceSteps, CostSteps, PushHealthSteps, RequestSteps
-from spendtop.domain import push_health
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.domain.push_health import PushHealth
-from spendtop.domain.request import Cost, Request, TimeSource
-from spendtop.domain.sources import ANTHROPIC_PUSH, HELICONE, HELICONE_API
-from spendtop.services import ledger
-from spendtop.services.ledger import Calibrated
+from spendtop.domain.requests.request import Cost, Request, TimeSource
+from spendtop.domain.sources import push_health
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, HELICONE, HELICONE_API
+from spendtop.services.ledger import entries as ledger
+from spendtop.services.ledger.entries import Calibrated
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.pollers import Costs, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.store.engine import Store
-from spendtop.store.reads import completeness
-from spendtop.store.reads.balances import balance_now
+from spendtop.store.reads.ledger.balances import balance_now
+from spendtop.store.reads.sources import completeness
 from tests.accounts import OPENAI
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling

@@ -10,7 +10,13 @@ import pytest
 
 import spendtop
 from spendtop.collector.process.lifecycle import Readiness
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
+from spendtop.services.stores.presence import (
+    CollectorState,
+    RunningCollector,
+    announce,
+    process_start,
+    running_collector,
+)
 from tests.conftest import SettableClock
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from spendtop.collector.process.lifecycle import Readiness, notify_systemd, tell_parent, watchdog, watchdog_seconds
-from spendtop.services.presence import CollectorState
+from spendtop.services.stores.presence import CollectorState
 from tests.waiting import DEADLINE
 
 

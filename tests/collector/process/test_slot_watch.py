@@ -95,8 +95,8 @@ def test_while_no_slot_is_free_or_the_server_is_away_it_is_said_and_then_taken_a
 
 def test_what_is_recorded_after_a_move_has_the_new_slot(postgres_store: Store, clock: SettableClock) -> None:
     from spendtop.domain.windows import Calendar
-    from spendtop.services.limit_book import LimitBook
-    from spendtop.services.recorder import Recorder
+    from spendtop.services.limits.limit_book import LimitBook
+    from spendtop.services.recording.recorder import Recorder
     from tests.services.conftest import prepared
 
     recorder = Recorder(postgres_store, PRICER, LimitBook((), Calendar(), {}), 3)  # type: ignore[arg-type]

@@ -9,8 +9,8 @@ import pytest
 
 from spendtop.collector.process.store_lock import Places, hold_alone, hold_store, importing, places
 from spendtop.domain.errors import AlreadyRunning
-from spendtop.services.lease import Lease, SoleOwner
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start
+from spendtop.services.stores.lease import Lease, SoleOwner
+from spendtop.services.stores.presence import CollectorState, RunningCollector, announce, process_start
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT
 from tests.waiting import eventually

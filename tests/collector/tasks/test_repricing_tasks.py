@@ -10,12 +10,13 @@ import pytest
 
 from spendtop.collector.tasks.repricing_tasks import RepricingTasks
 from spendtop.domain.errors import UsageError
-from spendtop.domain.request import Usage
-from spendtop.services import repricing, tasks
-from spendtop.services.current_costs import PAGE, ComparisonExcerpt
-from spendtop.services.repricing import Run
+from spendtop.domain.requests.request import Usage
+from spendtop.services import tasks
+from spendtop.services.repricing import repricing
+from spendtop.services.repricing.current_costs import PAGE, ComparisonExcerpt
+from spendtop.services.repricing.repricing import Run
 from spendtop.services.tasks import Task, TaskKind, TaskState
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from tests.collector.conftest import Bench
 from tests.collector.polling_bench import Polling
 from tests.waiting import DEADLINE

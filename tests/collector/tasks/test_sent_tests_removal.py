@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spendtop.collector.tasks.sent_tests_removal import SentTestsRemoval
-from spendtop.domain.request import TEST_PROPERTY
+from spendtop.domain.requests.request import TEST_PROPERTY
 from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind
 from tests.collector.conftest import Bench

@@ -15,10 +15,10 @@ from spendtop.collector.tasks.slow_tasks import SlowTasks
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import Usd
-from spendtop.domain.sources import LITELLM
+from spendtop.domain.sources.records import LITELLM
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
-from spendtop.store.reads.detail import detail
+from spendtop.store.reads.requests.detail import detail
 from tests.collector.conftest import Bench
 from tests.collector.polling.test_poll_supervisor import openai, with_api
 from tests.collector.polling_bench import Polling

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.collector.tasks.task_runner import TaskRunner
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.errors import SpendtopError
-from spendtop.domain.request import NotUnderstood
-from spendtop.domain.sources import HELICONE
-from spendtop.services import outbox_rules, tasks
+from spendtop.domain.requests.request import NotUnderstood
+from spendtop.domain.sources.records import HELICONE
+from spendtop.services import tasks
+from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from tests.collector.conftest import Bench
 from tests.helicone_captures import captures
@@ -158,7 +159,7 @@ async def test_a_task_that_breaks_is_told_and_the_next_is_done(
     def broken(connection: Connection, now: int, delivery_id: int | None) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("spendtop.services.outbox_rules.retry", broken)
+    monkeypatch.setattr("spendtop.services.alerting.outbox.retry", broken)
     async with working(office):
         state, said = await office.result(office.ask(TaskKind.DELIVERY_RETRY))
         assert (state, said) == (TaskState.FAILED, "This failed; the collector's log says more.")

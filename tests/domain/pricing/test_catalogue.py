@@ -16,7 +16,7 @@ from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.pricing.published_list import PublishedList
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 PRICES = PublishedPrices()

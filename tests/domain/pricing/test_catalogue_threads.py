@@ -10,7 +10,7 @@ from spendtop.domain.pricing import catalogue
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.pricing.pricer import Terms
-from spendtop.domain.request import ServiceLevel
+from spendtop.domain.requests.request import ServiceLevel
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Price, Priced, Rate, completed, registry
-from spendtop.domain.request import Quantities, Usage
+from spendtop.domain.requests.request import Quantities, Usage
 
 IN_AND_OUT = Usage(prompt=1_000, completion=100)
 

@@ -9,8 +9,8 @@ import pytest
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import FALLBACK, Hook, Pricer, Terms, is_failed, is_trusted
-from spendtop.domain.request import Basis, Cost, Reporter, Request, ServiceLevel, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Basis, Cost, Reporter, Request, ServiceLevel, Status, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE
 
 IN_AND_OUT = Usage(prompt=1_000, completion=100)
 NOTHING = Usage(prompt=0, completion=0)

@@ -22,7 +22,7 @@ from spendtop.domain.pricing.price import Price, Priced, registry
 from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.pricing.quotes import CONTEXTS, Quote
 from spendtop.domain.pricing.service_levels import multiple_of_level, spellings
-from spendtop.domain.request import COUNTED_UNITS, Quantities, ServiceLevel, Usage
+from spendtop.domain.requests.request import COUNTED_UNITS, Quantities, ServiceLevel, Usage
 
 UNITS = registry().units
 MODELS = [(provider, model) for provider in get_snapshot().providers for model in provider.models]

@@ -17,7 +17,7 @@ from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.pricing.quotes import CONTEXTS
 from spendtop.domain.pricing.service_levels import Multiple, multiple_of_geo, multiple_of_level, spellings
-from spendtop.domain.request import ServiceLevel, Usage
+from spendtop.domain.requests.request import ServiceLevel, Usage
 
 BEFORE = datetime(2026, 10, 1, 12, tzinfo=UTC)
 """Before the list has most of its own prices of levels."""

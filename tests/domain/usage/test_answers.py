@@ -10,7 +10,7 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_usage import unpack
+from spendtop.domain.requests.provider_usage import unpack
 from spendtop.domain.usage import contradiction, read_kept, read_response
 
 ANSWERS = json.loads((Path(__file__).parents[2] / "fixtures" / "answers.json").read_text())

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendtop.domain.pricing.price import registry
-from spendtop.domain.provider_usage import LARGEST, unpack
-from spendtop.domain.request import ServiceLevel, Usage
+from spendtop.domain.requests.provider_usage import LARGEST, unpack
+from spendtop.domain.requests.request import ServiceLevel, Usage
 from spendtop.domain.usage import MOST_TOKENS, contradiction, read_kept, read_response, read_usage
 from spendtop.domain.usage.reading import LONGEST_UNREAD, MOST_UNREAD
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status, Usage
+from spendtop.domain.requests.request import Status, Usage
 from spendtop.domain.usage import MOST_TOKENS, count, counted, read_response, read_usage, usage_of_response
 
 OPENAI_CHAT = {

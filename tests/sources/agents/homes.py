@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.agents.calls import AgentCall
 from spendtop.domain.clock import to_iso
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.bookmark import Bookmark, Tally

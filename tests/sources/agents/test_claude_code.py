@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.agents.calls import AgentCall
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.call_book import CallBook
 from spendtop.sources.agents.claude_code import ClaudeCodeReader

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from spendtop.domain.agent_calls import AgentCall
+from spendtop.domain.agents.calls import AgentCall
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.scan import AT_ONCE, AgentRoot, RootState, Scan, roots_of
 from spendtop.sources.registry import READERS

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Billing, Request, Status, Usage
-from spendtop.domain.sources import CURSOR
+from spendtop.domain.requests.request import Billing, Request, Status, Usage
+from spendtop.domain.sources.records import CURSOR
 from spendtop.sources.files import Format
 from spendtop.sources.files.reading import READERS, format_of
 from spendtop.sources.skipped import Skipped

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, BodyState, Request, Restored, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.requests.request import Basis, BodyState, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE
 from spendtop.sources.files.exported import read_csv, read_jsonl
 from spendtop.sources.skipped import NoCall, Skipped
 

@@ -7,8 +7,8 @@ import pytest
 
 from spendtop.domain.clock import HOUR, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Request, Restored, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.requests.request import BodyState, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.sources.files.helicone import read_helicone
 from spendtop.sources.skipped import NoCall, Skipped
 

@@ -10,8 +10,8 @@ import pytest
 from spendtop.domain.clock import SECOND
 from spendtop.domain.errors import UsageError
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Reporter, Request, Status, Usage
-from spendtop.domain.sources import LANGFUSE, LITELLM, LITELLM_LOGS, OTLP, PORTKEY, TABLE
+from spendtop.domain.requests.request import Reporter, Request, Status, Usage
+from spendtop.domain.sources.records import LANGFUSE, LITELLM, LITELLM_LOGS, OTLP, PORTKEY, TABLE
 from spendtop.sources.files import Format
 from spendtop.sources.files.reading import READERS, format_of
 from spendtop.sources.skipped import NoCall, Skipped

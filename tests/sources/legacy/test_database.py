@@ -13,8 +13,8 @@ import pytest
 from spendtop.domain.clock import SECOND, to_micros
 from spendtop.domain.errors import NoPermission, UsageError
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import HELICONE, INGEST
+from spendtop.domain.requests.request import BodyState, Request, Status, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE, INGEST
 from spendtop.sources.legacy.database import opened
 from spendtop.sources.skipped import Skipped
 from spendtop.store.engine import Store

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from spendtop.domain.billing import total
+from spendtop.domain.ledger.amounts import total
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.anthropic_costs import AnthropicCosts

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.billing import BilledName, total
 from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.ledger.amounts import BilledName, total
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics

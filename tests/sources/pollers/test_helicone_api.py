@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
-from spendtop.domain.request import BodyState, Request, TimeSource
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.requests.request import BodyState, Request, TimeSource
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.helicone_cursor import OVERLAP, SETTLING, progress, range_cursor, resumed

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from spendtop.domain.clock import to_micros
+from spendtop.domain.limits.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import KeyRefused, LimitPoller, PollFailed
 from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
 from spendtop.sources.pollers.gemini_caps import GeminiCaps

@@ -10,10 +10,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from spendtop.domain.billing import BilledName
 from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.ledger.amounts import BilledName
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.sources.pollers import CostPoller, KeyRefused, PollFailed
 from spendtop.sources.pollers.aws_signature import AwsKey
 from spendtop.sources.pollers.azure import AzureBills

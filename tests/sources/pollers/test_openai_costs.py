@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from spendtop.domain.billing import total
 from spendtop.domain.clock import SECOND
+from spendtop.domain.ledger.amounts import total
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts

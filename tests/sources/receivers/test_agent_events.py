@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import HOUR, to_iso
-from spendtop.domain.request import Billing, Request, Status
+from spendtop.domain.requests.request import Billing, Request, Status
 from spendtop.sources.receivers import Post, Unreadable
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 from spendtop.sources.settings import SECTIONS

@@ -11,7 +11,7 @@ import pytest
 
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import DAY
-from spendtop.domain.request import Billing, Request
+from spendtop.domain.requests.request import Billing, Request
 from spendtop.sources.agents.item import item_of
 from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.sources.receivers import Invalid, NotJson, Post, Pushed, Unreadable

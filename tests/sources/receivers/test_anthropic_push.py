@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendtop.domain.remarks import RemarkKind
-from spendtop.domain.request import Request, Status, Usage
-from spendtop.domain.request import TestEvent as ProviderTest
-from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP
+from spendtop.domain.requests.request import Request, Status, Usage
+from spendtop.domain.requests.request import TestEvent as ProviderTest
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OTLP
+from spendtop.domain.sources.remarks import RemarkKind
 from spendtop.sources.receivers.anthropic_push import HELD_FOR
 from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
 from tests.provider_pushes import ARRIVAL, as_expected, fits, in_protobuf, items, of_protobuf, push, requests, split

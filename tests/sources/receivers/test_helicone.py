@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import (
+from spendtop.domain.requests.request import (
     BodyState,
     Cost,
     NotUnderstood,
@@ -26,9 +26,9 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
-from spendtop.domain.request import TestEvent as GatewayTest
-from spendtop.domain.sources import HELICONE
-from spendtop.services.preparation import Prepared, Preparer
+from spendtop.domain.requests.request import TestEvent as GatewayTest
+from spendtop.domain.sources.records import HELICONE
+from spendtop.services.recording.preparation import Prepared, Preparer
 from spendtop.sources.receivers import NotJson
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from tests.helicone_captures import captures, secret

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
-from spendtop.domain.request import (
+from spendtop.domain.requests.request import (
     BodyState,
     Cost,
     Reporter,
@@ -23,7 +23,7 @@ from spendtop.domain.request import (
     Usage,
     is_assumed,
 )
-from spendtop.domain.sources import INGEST
+from spendtop.domain.sources.records import INGEST
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Pushed, Unreadable
 from spendtop.sources.receivers.ingest import MOST_ITEMS, IngestReceiver, TimeRule

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spendtop.domain.bodies.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.clock import DAY, SECOND
-from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import (
+from spendtop.domain.requests.request import (
     Basis,
     BodyState,
     Cost,
@@ -28,7 +28,7 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
-from spendtop.domain.sources import LITELLM
+from spendtop.domain.sources.records import LITELLM
 from spendtop.sources.receivers import Invalid, Item, NotJson, Unreadable
 from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
 

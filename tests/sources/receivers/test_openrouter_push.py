@@ -11,9 +11,9 @@ import pytest
 
 from spendtop.config.settings import Settings
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Reporter, Status, Usage
-from spendtop.domain.request import TestEvent as ProviderTest
-from spendtop.domain.sources import OPENROUTER_PUSH
+from spendtop.domain.requests.request import BodyState, Reporter, Status, Usage
+from spendtop.domain.requests.request import TestEvent as ProviderTest
+from spendtop.domain.sources.records import OPENROUTER_PUSH
 from spendtop.sources.receivers import Post
 from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
 from tests.provider_pushes import ARRIVAL, as_expected, fits, items, push, requests, split

@@ -16,8 +16,8 @@ from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Basis, BodyState, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import OTLP
+from spendtop.domain.requests.request import Basis, BodyState, Request, Status, TimeSource, Usage
+from spendtop.domain.sources.records import OTLP
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.receivers import Invalid, NotJson, Unreadable
 from spendtop.sources.receivers import otlp as module

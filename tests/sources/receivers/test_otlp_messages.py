@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from spendtop.domain.conversation import (
+from spendtop.domain.bodies.conversation import (
     Attachment,
     Conversation,
     Part,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Request, Status, Usage
+from spendtop.domain.requests.request import BodyState, Request, Status, Usage
 from spendtop.sources.receivers import Invalid, otlp_nesting
 from spendtop.sources.receivers.otlp import PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, END, START, by, call, captured, export, in_protobuf, span

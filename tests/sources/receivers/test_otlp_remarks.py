@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.remarks import Remark, RemarkKind
+from spendtop.domain.sources.remarks import Remark, RemarkKind
 from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, by, call, export, in_json, span
 from tests.otlp_receiving import pushed

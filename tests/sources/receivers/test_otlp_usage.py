@@ -10,7 +10,7 @@ import pytest
 from genai_prices.data_units import unit_data
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from spendtop.sources.receivers.otlp_attributes import CannotTake, readable, with_answer
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_usage import (

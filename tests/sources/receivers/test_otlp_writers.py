@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spendtop.domain.request import Usage
+from spendtop.domain.requests.request import Usage
 from tests.otlp_posts import by, call
 from tests.otlp_receiving import request_of
 

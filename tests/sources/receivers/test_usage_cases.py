@@ -13,8 +13,8 @@ import pytest
 from spendtop.domain.clock import DAY, SECOND
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.request import Request
-from spendtop.services.preparation import Prepared, Preparer
+from spendtop.domain.requests.request import Request
+from spendtop.services.recording.preparation import Prepared, Preparer
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.ingest import IngestReceiver, TimeRule
 from spendtop.sources.receivers.litellm import LitellmReceiver

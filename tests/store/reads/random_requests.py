@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request, Status, Usage
+from spendtop.domain.requests.request import Request, Status, Usage
 from spendtop.store.reads.rows import Spend
 from tests.store.conftest import Recorded
 

@@ -10,10 +10,10 @@ from sqlalchemy import insert
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
 from spendtop.domain.errors import UsageError
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
-from spendtop.store.reads.attention import AlertRow
+from spendtop.store.reads.alerts.attention import AlertRow
 from spendtop.store.reads.change_feed import News, Position, news_after, now_at
 from spendtop.store.reads.rows import RequestRow
 from spendtop.store.statements import table_of

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.reads.entities import last_seen, limits_of, names_of_keys

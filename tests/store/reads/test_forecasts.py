@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_micros
-from spendtop.domain.filters import parse_filter
-from spendtop.domain.forecast import Forecast
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.filters.filters import parse_filter
+from spendtop.domain.limits.forecast import Forecast
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.limits import uses
+from spendtop.store.reads.limits.uses import uses
 from tests.store.conftest import Recorded
 
 NOON = to_micros(datetime(2026, 11, 18, 12, tzinfo=UTC))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.filters import FilterContext, parse_filter
+from spendtop.domain.filters.filters import FilterContext, parse_filter
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.models import models
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

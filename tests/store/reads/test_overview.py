@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.limits import Limit
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store.engine import Store
-from spendtop.store.reads.attention import Attention
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.alerts.attention import Attention
 from spendtop.store.reads.overview import Chart, Overview, overview
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending.bucket_spans import Span
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendtop.store.reads.spending import is_known_user
+from spendtop.store.reads.spending.sums import is_known_user
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 

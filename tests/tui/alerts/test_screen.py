@@ -10,10 +10,10 @@ from sqlalchemy import Connection, insert, select, update
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from spendtop.domain.alerting import Message, MessageKind
+from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
-from spendtop.services import outbox_rules
-from spendtop.services.outbox_rules import Attempt
+from spendtop.services.alerting import outbox as outbox_rules
+from spendtop.services.alerting.outbox import Attempt
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, TaskTable

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
+from spendtop.domain.requests.request import Cost
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.measures import COST, LATENCY, MEASURES, Measure, Measured
+from spendtop.domain.breakdown.measures import COST, LATENCY, MEASURES, Measure, Measured
+from spendtop.domain.breakdown.spend_change import Cause
 from spendtop.domain.money import Usd
-from spendtop.domain.spend_change import Cause
 from spendtop.tui.breakdown.change_line import change_words
 from spendtop.tui.breakdown.figures import change, figure, heat, spark
 from spendtop.tui.breakdown.table import heads

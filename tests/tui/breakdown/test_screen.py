@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Status, Usage
+from spendtop.domain.requests.request import Cost, Status, Usage
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.breakdown.change_dialog import ChangeScreen
 from spendtop.tui.breakdown.screen import BreakdownScreen

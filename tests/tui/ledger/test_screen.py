@@ -14,16 +14,17 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 from textual.pilot import Pilot
 
-from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.amounts import CostPart, Costs
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
-from spendtop.services import checkpoints, ledger, tasks
+from spendtop.domain.requests.request import Cost
+from spendtop.services import checkpoints, tasks
+from spendtop.services.ledger import entries as ledger
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied, keep
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.ledger import LedgerEvent, events
+from spendtop.store.reads.configuration.applied import applied, keep
+from spendtop.store.reads.ledger.accounts import LedgerEvent, events
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.ledger.day_dialog import LedgerDayScreen
 from spendtop.tui.ledger.entry_desk import CalibrateScreen, LedgerEntryScreen

@@ -6,10 +6,10 @@ import pytest
 from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
-from spendtop.domain.request import Cost
-from spendtop.services.provider_limits import take_limits
+from spendtop.domain.requests.request import Cost
+from spendtop.services.alerting.provider_limits import take_limits
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.raise_desk import RaiseDraft

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spendtop.domain.filters import FIELDS
-from spendtop.domain.marks import MARKS
+from spendtop.domain.filters.filters import FIELDS
+from spendtop.domain.requests.marks import MARKS
 from spendtop.tui.app import SpendtopApp
 from tests.tui.conftest import opened, picture, typed, until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.filters import parse_filter
+from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.windows import Calendar
 from spendtop.tui.overview.doors import joined, of_span, without_time
 from spendtop.tui.selection import Selection

@@ -10,15 +10,16 @@ from sqlalchemy import Connection
 
 from spendtop.alerts.message_text import channel_test_message
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.services import agent_files, tasks
-from spendtop.services.outbox_rules import enqueue
+from spendtop.services import tasks
+from spendtop.services.agents import files as agent_files
+from spendtop.services.alerting.outbox import enqueue
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import DeliveryTable
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.welcome import Welcome
-from tests.services.test_agent_files import LOOK
-from tests.services.test_plan_calls import Desk, call
+from tests.services.agents.test_files import LOOK
+from tests.services.recording.test_plan_calls import Desk, call
 from tests.tui.conftest import Sessions, Till, opened, picture, typed, until
 
 

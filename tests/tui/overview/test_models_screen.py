@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
+from spendtop.domain.requests.request import Cost
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.models_screen import ModelsScreen
 from spendtop.tui.overview.panels import TopPanel

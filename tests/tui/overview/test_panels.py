@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from rich.style import Style
 
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import parse_window
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import Breakdown, KeySpend
+from spendtop.store.reads.spending.sums import Breakdown, KeySpend
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.overview.panels import LimitsPanel, TopPanel

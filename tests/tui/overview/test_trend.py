@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Request
+from spendtop.domain.requests.request import Cost, Request
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.breakdown.entities_screen import EntitiesScreen
 from spendtop.tui.limits.screen import LimitsScreen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spendtop.domain.filters import parse_filter
+from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.tui.requests.browser import Browser

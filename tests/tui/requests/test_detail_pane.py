@@ -6,12 +6,12 @@ import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from spendtop.domain.request import BodyState
-from spendtop.domain.sources import HELICONE, LITELLM
+from spendtop.domain.requests.request import BodyState
+from spendtop.domain.sources.records import HELICONE, LITELLM
 from spendtop.services import tasks
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import PolledSource, applied, keep
+from spendtop.store.reads.configuration.applied import PolledSource, applied, keep
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock

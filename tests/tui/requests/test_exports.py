@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from spendtop.domain.errors import CannotCreate
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
+from spendtop.domain.requests.request import Cost
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery, page
+from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.tui.requests.exports import as_json, as_table, write_listed, write_marked
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request

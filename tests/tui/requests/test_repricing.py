@@ -11,11 +11,12 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.windows import Calendar
-from spendtop.services import repricing, tasks
-from spendtop.services.current_costs import ComparisonExcerpt, DayOfModel, Difference
+from spendtop.services import tasks
+from spendtop.services.repricing import repricing
+from spendtop.services.repricing.current_costs import ComparisonExcerpt, DayOfModel, Difference
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.repricing import RepriceScreen
 from tests.conftest import SettableClock

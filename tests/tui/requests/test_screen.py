@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.requests.request import Cost
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock

@@ -8,15 +8,15 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from spendtop.domain.conversation import parse_conversation
+from spendtop.domain.bodies.conversation import parse_conversation
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_usage import pack
-from spendtop.domain.request import Basis, BodyState, Cost, Request, ServiceLevel, Usage
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.requests.provider_usage import pack
+from spendtop.domain.requests.request import Basis, BodyState, Cost, Request, ServiceLevel, Usage
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.detail import RequestDetail, detail
-from spendtop.store.reads.requests import newest_id
+from spendtop.store.reads.requests.detail import RequestDetail, detail
+from spendtop.store.reads.requests.lists import newest_id
 from spendtop.tui.palette import PLAIN
 from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of, wrap
 from tests.conftest import SettableClock

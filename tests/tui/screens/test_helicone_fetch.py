@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from spendtop.domain.request import BodyState
+from spendtop.domain.requests.request import BodyState
 from spendtop.services import tasks
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store

@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from spendtop.domain.clock import HOUR, MINUTE, SECOND
-from spendtop.domain.request import Cost, Status
-from spendtop.domain.sources import INGEST
+from spendtop.domain.requests.request import Cost, Status
+from spendtop.domain.sources.records import INGEST
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.screens.arrangement import Layout
 from spendtop.tui.screens.clipboard import Clipboard

@@ -9,13 +9,14 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Basis, Cost
-from spendtop.domain.sources import HELICONE_API
-from spendtop.services import checkpoints, missed_requests, tasks
+from spendtop.domain.requests.request import Basis, Cost
+from spendtop.domain.sources.records import HELICONE_API
+from spendtop.services import checkpoints, tasks
+from spendtop.services.recording import missed_requests
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import PolledSource, applied, keep
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.configuration.applied import PolledSource, applied, keep
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.statements import table_of
 from spendtop.store.tables import CheckpointTable
 from spendtop.tui.app import SpendtopApp

@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.windows import Calendar
 from spendtop.services import checkpoints
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import Applied, CollectorInfo, PolledSource
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.sources import sources
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, PolledSource
+from spendtop.store.reads.ledger.balances import Account
+from spendtop.store.reads.sources.sources import sources
 from spendtop.tui.sources.questions import PolledRow, polled_rows
 
 NOW = 1_763_640_187_000_000

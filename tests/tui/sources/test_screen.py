@@ -11,20 +11,21 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
-from spendtop.domain import push_health
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.pricing.list_version import ListVersion
-from spendtop.domain.push_health import PushHealth
-from spendtop.domain.remarks import Remark, RemarkKind
-from spendtop.domain.request import SAME_CONTENT, Cost, Request
-from spendtop.domain.sources import INGEST
-from spendtop.services import checkpoints, missed_requests, tasks, tokens
-from spendtop.services.remarks import note
+from spendtop.domain.requests.request import SAME_CONTENT, Cost, Request
+from spendtop.domain.sources import push_health
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.domain.sources.records import INGEST
+from spendtop.domain.sources.remarks import Remark, RemarkKind
+from spendtop.services import checkpoints, tasks, tokens
+from spendtop.services.recording import missed_requests
+from spendtop.services.recording.remarks import note
 from spendtop.services.tasks import TaskState
 from spendtop.store import bodies
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
-from spendtop.store.reads.applied_config import Applied, Doors, applied, keep, tell_public_url
+from spendtop.store.reads.configuration.applied import Applied, Doors, applied, keep, tell_public_url
 from spendtop.store.reads.price_list import PriceListState
 from spendtop.store.statements import table_of
 from spendtop.store.tables import QuarantineTable

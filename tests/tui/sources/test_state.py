@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources import HELICONE, INGEST, LITELLM, OTLP, Source, pushed_sources
+from spendtop.domain.sources.records import HELICONE, INGEST, LITELLM, OTLP, Source, pushed_sources
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads.applied_config import Doors
-from spendtop.store.reads.completeness import PollerRow
-from spendtop.store.reads.sources import SourceRow, TokenRow
+from spendtop.store.reads.configuration.applied import Doors
+from spendtop.store.reads.sources.completeness import PollerRow
+from spendtop.store.reads.sources.sources import SourceRow, TokenRow
 from spendtop.tui.sources.questions import PolledRow
 from spendtop.tui.sources.state import (
     State,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, ServiceLevel, Status
+from spendtop.domain.requests.request import Cost, ServiceLevel, Status
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.requests import RequestQuery, page
+from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN

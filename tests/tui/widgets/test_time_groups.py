@@ -7,9 +7,9 @@ from typing import cast
 
 from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost
+from spendtop.domain.requests.request import Cost
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.requests import RequestPage
+from spendtop.store.reads.requests.lists import RequestPage
 from spendtop.store.reads.rows import RequestRow
 from spendtop.tui.listing import PAGE, Listing
 from spendtop.tui.widgets.time_groups import Step, step_for, time_groups

@@ -22,13 +22,13 @@ from spendtop.api.routes import calendar_of, context_of, guards_of, http_of
 from spendtop.api.routes.requests import shows_bodies
 from spendtop.api.shapes import ErrorAnswer, Sums
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_iso
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.daily import day_spends, days_of, from_the_oldest
-from spendtop.store.reads.ledger import account_now
-from spendtop.store.reads.present import spent_last_hour, spent_today
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.ledger.accounts import account_now
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import per_bucket
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.daily import day_spends, days_of, from_the_oldest
+from spendtop.store.reads.spending.present import spent_last_hour, spent_today
+from spendtop.store.reads.spending.sums import per_bucket
 
 _STEPS = ((2 * HOUR, MINUTE), (26 * HOUR, 15 * MINUTE), (8 * DAY, 3 * HOUR))
 """Spans up to this one are shown in steps of that; longer ones by local day."""

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from spendtop.api.ledger_shapes import AccountItem
 from spendtop.api.shapes import Sums
 from spendtop.domain.clock import to_iso
-from spendtop.store.reads.bucket_spans import Span
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending.bucket_spans import Span
 
 
 class ConditionItem(BaseModel):

@@ -14,10 +14,10 @@ from spendtop.api.query import AlertParameters, InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filter_parser import LONGEST_FILTER
-from spendtop.services import alert_actions
-from spendtop.store.reads.attention import alert, alerts
-from spendtop.store.reads.silences import silences
+from spendtop.domain.filters.parser import LONGEST_FILTER
+from spendtop.services.alerting import actions as alert_actions
+from spendtop.store.reads.alerts.attention import alert, alerts
+from spendtop.store.reads.alerts.silences import silences
 
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _BY = "api"

@@ -17,7 +17,7 @@ from spendtop.api.feed import Feed
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of, guards_of, http_of
 from spendtop.domain.errors import UsageError
-from spendtop.store.reads.attention import AlertRow
+from spendtop.store.reads.alerts.attention import AlertRow
 from spendtop.store.reads.change_feed import Position
 
 HEARTBEAT_SECONDS = 15.0

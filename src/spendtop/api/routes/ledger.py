@@ -23,18 +23,19 @@ from spendtop.api.ledger_shapes import (
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import context_of, written
 from spendtop.api.shapes import ErrorAnswer, instant
-from spendtop.domain.billing import BillKind
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.errors import UsageError
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.amounts import BillKind
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.services import ledger, tasks
-from spendtop.services.bill_differences import explain
+from spendtop.services import tasks
+from spendtop.services.ledger import entries as ledger
+from spendtop.services.ledger.differences import explain
 from spendtop.services.tasks import TaskKind, TaskState
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import billed_until, day_bill
-from spendtop.store.reads.ledger import AccountState, account_now, days, events
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.ledger.accounts import AccountState, account_now, days, events
+from spendtop.store.reads.ledger.balances import Account
+from spendtop.store.reads.ledger.day_bills import billed_until, day_bill
 
 _BY = "api"
 _POLLED_WITHIN = 20.0

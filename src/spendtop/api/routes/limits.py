@@ -23,16 +23,16 @@ from spendtop.api.query import InvalidField
 from spendtop.api.questions import standing_limits
 from spendtop.api.routes import calendar_of, context_of, written
 from spendtop.api.shapes import ErrorAnswer, LimitsAnswer
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.limits import Limit
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.limits.limit import Limit
+from spendtop.domain.limits.raises import end_of
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.raises import end_of
 from spendtop.domain.windows import Calendar
-from spendtop.services import raises
-from spendtop.services.backtests import backtest
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.limits import LimitUse, uses
-from spendtop.store.reads.provider_limits import provider_limits
+from spendtop.services.limits import raises
+from spendtop.services.limits.backtests import backtest
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.limits.provider_limits import provider_limits
+from spendtop.store.reads.limits.uses import LimitUse, uses
 
 _BY = "api"
 _NO_LIMIT: dict[int | str, dict[str, Any]] = {

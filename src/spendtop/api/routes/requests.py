@@ -13,10 +13,10 @@ from spendtop.api.questions import listed_requests
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, guards_of, http_of, streamed
 from spendtop.api.shapes import RequestAnswer, RequestsAnswer, request_answer
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext
-from spendtop.services.request_export import FORMATS, pages
-from spendtop.store.reads.detail import find
-from spendtop.store.reads.requests import refuse_unsearchable
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.services.exchange.export import FORMATS, pages
+from spendtop.store.reads.requests.detail import find
+from spendtop.store.reads.requests.lists import refuse_unsearchable
 
 _MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 

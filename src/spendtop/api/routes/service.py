@@ -18,12 +18,12 @@ from spendtop.api.routes.limits import uses_in_force
 from spendtop.api.shapes import instant
 from spendtop.domain.clock import to_iso
 from spendtop.domain.windows import Calendar
-from spendtop.services import store_reset
-from spendtop.store.reads.attention import attention
-from spendtop.store.reads.grown_costs import LOWERED, grown_costs
-from spendtop.store.reads.present import today, under_plan_today
-from spendtop.store.reads.remarks import SourceRemark, source_remarks
-from spendtop.store.reads.spending import by_key
+from spendtop.services.stores import reset as store_reset
+from spendtop.store.reads.alerts.attention import attention
+from spendtop.store.reads.sources.remarks import SourceRemark, source_remarks
+from spendtop.store.reads.spending.grown_costs import LOWERED, grown_costs
+from spendtop.store.reads.spending.present import today, under_plan_today
+from spendtop.store.reads.spending.sums import by_key
 from spendtop.store.reads.store_figures import Measures, measures
 
 _DIMENSIONS = ("model", "provider", "source")

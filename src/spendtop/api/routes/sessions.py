@@ -23,18 +23,18 @@ from spendtop.api.usage_shapes import (
     SessionItem,
     SessionListAnswer,
 )
+from spendtop.domain.bodies.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.clock import to_iso
-from spendtop.domain.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Status
-from spendtop.services.request_export import ascii_json
-from spendtop.services.request_lines import BODY_REASONS
+from spendtop.domain.requests.request import BodyState, Status
+from spendtop.services.exchange.export import ascii_json
+from spendtop.services.exchange.lines import BODY_REASONS
 from spendtop.store.engine import Store
-from spendtop.store.reads.detail import RequestDetail, detail
-from spendtop.store.reads.loops import looping_sessions
-from spendtop.store.reads.sessions import positions_in, session_costs, sessions
+from spendtop.store.reads.alerts.loops import looping_sessions
+from spendtop.store.reads.requests.detail import RequestDetail, detail
+from spendtop.store.reads.sessions.sessions import positions_in, session_costs, sessions
 from spendtop.store.transactions import read
 
 _POSITIONS = 500

@@ -20,12 +20,12 @@ from spendtop.api.shapes import (
 from spendtop.api.usage_shapes import DayCostItem, ModelItem, ModelsAnswer, Period, UserCostsAnswer
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
-from spendtop.store.reads.daily import day_spends, days_of, last_days
 from spendtop.store.reads.models import models
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import is_known_user
+from spendtop.store.reads.spending.daily import day_spends, days_of, last_days
+from spendtop.store.reads.spending.sums import is_known_user
 
 
 def router() -> APIRouter:

@@ -19,7 +19,7 @@ from spendtop.services import tokens
 from spendtop.services.snippets import snippets
 from spendtop.services.tokens import Token
 from spendtop.sources.settings import IngestSettings
-from spendtop.store.reads.tokens import TokenUse, token_uses, use_of
+from spendtop.store.reads.tokens.tokens import TokenUse, token_uses, use_of
 
 TokenId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _NO_TOKEN: dict[int | str, dict[str, Any]] = {

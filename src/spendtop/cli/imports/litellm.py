@@ -18,7 +18,7 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.sources.files import Format, Read
 from spendtop.sources.files.reading import READERS
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.spending.bucket_spans import Span
 
 _PATH = "/spend/logs/v2"
 _KEY = "LITELLM_MASTER_KEY"

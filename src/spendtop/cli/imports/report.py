@@ -12,9 +12,9 @@ from spendtop.config.types import duration_text
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import UsageError
-from spendtop.domain.request import Request, Restored
+from spendtop.domain.requests.request import Request, Restored
 from spendtop.domain.untrusted import clean_line
-from spendtop.services.request_import import Tally
+from spendtop.services.exchange.imports import Tally
 from spendtop.services.retention import month_of
 from spendtop.sources.skipped import NoCall, Skipped
 

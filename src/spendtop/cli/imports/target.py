@@ -15,12 +15,12 @@ from spendtop.collector.process.store_lock import importing, places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import UsageError
-from spendtop.domain.token_names import apart
+from spendtop.domain.requests.token_names import apart
 from spendtop.domain.untrusted import storable_name
 from spendtop.services import tokens
-from spendtop.services.preparation import Preparer
-from spendtop.services.recorder import Recorder
-from spendtop.services.request_import import Event, record, rehearse
+from spendtop.services.exchange.imports import Event, record, rehearse
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.legacy.rows import OldToken
 from spendtop.store.dictionaries import newest
 from spendtop.store.engine import Store

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from spendtop.domain.errors import SpendtopError
-from spendtop.services.request_export import ascii_json
+from spendtop.services.exchange.export import ascii_json
 
 _log = logging.getLogger(__name__)
 

@@ -20,11 +20,11 @@ from spendtop.cli.mcp.protocol import Object, Tool
 from spendtop.cli.options import opened_store
 from spendtop.config.settings import Settings
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.limits import Limit
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.limits.limit import Limit
 from spendtop.store.engine import Store
-from spendtop.store.reads.attention import alerts
-from spendtop.store.reads.limits import Ceiling, LimitUse, uses
+from spendtop.store.reads.alerts.attention import alerts
+from spendtop.store.reads.limits.uses import Ceiling, LimitUse, uses
 
 INSTRUCTIONS = (
     "spendtop records LLM requests with their cost. Amounts are US dollars; *_nanousd are exact, 1e-9 dollars. A cost"

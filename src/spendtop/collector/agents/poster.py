@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.sources import AGENT_PUSHES
+from spendtop.domain.sources.records import AGENT_PUSHES
 from spendtop.sources.pollers.http_client import retry_after
 
 if TYPE_CHECKING:

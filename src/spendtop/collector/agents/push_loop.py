@@ -10,7 +10,7 @@ from functools import partial
 from spendtop.collector.agents.poster import PostFailed, posting
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
-from spendtop.services import agent_spool
+from spendtop.services.agents import spool as agent_spool
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.transactions import read, write
 

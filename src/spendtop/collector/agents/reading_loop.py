@@ -18,10 +18,13 @@ from sqlalchemy import Connection
 
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
-from spendtop.domain.request import Billing
-from spendtop.domain.sources import AGENTS, Source
-from spendtop.services import agent_billing, agent_files, agent_spool, plan_windows
-from spendtop.services.agent_files import RootLook
+from spendtop.domain.requests.request import Billing
+from spendtop.domain.sources.records import AGENTS, Source
+from spendtop.services.agents import billing as agent_billing
+from spendtop.services.agents import files as agent_files
+from spendtop.services.agents import plan_windows
+from spendtop.services.agents import spool as agent_spool
+from spendtop.services.agents.files import RootLook
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.item import item_of
 from spendtop.sources.agents.requests import machine_of, request_of

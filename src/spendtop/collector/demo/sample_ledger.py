@@ -14,13 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import Connection, func, select
 
-from spendtop.domain.billing import CostPart, Costs
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, Clock
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.amounts import CostPart, Costs
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.services import checkpoints, ledger
+from spendtop.services import checkpoints
+from spendtop.services.ledger import entries as ledger
 from spendtop.store.engine import Store
-from spendtop.store.reads.balances import Account, balance_now
+from spendtop.store.reads.ledger.balances import Account, balance_now
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 

@@ -12,7 +12,7 @@ import zstandard
 
 from spendtop.collector.demo.sample_files import MONTH, sample_file
 from spendtop.domain.clock import HOUR
-from spendtop.domain.sources import source_named
+from spendtop.domain.sources.records import source_named
 from spendtop.store import bodies
 from spendtop.store.ids import SLOTS, identity
 

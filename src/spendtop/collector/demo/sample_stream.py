@@ -12,7 +12,7 @@ import msgspec
 
 from spendtop.collector.demo.sample_traffic import TrafficLine, as_new, coming_lines, request_as_new, request_of
 from spendtop.domain.clock import HOUR
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 
 LENGTH = 2 * HOUR
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from spendtop.collector.demo.sample_files import LIVE, RUNAWAY, STREAM, WEBHOOKS, sample_file
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime
 from spendtop.domain.money import Usd
-from spendtop.domain.request import (
+from spendtop.domain.requests.request import (
     TEST_PROPERTY,
     BodyState,
     Cost,
@@ -29,8 +29,9 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
-from spendtop.domain.sources import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source, source_named
-from spendtop.services import missed_requests, tokens
+from spendtop.domain.sources.records import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source, source_named
+from spendtop.services import tokens
+from spendtop.services.recording import missed_requests
 
 SECRET = "6f1d3b0a9c4e8d27b5a1f0c3e6d9284715ab3c7e90d1f2468bace13579fdb024"
 """Public secret that signed the captured webhooks; it protects nothing."""

@@ -27,10 +27,10 @@ from spendtop.collector.supervisor import Loop, pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import SECOND
 from spendtop.domain.pricing.catalogue import PublishedPrices
-from spendtop.domain.request import Request
-from spendtop.domain.sources import INGEST
-from spendtop.services.recorder import Recorder
-from spendtop.services.recording import Outcome
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import INGEST
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.settings import HeliconeSettings, OpenAISettings
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade

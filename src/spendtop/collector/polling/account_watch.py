@@ -1,5 +1,5 @@
-"""The loop that runs the rules of `services.balance_alerts` and of `services.provider_limits`: soon after each poll,
-and often enough for what is entered by hand."""
+"""The loop that runs the rules of `services.alerting.balances` and of `services.alerting.provider_limits`: soon after
+each poll, and often enough for what is entered by hand."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from spendtop.collector.polling.poll_config import PolledLimits, accounts_of, is
 from spendtop.collector.supervisor import wait_for_any
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.services.announcements import Announcement
-from spendtop.services.balance_alerts import BalanceAlerts, WatchedAccount, WatchedPoller
-from spendtop.services.lease import LostLease
-from spendtop.services.provider_limits import ProviderLimitAlerts
+from spendtop.services.alerting.announcements import Announcement
+from spendtop.services.alerting.balances import BalanceAlerts, WatchedAccount, WatchedPoller
+from spendtop.services.alerting.provider_limits import ProviderLimitAlerts
+from spendtop.services.stores.lease import LostLease
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
 

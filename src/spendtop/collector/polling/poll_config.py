@@ -11,12 +11,12 @@ from spendtop.collector.push_connection import credential_of, is_expected
 from spendtop.config.account_settings import AccountSettings
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources import HELICONE_API, LITELLM, PUSHES, ProviderPush
+from spendtop.domain.sources.records import HELICONE_API, LITELLM, PUSHES, ProviderPush
 from spendtop.sources.pollers.gemini_caps import Tier
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
-from spendtop.store.reads.applied_config import PolledSource
-from spendtop.store.reads.balances import Account
+from spendtop.store.reads.configuration.applied import PolledSource
+from spendtop.store.reads.ledger.balances import Account
 
 ANTHROPIC = "anthropic"
 _ANALYTICS_EVERY = 5 * MINUTE

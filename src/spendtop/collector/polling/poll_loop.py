@@ -12,7 +12,7 @@ from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.services import checkpoints
-from spendtop.services.lease import LostLease
+from spendtop.services.stores.lease import LostLease
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.store.transactions import WriteQueue, write
 

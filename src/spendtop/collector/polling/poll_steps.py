@@ -16,16 +16,18 @@ import msgspec
 from sqlalchemy import Connection
 
 from spendtop.collector.push_connection import leading_here
-from spendtop.domain import push_health
 from spendtop.domain.clock import DAY, Clock, to_datetime
-from spendtop.domain.ledger import SETTLES_AFTER, settled_spend
+from spendtop.domain.ledger.balance import SETTLES_AFTER, settled_spend
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import Request, TimeSource
-from spendtop.domain.sources import INGEST, ProviderPush, Source
-from spendtop.services import checkpoints, ledger, missed_requests, tasks
-from spendtop.services.provider_limits import take_limits
-from spendtop.services.recorder import Recorder
-from spendtop.services.recording import Outcome
+from spendtop.domain.requests.request import Request, TimeSource
+from spendtop.domain.sources import push_health
+from spendtop.domain.sources.records import INGEST, ProviderPush, Source
+from spendtop.services import checkpoints, tasks
+from spendtop.services.alerting.provider_limits import take_limits
+from spendtop.services.ledger import entries as ledger
+from spendtop.services.recording import missed_requests
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.recording.transaction import Outcome
 from spendtop.services.tasks import Task
 from spendtop.sources.destinations import Destinations
 from spendtop.sources.pollers import (
@@ -39,7 +41,7 @@ from spendtop.sources.pollers import (
 )
 from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
-from spendtop.store.reads.balances import latest_calibration, spent_before, spent_on
+from spendtop.store.reads.ledger.balances import latest_calibration, spent_before, spent_on
 from spendtop.store.transactions import WriteQueue, read, write
 
 AT_ONCE = 300

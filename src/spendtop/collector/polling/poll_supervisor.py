@@ -29,7 +29,7 @@ from spendtop.collector.push_connection import Credential, destinations_by
 from spendtop.collector.supervisor import pause
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.sources import HELICONE
+from spendtop.domain.sources.records import HELICONE
 from spendtop.sources.pollers import CostPoller, LimitPoller
 from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
@@ -38,7 +38,7 @@ from spendtop.sources.pollers.openai_costs import OpenAICosts
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
-from spendtop.store.reads import completeness
+from spendtop.store.reads.sources import completeness
 from spendtop.store.transactions import write
 
 _LOOK = 0.25

@@ -14,7 +14,7 @@ from spendtop.config.settings import PricingSettings
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.pricing.published_list import PublishedList, bundled_list, package_release
-from spendtop.services import export_files
+from spendtop.services.exchange import files as export_files
 from spendtop.store.files import prepare_folder
 
 _LONGEST_HEAD = 4096

@@ -18,7 +18,13 @@ from spendtop.collector.supervisor import Loop, pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.condition import Condition
 from spendtop.domain.errors import CannotWrite
-from spendtop.services.presence import CollectorState, RunningCollector, announce, process_start, running_collector
+from spendtop.services.stores.presence import (
+    CollectorState,
+    RunningCollector,
+    announce,
+    process_start,
+    running_collector,
+)
 
 _STDERR = 2
 _LOOK_SECONDS = 5.0

@@ -11,7 +11,7 @@ from spendtop.collector.process.store_lock import FileHold, SlotHold
 from spendtop.collector.supervisor import pause
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.errors import AlreadyRunning
-from spendtop.services.recorder import Recorder
+from spendtop.services.recording.recorder import Recorder
 
 _EVERY = 2.0
 """Seconds between two looks."""

@@ -12,19 +12,19 @@ from typing import Any
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.forecast import Forecast, reach_words
+from spendtop.domain.limits.forecast import Forecast, reach_words
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
-from spendtop.services import outbox_rules
-from spendtop.services.limit_book import LimitBook
-from spendtop.services.presence import publish
+from spendtop.services.alerting import outbox as outbox_rules
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.stores.presence import publish
 from spendtop.store.engine import Store, named
-from spendtop.store.reads import limits
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.bills import Bills, bills_unseen
+from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.present import spent_last_hour, spent_today, under_plan_today
+from spendtop.store.reads.ledger.bills import Bills, bills_unseen
+from spendtop.store.reads.limits import uses as limits
 from spendtop.store.reads.rows import Spend
+from spendtop.store.reads.spending.present import spent_last_hour, spent_today, under_plan_today
 
 _EVERY = 1.0
 """Seconds between two snapshots while spend comes in."""

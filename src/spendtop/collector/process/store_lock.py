@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from spendtop.domain.errors import AlreadyRunning
-from spendtop.services.lease import Lease, Ownership, SoleOwner
-from spendtop.services.presence import file_beside, hold_lock
+from spendtop.services.stores.lease import Lease, Ownership, SoleOwner
+from spendtop.services.stores.presence import file_beside, hold_lock
 from spendtop.store.engine import Store
 from spendtop.store.ids import COMMAND_SLOT, SLOTS
 

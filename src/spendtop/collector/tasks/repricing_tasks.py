@@ -14,12 +14,13 @@ import msgspec
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.config.settings import Settings
-from spendtop.domain.filters import FilterContext, parse_filter
-from spendtop.services import current_costs, repricing, tasks
-from spendtop.services.current_costs import Correction, CostComparison, Page, as_read_now
-from spendtop.services.repricing import Run
+from spendtop.domain.filters.filters import FilterContext, parse_filter
+from spendtop.services import tasks
+from spendtop.services.repricing import current_costs, repricing
+from spendtop.services.repricing.current_costs import Correction, CostComparison, Page, as_read_now
+from spendtop.services.repricing.repricing import Run
 from spendtop.services.tasks import Task, TaskKind
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.transactions import read
 
 _MOST_GROUPS = 1_000

@@ -14,8 +14,8 @@ from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.errors import SpendtopError
-from spendtop.domain.request import TEST_PROPERTY
-from spendtop.domain.sources import HELICONE, INGEST
+from spendtop.domain.requests.request import TEST_PROPERTY
+from spendtop.domain.sources.records import HELICONE, INGEST
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.tasks import Task, TaskKind
 from spendtop.sources.settings import HeliconeSettings

@@ -17,19 +17,19 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import ZERO
-from spendtop.domain.request import BodyState, Request
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.requests.request import BodyState, Request
+from spendtop.domain.sources.records import HELICONE, HELICONE_API
 from spendtop.services import tasks
 from spendtop.services.checkpoints import Checkpoint
-from spendtop.services.preparation import Prepared
-from spendtop.services.recording import Outcome, keep_bodies
+from spendtop.services.recording.preparation import Prepared
+from spendtop.services.recording.transaction import Outcome, keep_bodies
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.helicone_cursor import progress, range_cursor, resumed
-from spendtop.store.reads.completeness import GapRow, gaps
-from spendtop.store.reads.detail import RequestDetail, detail
+from spendtop.store.reads.requests.detail import RequestDetail, detail
 from spendtop.store.reads.rows import RequestRow
-from spendtop.store.reads.sessions import without_body
+from spendtop.store.reads.sessions.sessions import without_body
+from spendtop.store.reads.sources.completeness import GapRow, gaps
 from spendtop.store.transactions import read
 
 _GAPS = 20

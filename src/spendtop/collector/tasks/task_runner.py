@@ -18,10 +18,12 @@ from spendtop.collector.supervisor import pause
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import SpendtopError
-from spendtop.domain.request import NotUnderstood
-from spendtop.services import outbox_rules, quarantine, tasks
-from spendtop.services.lease import LostLease
-from spendtop.services.recorder import Recorder
+from spendtop.domain.requests.request import NotUnderstood
+from spendtop.services import tasks
+from spendtop.services.alerting import outbox as outbox_rules
+from spendtop.services.recording import quarantine
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.stores.lease import LostLease
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.sources.registry import READERS
 from spendtop.store.engine import Store

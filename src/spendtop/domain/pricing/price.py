@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import COUNTED_UNITS, Quantities, Usage
+from spendtop.domain.requests.request import COUNTED_UNITS, Quantities, Usage
 
 if TYPE_CHECKING:
     from genai_prices.units import UnitRegistry

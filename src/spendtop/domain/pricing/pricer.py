@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.price import LARGEST_COST, Price
-from spendtop.domain.request import Basis, Cost, Quantities, Reporter, Request, ServiceLevel, Status
+from spendtop.domain.requests.request import Basis, Cost, Quantities, Reporter, Request, ServiceLevel, Status
 
 FALLBACK = "*"
 """The name of the own price that holds for models without any other."""
@@ -33,7 +33,7 @@ Catalogue = Callable[[str | None, str, Terms, int], Price | None]
 """Published price of (provider, model, terms) at an instant in UTC µs, or None when it is not known."""
 
 Hook = Callable[[Request], tuple[Usd | None, bool]]
-"""The user's own rule: its cost and whether it decided at all (see `services.pricing_hook`)."""
+"""The user's own rule: its cost and whether it decided at all (see `services.recording.pricing_hook`)."""
 
 
 class _Computed(NamedTuple):

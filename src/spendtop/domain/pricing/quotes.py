@@ -13,7 +13,7 @@ from spendtop.domain.clock import to_datetime
 from spendtop.domain.pricing.price import Price, Rate, registry
 from spendtop.domain.pricing.pricer import Terms
 from spendtop.domain.pricing.service_levels import multiple_of_geo, multiple_of_level, spellings
-from spendtop.domain.request import ServiceLevel
+from spendtop.domain.requests.request import ServiceLevel
 
 if TYPE_CHECKING:
     from datetime import datetime

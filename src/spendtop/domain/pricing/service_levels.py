@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from spendtop.domain.pricing.price import Price, registry
-from spendtop.domain.request import ServiceLevel
+from spendtop.domain.requests.request import ServiceLevel
 
 _KEYS = {
     ServiceLevel.BATCH: "batch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from spendtop.domain.conversation_stream import events_of, is_event_stream
+from spendtop.domain.bodies.stream import events_of, is_event_stream
 from spendtop.domain.usage.counts import count
 from spendtop.domain.usage.kept import NO_NUMBER, TIERS, Flat, Kept, keep
 from spendtop.domain.usage.levels import level_word, place_word, speed_word

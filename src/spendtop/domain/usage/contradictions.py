@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from spendtop.domain.pricing.price import registry
-from spendtop.domain.quantity_words import quantities_words
-from spendtop.domain.request import COUNTED_UNITS, Quantities, Usage
+from spendtop.domain.requests.quantity_words import quantities_words
+from spendtop.domain.requests.request import COUNTED_UNITS, Quantities, Usage
 
 
 def contradiction(usage: Usage) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendtop.domain.request import Status, Usage
+from spendtop.domain.requests.request import Status, Usage
 
 MOST_TOKENS = 10_000_000_000
 """A larger count of one request is not believed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from spendtop.domain.request import ServiceLevel
+from spendtop.domain.requests.request import ServiceLevel
 
 _LEVELS: Mapping[str, ServiceLevel | None] = {
     **dict.fromkeys(("standard", "default", "on_demand", "standard_only", "regular"), ServiceLevel.STANDARD),

@@ -8,11 +8,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from spendtop.domain.merging import bare_model
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import registry
-from spendtop.domain.provider_usage import pack
-from spendtop.domain.request import Quantities, ServiceLevel, Usage
+from spendtop.domain.reports.merging import bare_model
+from spendtop.domain.requests.provider_usage import pack
+from spendtop.domain.requests.request import Quantities, ServiceLevel, Usage
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage.answers import kept_answer
 from spendtop.domain.usage.kept import Flat, Kept, keep

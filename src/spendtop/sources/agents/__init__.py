@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
-from spendtop.domain.agent_calls import AgentCall
-from spendtop.domain.plan_windows import PlanWindow
+from spendtop.domain.agents.calls import AgentCall
+from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from spendtop.domain.agent_calls import AgentCall, merged
+from spendtop.domain.agents.calls import AgentCall, merged
 
 
 class CallBook:

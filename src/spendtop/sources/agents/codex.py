@@ -15,8 +15,8 @@ import msgspec
 from msgspec import DecodeError
 from msgspec.json import Decoder
 
-from spendtop.domain.agent_calls import AgentCall
-from spendtop.domain.plan_windows import PlanWindow, newest
+from spendtop.domain.agents.calls import AgentCall
+from spendtop.domain.agents.plan_windows import PlanWindow, newest
 from spendtop.sources.agents import rollout as rollouts
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.files import found, listed

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from msgspec import DecodeError, Struct, field
 from msgspec.json import Decoder
 
-from spendtop.domain.agent_calls import AgentCall, Counts
+from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.fields import instant, text

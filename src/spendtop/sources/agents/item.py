@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from spendtop.domain.agent_calls import AgentCall, Counts
+from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.domain.clock import to_datetime, to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Billing, ServiceLevel
-from spendtop.domain.sources import AGENTS
+from spendtop.domain.requests.request import Billing, ServiceLevel
+from spendtop.domain.sources.records import AGENTS
 from spendtop.domain.untrusted import NAME_LIMIT
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.agents.fields import dollars

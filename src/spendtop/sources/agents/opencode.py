@@ -16,7 +16,7 @@ from urllib.parse import quote
 from msgspec import DecodeError, Struct, field
 from msgspec.json import Decoder
 
-from spendtop.domain.agent_calls import AgentCall, Counts
+from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.domain.billers import biller_named
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.bookmark import Bookmark, Tally

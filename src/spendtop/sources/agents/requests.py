@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from spendtop.domain.agent_calls import AgentCall, billing_of
+from spendtop.domain.agents.calls import AgentCall, billing_of
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.request import Billing, Cost, Reporter, Request, TimeSource, Usage
-from spendtop.domain.sources import OTLP, source_named
+from spendtop.domain.requests.request import Billing, Cost, Reporter, Request, TimeSource, Usage
+from spendtop.domain.sources.records import OTLP, source_named
 
 _BY_VALUE = ("codex", "gemini-cli")
 """Agents whose telemetry names no call: it is known by its session and its counts."""

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.domain.agent_calls import AgentCall, Counts
+from spendtop.domain.agents.calls import AgentCall, Counts
+from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.domain.clock import MINUTE, SECOND
-from spendtop.domain.plan_windows import PlanWindow
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.bookmark import Tally
 from spendtop.sources.agents.fields import instant, text

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from spendtop.domain.agent_calls import AgentCall
-from spendtop.domain.plan_windows import PlanWindow
+from spendtop.domain.agents.calls import AgentCall
+from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.sources.agents import AgentReader, WindowTeller
 from spendtop.sources.agents.bookmark import Bookmark, FileStamp, Tally
 from spendtop.sources.agents.call_book import CallBook

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from spendtop.domain.errors import UsageError
-from spendtop.domain.push_health import Destination
-from spendtop.domain.sources import ProviderPush
+from spendtop.domain.sources.push_health import Destination
+from spendtop.domain.sources.records import ProviderPush
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.helicone_webhooks import is_reachable
 

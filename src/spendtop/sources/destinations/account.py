@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from spendtop.domain.push_health import Destination
+from spendtop.domain.sources.push_health import Destination
 from spendtop.sources.destinations import Made, leading_to
 from spendtop.sources.pollers import PollFailed
 from spendtop.sources.pollers.http_client import Advise, FetchBounds, Fetcher, Rejected

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from spendtop.domain.clock import to_micros
-from spendtop.domain.push_health import Destination
-from spendtop.domain.sources import ANTHROPIC_PUSH, ProviderPush
+from spendtop.domain.sources.push_health import Destination
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, ProviderPush
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.destinations import OUR_NAME, Made, Wish
 from spendtop.sources.destinations.account import ASKED, DestinationAccount

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from spendtop.domain.push_health import Destination
-from spendtop.domain.sources import OPENROUTER_PUSH, ProviderPush
+from spendtop.domain.sources.push_health import Destination
+from spendtop.domain.sources.records import OPENROUTER_PUSH, ProviderPush
 from spendtop.sources.destinations import OUR_NAME, TRACES_PATH, Made, Wish
 from spendtop.sources.destinations.account import ASKED, DestinationAccount
 from spendtop.sources.pollers import wrong_kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from spendtop.domain.request import Request, Restored
+from spendtop.domain.requests.request import Request, Restored
 from spendtop.sources.skipped import NoCall, Skipped
 
 

@@ -6,8 +6,8 @@ Times are UTC. What a plan includes is no spend; what is billed on demand is, at
 from __future__ import annotations
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Billing, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.sources import CURSOR
+from spendtop.domain.requests.request import Billing, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.sources.records import CURSOR
 from spendtop.sources.files.rows import FileRow, present
 
 _WRITTEN, _FRESH, _READ, _OUTPUT = "Input (w/ Cache Write)", "Input (w/o Cache Write)", "Cache Read", "Output Tokens"

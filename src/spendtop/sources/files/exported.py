@@ -14,12 +14,12 @@ from msgspec import Meta, Struct
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_usage import pack
-from spendtop.domain.request import COUNTED_UNITS, Basis, BodyState, Quantities, Request, Restored
-from spendtop.domain.request_fields import FIELDS, REPORTED, RequestField, ValueKind, arguments
-from spendtop.domain.sources import SOURCES, by_trust, source_named
+from spendtop.domain.requests.fields import FIELDS, REPORTED, RequestField, ValueKind, arguments
+from spendtop.domain.requests.provider_usage import pack
+from spendtop.domain.requests.request import COUNTED_UNITS, Basis, BodyState, Quantities, Request, Restored
+from spendtop.domain.requests.timing import NEWEST
+from spendtop.domain.sources.records import SOURCES, by_trust, source_named
 from spendtop.domain.spreadsheet import restored
-from spendtop.domain.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.files import Read

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Raw, Struct
 
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.sources.files import Read
 from spendtop.sources.helicone_rows import NotARow, RowReader, request_of
 from spendtop.sources.repaired_json import decoded

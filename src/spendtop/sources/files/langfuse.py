@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import SECOND
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import LANGFUSE, OTLP, Source
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.sources.records import LANGFUSE, OTLP, Source
 from spendtop.domain.usage import count
 from spendtop.sources.files.rows import FileRow, WrongField, present, properties_of
 from spendtop.sources.skipped import NoCall

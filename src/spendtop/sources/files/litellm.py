@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import SECOND
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import LITELLM, LITELLM_LOGS, Source
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.sources.records import LITELLM, LITELLM_LOGS, Source
 from spendtop.domain.usage import UsageReading, counted, read_response
 from spendtop.sources.files.rows import FileRow, present, properties_of
 from spendtop.sources.receivers.litellm import CLIENT_LEFT, GENERATED, NO_CALL, NOBODY, USER_AGENT

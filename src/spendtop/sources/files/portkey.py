@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import PORTKEY
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.sources.records import PORTKEY
 from spendtop.sources.files.rows import FileRow, present, properties_of
 
 _USER, _SESSION = "_user", "_session"

@@ -13,8 +13,8 @@ import msgspec
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Request
-from spendtop.domain.timing import NEWEST
+from spendtop.domain.requests.request import Request
+from spendtop.domain.requests.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
 from spendtop.sources import cells
 from spendtop.sources.files import Read

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from itertools import chain
 
 from spendtop.domain.errors import UsageError
-from spendtop.domain.sources import TABLE
+from spendtop.domain.sources.records import TABLE
 from spendtop.domain.untrusted import clean_line
 from spendtop.sources.files import Read
 from spendtop.sources.files.csv_rows import columns_of, csv_rows

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from spendtop.domain.request import TimeSource
-from spendtop.domain.sources import HELICONE, INGEST, Source
+from spendtop.domain.requests.request import TimeSource
+from spendtop.domain.sources.records import HELICONE, INGEST, Source
 
 _MEANINGS = {
     "key": ("id",),

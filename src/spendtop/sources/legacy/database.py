@@ -13,7 +13,7 @@ from sqlalchemy import table as table_named
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from spendtop.domain.errors import NoPermission, UsageError
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.sources.legacy.columns import LegacyKind, NotTaken, Table, recognised
 from spendtop.sources.legacy.rows import OldToken, Rows, token_of
 from spendtop.sources.skipped import Skipped

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from spendtop.domain.request import BodyState, Cost, Request, Usage
-from spendtop.domain.sources import INGEST
-from spendtop.domain.timing import NEWEST
+from spendtop.domain.requests.request import BodyState, Cost, Request, Usage
+from spendtop.domain.requests.timing import NEWEST
+from spendtop.domain.sources.records import INGEST
 from spendtop.sources import cells
 from spendtop.sources.legacy.columns import Table
 from spendtop.sources.skipped import Skipped

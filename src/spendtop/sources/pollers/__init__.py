@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from spendtop.domain.billing import CostPart as CostPart
-from spendtop.domain.billing import Costs as Costs
 from spendtop.domain.errors import SpendtopError
+from spendtop.domain.ledger.amounts import CostPart as CostPart
+from spendtop.domain.ledger.amounts import Costs as Costs
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 
 
 class PollFailed(SpendtopError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
-from spendtop.domain.billing import exact
 from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.ledger.amounts import exact
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import PollFailed
 

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from spendtop.domain.billing import BilledName
 from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.ledger.amounts import BilledName
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import day_number, instant
 from spendtop.sources.pollers.anthropic_names import AnthropicNames, anthropic_names

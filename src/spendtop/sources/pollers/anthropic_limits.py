@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from spendtop.domain.limits.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
 from spendtop.domain.money import ZERO
-from spendtop.domain.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import KeyRefused, Limits, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import dollars_or_none
 from spendtop.sources.pollers.cost_pages import CENT

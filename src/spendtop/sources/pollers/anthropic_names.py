@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from spendtop.domain.billing import BilledName
+from spendtop.domain.ledger.amounts import BilledName
 from spendtop.sources.pollers.http_client import Poll, Query
 from spendtop.sources.pollers.listed import told_or_none
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
-from spendtop.domain.billing import exact
+from spendtop.domain.ledger.amounts import exact
 from spendtop.domain.money import ZERO, Usd
 from spendtop.sources.pollers import KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, shaped

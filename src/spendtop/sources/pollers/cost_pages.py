@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from typing import Protocol, TypeVar
 
-from spendtop.domain.billing import BilledName, NotAnAmount, UserPart, exact
+from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, UserPart, exact
 from spendtop.domain.untrusted import storable_name
 from spendtop.sources.pollers import CostPart, Costs, PollFailed
 from spendtop.sources.pollers.http_client import Poll, Query, shaped

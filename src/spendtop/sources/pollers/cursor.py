@@ -13,10 +13,10 @@ from decimal import Context, Decimal
 
 from msgspec import Struct
 
-from spendtop.domain.billing import BilledName, NotAnAmount, exact
 from spendtop.domain.clock import DAY
+from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, exact
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.sources.pollers import Costs, Limits, PollFailed
 from spendtop.sources.pollers.amounts import dollars
 from spendtop.sources.pollers.cost_pages import CENT, MOST_PAGES, Billed

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import ProviderLimit
 from spendtop.sources.pollers import KeyRefused, Limits
 from spendtop.sources.pollers.amounts import dollars_or_none
 from spendtop.sources.pollers.balances import KeyedBalance

@@ -11,8 +11,8 @@ from decimal import Context, Decimal
 
 from msgspec import Struct
 
-from spendtop.domain.billing import NotAnAmount, exact
 from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.ledger.amounts import NotAnAmount, exact
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Query, shaped

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from spendtop.domain.limits.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import Limits
 
 Tier = Literal[1, 2, 3]

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from msgspec import Raw
 
 from spendtop.domain.clock import DAY, MINUTE, to_datetime
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
 from spendtop.sources.helicone_rows import NotARow, Row, RowReader, instant_of, request_of
 from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone_access import WHO, HeliconeQueries

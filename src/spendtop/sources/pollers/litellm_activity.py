@@ -13,8 +13,8 @@ from decimal import Context, Decimal
 
 from msgspec import Struct
 
-from spendtop.domain.billing import BilledName, BillKind, NotAnAmount, exact
 from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.ledger.amounts import BilledName, BillKind, NotAnAmount, exact
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed

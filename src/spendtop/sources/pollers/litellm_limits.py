@@ -13,7 +13,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.provider_limits import ProviderLimit
+from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.sources.pollers import KeyRefused, Limits
 from spendtop.sources.pollers.amounts import dollars, dollars_or_none, instant
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Rejected, shaped

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from msgspec import Struct
 
-from spendtop.domain.billing import BilledName, UserPart
+from spendtop.domain.ledger.amounts import BilledName, UserPart
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Poll, Rejected
 from spendtop.sources.pollers.listed import told_or_none

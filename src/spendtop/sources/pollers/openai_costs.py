@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from spendtop.domain.billing import UserPart
 from spendtop.domain.clock import DAY, SECOND
-from spendtop.domain.request import Usage
+from spendtop.domain.ledger.amounts import UserPart
+from spendtop.domain.requests.request import Usage
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import count
 from spendtop.sources.pollers import Costs, PollFailed, wrong_kind

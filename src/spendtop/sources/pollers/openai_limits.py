@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from spendtop.domain.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
+from spendtop.domain.limits.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
 from spendtop.sources.pollers import Limits, wrong_kind
 from spendtop.sources.pollers.amounts import dollars
 from spendtop.sources.pollers.cost_pages import CENT

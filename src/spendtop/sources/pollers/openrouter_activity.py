@@ -13,8 +13,8 @@ from decimal import Context, Decimal
 
 from msgspec import Struct
 
-from spendtop.domain.billing import BilledName, NotAnAmount, exact
 from spendtop.domain.clock import DAY
+from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, exact
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, Billed

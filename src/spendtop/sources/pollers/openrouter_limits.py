@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from spendtop.domain.limits.provider_limits import INTERVALS, ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.domain.provider_limits import INTERVALS, ProviderLimit
 from spendtop.sources.pollers import KeyRefused, Limits, wrong_kind
 from spendtop.sources.pollers.amounts import dollars, dollars_or_none, instant
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Rejected, shaped

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from spendtop.domain.billing import exact, total
 from spendtop.domain.clock import DAY, Clock, to_datetime
+from spendtop.domain.ledger.amounts import exact, total
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.amounts import day_number

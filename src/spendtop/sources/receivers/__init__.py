@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
-from spendtop.domain.remarks import Remark
-from spendtop.domain.request import Parsed, Request, TestEvent
-from spendtop.domain.sources import PushedSource
+from spendtop.domain.requests.request import Parsed, Request, TestEvent
+from spendtop.domain.sources.records import PushedSource
+from spendtop.domain.sources.remarks import Remark
 
 Schema: TypeAlias = dict[str, Any]
 """A part of the OpenAPI description."""

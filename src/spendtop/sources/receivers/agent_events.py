@@ -11,9 +11,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from spendtop.domain.request import Billing, Cost, Reporter, Request, ServiceLevel, Status, TimeSource, Usage
-from spendtop.domain.sources import OTLP
-from spendtop.domain.timing import when
+from spendtop.domain.requests.request import Billing, Cost, Reporter, Request, ServiceLevel, Status, TimeSource, Usage
+from spendtop.domain.requests.timing import when
+from spendtop.domain.sources.records import OTLP
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.fields import dollars, text
 from spendtop.sources.agents.requests import call_value, telemetry_ids

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Raw
 
 from spendtop.config.types import duration_text
-from spendtop.domain.request import Request
-from spendtop.domain.sources import AGENT_PUSHES, PushedSource
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import AGENT_PUSHES, PushedSource
 from spendtop.sources.agents.item import CallItem, Contradiction, billing_said, call_of
 from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable, field_of

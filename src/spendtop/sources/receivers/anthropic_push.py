@@ -16,8 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.request import Request, Status, TimeSource, Usage
-from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP, Source
+from spendtop.domain.requests.request import Request, Status, TimeSource, Usage
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.sources.receivers import Invalid, Item
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_calls import is_call

@@ -18,7 +18,7 @@ from msgspec import Raw, Struct
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import (
+from spendtop.domain.requests.request import (
     TEST_PROPERTY,
     BodyState,
     NotUnderstood,
@@ -29,9 +29,9 @@ from spendtop.domain.request import (
     TimeSource,
     Usage,
 )
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import HELICONE, PushedSource
-from spendtop.domain.timing import seconds_to_micros, when
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.requests.timing import seconds_to_micros, when
+from spendtop.domain.sources.records import HELICONE, PushedSource
 from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.helicone_rows import provider_named, reported_cost
 from spendtop.sources.receivers import Described, NotJson, Signing

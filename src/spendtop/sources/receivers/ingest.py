@@ -18,10 +18,10 @@ from spendtop.config.types import duration_text
 from spendtop.domain.billers import biller_named
 from spendtop.domain.known_names import unknown_name
 from spendtop.domain.money import Usd
-from spendtop.domain.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import INGEST, PushedSource
-from spendtop.domain.timing import NEWEST
+from spendtop.domain.requests.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.requests.timing import NEWEST
+from spendtop.domain.sources.records import INGEST, PushedSource
 from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable
 from spendtop.sources.receivers.ingest_fields import (

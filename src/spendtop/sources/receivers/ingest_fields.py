@@ -10,8 +10,8 @@ import msgspec
 
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Status
-from spendtop.domain.timing import seconds_to_micros
+from spendtop.domain.requests.request import Status
+from spendtop.domain.requests.timing import seconds_to_micros
 from spendtop.domain.untrusted import NAME_LIMIT, clean_line, storable_name
 from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.sources.receivers import Schema

@@ -14,11 +14,11 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.money import Usd
-from spendtop.domain.remarks import RemarkKind, folded, remark
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import LITELLM, PushedSource
-from spendtop.domain.timing import seconds_to_micros, when
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.requests.timing import seconds_to_micros, when
+from spendtop.domain.sources.records import LITELLM, PushedSource
+from spendtop.domain.sources.remarks import RemarkKind, folded, remark
 from spendtop.domain.usage import UsageReading, count, counted, read_response
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable, field_of
 from spendtop.sources.repaired_json import repaired

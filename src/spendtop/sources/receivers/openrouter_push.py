@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Cost, Reporter, Request, Status, TestEvent, TimeSource
-from spendtop.domain.sources import OPENROUTER_PUSH
+from spendtop.domain.requests.request import Cost, Reporter, Request, Status, TestEvent, TimeSource
+from spendtop.domain.sources.records import OPENROUTER_PUSH
 from spendtop.domain.untrusted import storable_name
 from spendtop.sources.receivers import Invalid, Item, Post
 from spendtop.sources.receivers import otlp_attributes as read

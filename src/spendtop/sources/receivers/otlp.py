@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from spendtop.domain.remarks import folded
-from spendtop.domain.sources import OTLP, PushedSource
+from spendtop.domain.sources.records import OTLP, PushedSource
+from spendtop.domain.sources.remarks import folded
 from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.agent_events import CLAUDE_SPAN, requests_of, requests_of_spans

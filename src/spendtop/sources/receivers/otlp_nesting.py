@@ -16,8 +16,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.domain.merging import bare_model
-from spendtop.domain.request import Request, Status
+from spendtop.domain.reports.merging import bare_model
+from spendtop.domain.requests.request import Request, Status
 from spendtop.sources.receivers import Invalid
 from spendtop.sources.receivers.otlp_reports import Counts, contradict, one_report
 from spendtop.sources.receivers.otlp_spans import TraceSpan

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
-from spendtop.domain.remarks import Remark, RemarkKind, remark
-from spendtop.domain.request import Request
+from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.remarks import Remark, RemarkKind, remark
 from spendtop.sources.receivers import Invalid
 from spendtop.sources.receivers.otlp_attributes import CannotTake, service, text
 from spendtop.sources.receivers.otlp_calls import is_of_agent, kind

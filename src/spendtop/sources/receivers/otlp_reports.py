@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from spendtop.domain.request import BodyState, Cost, Request, Usage
+from spendtop.domain.requests.request import BodyState, Cost, Request, Usage
 
 Counts: TypeAlias = tuple[int | None, int | None]
 """Tokens of the prompt and of the completion."""

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from spendtop.domain.merging import bare_model
 from spendtop.domain.money import Usd
-from spendtop.domain.request import BodyState, Cost, Reporter, Request, Status, TestEvent, TimeSource
-from spendtop.domain.response_ids import provider_response_id
-from spendtop.domain.sources import ANTHROPIC_PUSH, OTLP, Source
-from spendtop.domain.timing import when
+from spendtop.domain.reports.merging import bare_model
+from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TestEvent, TimeSource
+from spendtop.domain.requests.response_ids import provider_response_id
+from spendtop.domain.requests.timing import when
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_messages import request_body, response_body

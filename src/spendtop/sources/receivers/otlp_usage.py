@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec.structs import replace
 
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.request import ServiceLevel, Usage
+from spendtop.domain.requests.request import ServiceLevel, Usage
 from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.domain.usage.levels import level_word, place_word, speed_word
 from spendtop.domain.usage.levels import service_level as level_of

@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from spendtop.domain.clock import MINUTE, SECOND
 from spendtop.domain.errors import UsageError
 from spendtop.store.ids import SLOTS
-from spendtop.store.reads.attention import AlertRow, changed_alerts
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.requests import newest_id
+from spendtop.store.reads.alerts.attention import AlertRow, changed_alerts
+from spendtop.store.reads.requests.lists import newest_id
 from spendtop.store.reads.rows import RequestRow, from_row, selected
+from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable, RevisionTable
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.windows import Calendar, WindowKind, bounds
-from spendtop.store.reads.entity_uses import EntityUses
-from spendtop.store.reads.limits import LimitUse, fullest_first, stands
-from spendtop.store.reads.raises import raises_in_force
-from spendtop.store.reads.spending import COLUMNS, FAMILY
+from spendtop.store.reads.limits.entity_uses import EntityUses
+from spendtop.store.reads.limits.raises import raises_in_force
+from spendtop.store.reads.limits.uses import LimitUse, fullest_first, stands
+from spendtop.store.reads.spending.sums import COLUMNS, FAMILY
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
 

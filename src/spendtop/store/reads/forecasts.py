@@ -8,13 +8,13 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.forecast import Forecast, Outlook, horizon, past_since
+from spendtop.domain.limits.forecast import Forecast, Outlook, horizon, past_since
+from spendtop.domain.limits.raises import falls_of
 from spendtop.domain.money import Usd
-from spendtop.domain.raises import falls_of
 from spendtop.domain.windows import Bounds, Calendar
-from spendtop.store.reads.anomalies import spent_by_hour
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.alerts.anomalies import spent_by_hour
+from spendtop.store.reads.limits.uses import LimitUse
+from spendtop.store.reads.spending.bucket_spans import Span
 
 _MOST_KEPT = 1_000
 _Key = tuple[str, str]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.engine import Store
-from spendtop.store.reads import spend_sql
-from spendtop.store.reads.bucket_spans import Span, in_slices
-from spendtop.store.reads.requests import RequestQuery, conditions, refuse_unsearchable
+from spendtop.store.reads.requests.lists import RequestQuery, conditions, refuse_unsearchable
 from spendtop.store.reads.rows import Spend, outside
+from spendtop.store.reads.spending import spend_sql
+from spendtop.store.reads.spending.bucket_spans import Span, in_slices
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 

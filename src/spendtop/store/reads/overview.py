@@ -8,18 +8,27 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.limits import Limit
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
-from spendtop.store.reads.attention import Attention, SourceActivity, attention, last_arrivals
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.limits import LimitUse, uses
-from spendtop.store.reads.plan_use import plan_by_key, plan_calls, plan_per_step
-from spendtop.store.reads.present import spent_last_hour, spent_today, under_plan_today
-from spendtop.store.reads.requests import RequestQuery, page
+from spendtop.store.reads.agents.plan_use import plan_by_key, plan_calls, plan_per_step
+from spendtop.store.reads.alerts.attention import Attention, SourceActivity, attention, last_arrivals
+from spendtop.store.reads.limits.uses import LimitUse, uses
+from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
-from spendtop.store.reads.spending import FAMILY, Breakdown, Bucket, KeySpend, by_key, per_bucket, plan_spend, spend
-from spendtop.store.reads.usual import usual_hours
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.present import spent_last_hour, spent_today, under_plan_today
+from spendtop.store.reads.spending.sums import (
+    FAMILY,
+    Breakdown,
+    Bucket,
+    KeySpend,
+    by_key,
+    per_bucket,
+    plan_spend,
+    spend,
+)
+from spendtop.store.reads.spending.usual import usual_hours
 
 
 @dataclass(frozen=True, slots=True)

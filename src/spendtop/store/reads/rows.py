@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement
 
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.money import Usd
-from spendtop.domain.request import Quantities, RequestFields
-from spendtop.domain.request_fields import REPORTED, RequestField, ValueKind, arguments
-from spendtop.domain.sources import ImportedSource, source_named
+from spendtop.domain.requests.fields import REPORTED, RequestField, ValueKind, arguments
+from spendtop.domain.requests.request import Quantities, RequestFields
+from spendtop.domain.sources.records import ImportedSource, source_named
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads.token_names import name_column
+from spendtop.store.reads.tokens.names import name_column
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 

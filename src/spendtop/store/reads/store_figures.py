@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.spending import ALL, PLAN
-from spendtop.store.reads.totals import totals
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.sums import ALL, PLAN
+from spendtop.store.reads.spending.totals import totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TokenTable
 

@@ -102,7 +102,7 @@ class HeldAnnouncementTable(SQLModel, table=True):
     notify: str | None = Field(default=None, sa_type=Text)
     """JSON list of the channels that are told; NULL is all."""
     message: str = Field(sa_type=Text)
-    """JSON of `domain.alerting.Message`."""
+    """JSON of `domain.alerting.episode.Message`."""
     until: int = Field(sa_type=BigInteger)
     """When it is looked whether it may be said."""
 
@@ -129,7 +129,7 @@ class DeliveryTable(SQLModel, table=True):
     channel: str = Field(sa_type=Text)
     severity: str = Field(sa_type=Text)
     payload: str = Field(sa_type=Text)
-    """JSON of `domain.alerting.Message`; rendered when it is sent."""
+    """JSON of `domain.alerting.episode.Message`; rendered when it is sent."""
     state: str = Field(sa_type=Text)
     """pending, sending, sent, dead or superseded."""
     attempts: int = 0

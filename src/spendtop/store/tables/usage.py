@@ -82,7 +82,7 @@ class RequestTable(SQLModel, table=True):
     inference_geo: str | None = Field(default=None, sa_type=Text)
     served_model: str | None = Field(default=None, sa_type=Text)
     provider_usage: bytes | None = Field(default=None, sa_type=LargeBinary)
-    """The provider's usage object, packed by `domain.provider_usage`."""
+    """The provider's usage object, packed by `domain.requests.provider_usage`."""
     billing: str | None = Field(default=None, sa_type=Text)
     output_final: bool = True
 

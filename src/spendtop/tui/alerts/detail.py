@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from spendtop.domain.alerting import AlertStage
+from spendtop.domain.alerting.episode import AlertStage
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.cost_words import use_words
 from spendtop.domain.money import ZERO, Usd, side_by_side
@@ -19,7 +19,7 @@ from spendtop.tui.alerts import words
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_middle
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.attention import AlertRow, DeliveryRow
+    from spendtop.store.reads.alerts.attention import AlertRow, DeliveryRow
     from spendtop.tui.alerts.questions import AlertDetail
 
 _LABEL = 12

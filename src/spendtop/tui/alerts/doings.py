@@ -16,7 +16,7 @@ from spendtop.tui.screens.store_writer import StoreWriter
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from spendtop.store.reads.attention import AlertRow
+    from spendtop.store.reads.alerts.attention import AlertRow
 
 _LENGTHS = {"1": ("15 minutes", 15 * MINUTE), "2": ("1 hour", HOUR), "3": ("4 hours", 4 * HOUR)}
 _WINDOW = "w"
@@ -38,7 +38,7 @@ class AlertDoings:
         by, now = getuser(), self._now
 
         def work(connection: Connection) -> None:
-            from spendtop.services import alert_actions
+            from spendtop.services.alerting import actions as alert_actions
 
             alert_actions.ack(connection, row.id, by, now)
 
@@ -65,7 +65,7 @@ class AlertDoings:
         self._screen.app.push_screen(ChooseScreen(f"Snooze alert {row.id} for", options), chosen)
 
     def _end_of_window(self, row: AlertRow) -> int | None:
-        from spendtop.services.alert_actions import LONGEST_SNOOZE
+        from spendtop.services.alerting.actions import LONGEST_SNOOZE
 
         end, now = row.window_end, self._now
         return end if end is not None and now < end <= now + LONGEST_SNOOZE else None
@@ -74,7 +74,7 @@ class AlertDoings:
         by, now = getuser(), self._now
 
         def work(connection: Connection) -> None:
-            from spendtop.services import alert_actions
+            from spendtop.services.alerting import actions as alert_actions
 
             alert_actions.snooze(connection, row.id, until, by, now)
 
@@ -88,7 +88,7 @@ class AlertDoings:
         by, now = getuser(), self._now
 
         def work(connection: Connection) -> str:
-            from spendtop.services import alert_actions
+            from spendtop.services.alerting import actions as alert_actions
 
             return alert_actions.undo(connection, by, now)
 

@@ -16,7 +16,7 @@ from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.attention import AlertRow
+    from spendtop.store.reads.alerts.attention import AlertRow
 
 _COPIES = (("i", "id of the alert"), ("t", "table: all that are listed"))
 COLUMNS = (

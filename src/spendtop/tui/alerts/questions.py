@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits import Limit
-from spendtop.domain.silences import Silence
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Calendar
-from spendtop.services.alert_requests import drivers, limit_of, request_filter
-from spendtop.store.reads.alert_deeds import AlertDeed, deeds_of
-from spendtop.store.reads.alert_uses import evidence_of, uses_now
-from spendtop.store.reads.anomalies import Contributors
-from spendtop.store.reads.applied_config import applied
-from spendtop.store.reads.attention import (
+from spendtop.services.alerting.requests import drivers, limit_of, request_filter
+from spendtop.store.reads.alerts.anomalies import Contributors
+from spendtop.store.reads.alerts.attention import (
     AlertRow,
     DeliveryRow,
     alert,
@@ -24,8 +21,11 @@ from spendtop.store.reads.attention import (
     deliveries_of,
     newest_tests,
 )
-from spendtop.store.reads.limits import Use
-from spendtop.store.reads.silences import silences
+from spendtop.store.reads.alerts.deeds import AlertDeed, deeds_of
+from spendtop.store.reads.alerts.silences import silences
+from spendtop.store.reads.alerts.uses import evidence_of, uses_now
+from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.limits.uses import Use
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
 

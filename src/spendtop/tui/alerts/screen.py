@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from spendtop.domain.alerting import AlertStage
+from spendtop.domain.alerting.episode import AlertStage
 from spendtop.tui import formats
 from spendtop.tui.actions import ALERTS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.alerts.detail import AlertDetailPanel
@@ -28,7 +28,7 @@ from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.table import Movable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.attention import AlertRow
+    from spendtop.store.reads.alerts.attention import AlertRow
     from spendtop.tui.alerts.questions import AlertDetail, AlertFigures
     from spendtop.tui.headline import Headline
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.widgets import Input, Label
 
-from spendtop.domain.filters import FilterError, quoted
-from spendtop.domain.limits import Each
-from spendtop.domain.silences import ALERT_FIELDS, parse_silence
+from spendtop.domain.alerting.silences import ALERT_FIELDS, parse_silence
+from spendtop.domain.filters.filters import FilterError, quoted
+from spendtop.domain.limits.limit import Each
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import parse_duration
 from spendtop.tui import formats
@@ -25,9 +25,9 @@ from spendtop.tui.screens.store_writer import StoreWriter
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from spendtop.domain.limits import Limit
-    from spendtop.domain.silences import Silence
-    from spendtop.store.reads.attention import AlertRow
+    from spendtop.domain.alerting.silences import Silence
+    from spendtop.domain.limits.limit import Limit
+    from spendtop.store.reads.alerts.attention import AlertRow
 
 
 _NEW = "n"
@@ -115,7 +115,7 @@ class SilenceDesk:
         by, now = getuser(), self._screen.face.session.clock()
 
         def work(connection: Connection) -> None:
-            from spendtop.services import alert_actions
+            from spendtop.services.alerting import actions as alert_actions
 
             alert_actions.unsilence(connection, silence.id, by, now)
 
@@ -145,7 +145,7 @@ class SilenceDesk:
             return
 
         def work(connection: Connection) -> Silence:
-            from spendtop.services import alert_actions
+            from spendtop.services.alerting import actions as alert_actions
 
             return alert_actions.silence(connection, draft.filter, until, by, now)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from spendtop.domain.alerting import AlertStage
+from spendtop.domain.alerting.episode import AlertStage
 from spendtop.tui import formats
 from spendtop.tui.alerts import words
 from spendtop.tui.palette import Palette
@@ -17,9 +17,9 @@ from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.domain.limits import Limit
+    from spendtop.domain.limits.limit import Limit
     from spendtop.domain.money import Usd
-    from spendtop.store.reads.attention import AlertRow
+    from spendtop.store.reads.alerts.attention import AlertRow
 
 _STAGES = tuple(AlertStage)
 _DATED = 11

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spendtop.domain.alerting import AlertStage
+from spendtop.domain.alerting.episode import AlertStage
+from spendtop.domain.alerting.speaking import Occasion, SpeaksAgain, speaks_again
 from spendtop.domain.money import ZERO, Usd, side_by_side
 from spendtop.domain.percent import exact_percent, times_of
-from spendtop.domain.speaking import Occasion, SpeaksAgain, speaks_again
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import fit_middle
 
 if TYPE_CHECKING:
-    from spendtop.domain.limits import Limit
+    from spendtop.domain.limits.limit import Limit
     from spendtop.domain.windows import Calendar
-    from spendtop.store.reads.attention import AlertRow
+    from spendtop.store.reads.alerts.attention import AlertRow
 
 _CONDITIONS = {
     "anomaly": "unusual",

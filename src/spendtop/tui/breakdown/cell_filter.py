@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spendtop.domain.dimensions import Dimension, selecting
-from spendtop.domain.measures import PLAN
+from spendtop.domain.breakdown.dimensions import Dimension, selecting
+from spendtop.domain.breakdown.measures import PLAN
 from spendtop.domain.windows import Bounds
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.grid import GridRow
+    from spendtop.store.reads.breakdown.grid import GridRow
     from spendtop.tui.breakdown.questions import BreakdownFigures
 
 

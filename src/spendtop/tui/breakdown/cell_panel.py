@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from spendtop.domain.measures import COST, REQUESTS, Measured, Unit
-from spendtop.domain.spend_change import SpendChange
+from spendtop.domain.breakdown.measures import COST, REQUESTS, Measured, Unit
+from spendtop.domain.breakdown.spend_change import SpendChange
 from spendtop.tui import formats
 from spendtop.tui.breakdown.change_line import WORDS, signed
 from spendtop.tui.breakdown.figures import change, figure, spark
@@ -14,7 +14,7 @@ from spendtop.tui.breakdown.view import spoken
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_middle, fit_right
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.grid import GridRow
+    from spendtop.store.reads.breakdown.grid import GridRow
     from spendtop.tui.breakdown.table import GridTable
 
 _LABEL, _NAME, _FIGURE, _SHARE = 10, 18, 12, 5

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from spendtop.domain.breakdown.spend_change import Cause, SpendChange
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.spend_change import Cause, SpendChange
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.breakdown.change_line import WORDS, change_words, signed
 from spendtop.tui.modals.dialog import Dialog

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
-from spendtop.domain.measures import COST
+from spendtop.domain.breakdown.measures import COST
+from spendtop.domain.breakdown.spend_change import Cause, SpendChange
 from spendtop.domain.money import Usd
-from spendtop.domain.spend_change import Cause, SpendChange
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spendtop.domain.baseline import Baseline
-from spendtop.domain.dimensions import Dimension
+from spendtop.domain.breakdown.baseline import Baseline
+from spendtop.domain.breakdown.dimensions import Dimension
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.breakdown import BreakdownReading, Times
+from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Times
+from spendtop.store.reads.breakdown.grid import Grid, GridRow, GridSize
 from spendtop.store.reads.entities import last_seen, limits_of, names_of_keys
-from spendtop.store.reads.grid import Grid, GridRow, GridSize
-from spendtop.store.reads.limits import LimitUse
+from spendtop.store.reads.limits.uses import LimitUse
 from spendtop.tui.breakdown.questions import times_of
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline

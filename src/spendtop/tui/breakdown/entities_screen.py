@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.domain.baseline import Baseline
-from spendtop.domain.dimensions import Dimension, selecting
+from spendtop.domain.breakdown.baseline import Baseline
+from spendtop.domain.breakdown.dimensions import Dimension, selecting
 from spendtop.domain.errors import UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Bounds
@@ -25,7 +25,7 @@ from spendtop.tui.selection import TODAY, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.breakdown import BreakdownReading
+    from spendtop.store.reads.breakdown.breakdown import BreakdownReading
     from spendtop.tui.breakdown.entities_questions import EntitiesFigures
     from spendtop.tui.headline import Headline
 
@@ -63,9 +63,9 @@ class EntitiesScreen(LiveScreen):
         yield self.table
 
     def question(self) -> LongQuestion:
-        from spendtop.domain.measures import COST
-        from spendtop.store.reads.breakdown import BreakdownReading, Cut
-        from spendtop.store.reads.grid import GridOrder, GridSize
+        from spendtop.domain.breakdown.measures import COST
+        from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
+        from spendtop.store.reads.breakdown.grid import GridOrder, GridSize
         from spendtop.tui.breakdown.entities_questions import EntitiesQuestion
 
         cut = Cut(self.of, None, COST, self.calendar)

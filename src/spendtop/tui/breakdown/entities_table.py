@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from spendtop.domain.breakdown.dimensions import Dimension
+from spendtop.domain.breakdown.measures import COST
 from spendtop.domain.clock import age
-from spendtop.domain.dimensions import Dimension
-from spendtop.domain.limits import LimitState
-from spendtop.domain.measures import COST
+from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.breakdown.figures import change, figure, spark
@@ -18,7 +18,7 @@ from spendtop.tui.widgets.gauge import SIGNS
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.grid import Grid
+    from spendtop.store.reads.breakdown.grid import Grid
     from spendtop.tui.breakdown.entities_questions import Entity
 
 

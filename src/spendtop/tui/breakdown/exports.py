@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendtop.domain.measures import Measured, Unit
+from spendtop.domain.breakdown.measures import Measured, Unit
 from spendtop.domain.money import Usd
 from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.modals.choose import ChooseScreen
@@ -15,7 +15,7 @@ from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.grid import Grid
+    from spendtop.store.reads.breakdown.grid import Grid
     from spendtop.tui.breakdown.questions import BreakdownFigures
     from spendtop.tui.breakdown.view import View
 
@@ -67,8 +67,8 @@ class GridExport:
             return
 
         def work(path: Path) -> int:
-            from spendtop.store.reads.breakdown import BreakdownReading, Cut
-            from spendtop.store.reads.grid import GridSize
+            from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
+            from spendtop.store.reads.breakdown.grid import GridSize
 
             view = figures.view
             reading = BreakdownReading(Cut(view.rows, view.columns, view.measure, figures.headline.calendar))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spendtop.domain.breakdown.measures import PLAN, Measure, Measured, Unit
 from spendtop.domain.cost_words import known_cost, within
-from spendtop.domain.measures import PLAN, Measure, Measured, Unit
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs

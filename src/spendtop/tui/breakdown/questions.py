@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from spendtop.domain.baseline import Baseline, earlier
-from spendtop.domain.measures import COST
-from spendtop.domain.spend_change import SpendChange
+from spendtop.domain.breakdown.baseline import Baseline, earlier
+from spendtop.domain.breakdown.measures import COST
+from spendtop.domain.breakdown.spend_change import SpendChange
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.breakdown import BreakdownReading, Times, unstored
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.daily import from_the_oldest
-from spendtop.store.reads.grid import Grid, GridSize
-from spendtop.store.reads.property_names import property_names
-from spendtop.store.reads.spend_changes import ChangeReading
+from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Times, unstored
+from spendtop.store.reads.breakdown.grid import Grid, GridSize
+from spendtop.store.reads.breakdown.spend_changes import ChangeReading
+from spendtop.store.reads.requests.property_names import property_names
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.daily import from_the_oldest
 from spendtop.tui.breakdown.view import View
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline

@@ -11,7 +11,7 @@ from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.spend_changes import ChangeReading
+    from spendtop.store.reads.breakdown.spend_changes import ChangeReading
     from spendtop.tui.breakdown.questions import BreakdownFigures, RowChange
 
 _RESTS_SECONDS = 0.2
@@ -70,8 +70,8 @@ class RowChanges:
         self._screen.ask(question, partial(self._take, figures))
 
     def _reading_of(self, figures: BreakdownFigures, key: str) -> ChangeReading:
-        from spendtop.store.reads.dimension_sql import RowUseGrouping
-        from spendtop.store.reads.spend_changes import ChangeReading
+        from spendtop.store.reads.breakdown.dimension_sql import RowUseGrouping
+        from spendtop.store.reads.breakdown.spend_changes import ChangeReading
 
         if self._reading is None or self._reading[0] != key:
             models = figures.models.get(key, ())

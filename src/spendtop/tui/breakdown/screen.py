@@ -13,9 +13,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from spendtop.domain.dimensions import DIMENSIONS, Dimension, dimension
+from spendtop.domain.breakdown.dimensions import DIMENSIONS, Dimension, dimension
+from spendtop.domain.breakdown.measures import MEASURES, PLAN
 from spendtop.domain.errors import UsageError
-from spendtop.domain.measures import MEASURES, PLAN
 from spendtop.tui import formats
 from spendtop.tui.actions import BREAKDOWN, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.breakdown.cell_filter import cell_filter
@@ -33,8 +33,8 @@ from spendtop.tui.selection import ALL_TIME, TimeChoice
 from spendtop.tui.widgets.canvas import Line, Piece, length
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.breakdown import BreakdownReading
-    from spendtop.store.reads.spend_changes import ChangeReading
+    from spendtop.store.reads.breakdown.breakdown import BreakdownReading
+    from spendtop.store.reads.breakdown.spend_changes import ChangeReading
     from spendtop.tui.breakdown.questions import BreakdownFigures
     from spendtop.tui.headline import Headline
 
@@ -77,10 +77,10 @@ class BreakdownScreen(LiveScreen):
         self._title()
 
     def question(self) -> LongQuestion:
-        from spendtop.store.reads.breakdown import BreakdownReading, Cut
-        from spendtop.store.reads.dimension_sql import ModelUseGrouping
-        from spendtop.store.reads.grid import GridOrder, GridSize
-        from spendtop.store.reads.spend_changes import ChangeReading
+        from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
+        from spendtop.store.reads.breakdown.dimension_sql import ModelUseGrouping
+        from spendtop.store.reads.breakdown.grid import GridOrder, GridSize
+        from spendtop.store.reads.breakdown.spend_changes import ChangeReading
         from spendtop.tui.breakdown.questions import BreakdownQuestion
 
         view = self.view

@@ -18,7 +18,7 @@ from spendtop.tui.widgets.columns import Column, Columns, Ink, fitted, row_line
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.grid import Grid, GridRow
+    from spendtop.store.reads.breakdown.grid import Grid, GridRow
 
 _NAME, _CELL, _TOTAL, _SHARE, _CHANGE, _TREND = 12, 8, 11, 5, 6, 6
 _AROUND = 5

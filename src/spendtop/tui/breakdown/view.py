@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spendtop.domain.baseline import Baseline
-from spendtop.domain.dimensions import USUAL, Dimension
-from spendtop.domain.measures import COST, Measure
+from spendtop.domain.breakdown.baseline import Baseline
+from spendtop.domain.breakdown.dimensions import USUAL, Dimension
+from spendtop.domain.breakdown.measures import COST, Measure
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.selection import TODAY, TimeChoice
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import DAY, to_datetime
-from spendtop.domain.ledger import Drift
+from spendtop.domain.ledger.balance import Drift
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -17,7 +17,7 @@ from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell
 from spendtop.tui.widgets.table import ListTable, TableRows
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.ledger import LedgerDay, LedgerEvent
+    from spendtop.store.reads.ledger.accounts import LedgerDay, LedgerEvent
 
 
 _KINDS, _AMOUNT = 11, 14

@@ -13,7 +13,7 @@ from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable, TableRows
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.ledger import AccountNow
+    from spendtop.store.reads.ledger.accounts import AccountNow
 
 _MOST_ROWS = 5
 _HOW_TO = (

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from spendtop.domain.billing import BILL_KINDS, BillKind
-from spendtop.domain.holders import HolderBill, holder_words
+from spendtop.domain.ledger.amounts import BILL_KINDS, BillKind
+from spendtop.domain.ledger.holders import HolderBill, holder_words
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar

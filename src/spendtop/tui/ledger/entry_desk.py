@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.widgets import Checkbox, Input, Label
 
-from spendtop.domain.billing import typed
 from spendtop.domain.clock import HOUR, age
-from spendtop.domain.ledger import Drift, EntryKind
+from spendtop.domain.ledger.amounts import typed
+from spendtop.domain.ledger.balance import Drift, EntryKind
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
@@ -24,8 +24,8 @@ from spendtop.tui.screens.store_writer import StoreWriter
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from spendtop.services.ledger import Calibrated
-    from spendtop.store.reads.ledger import AccountNow
+    from spendtop.services.ledger.entries import Calibrated
+    from spendtop.store.reads.ledger.accounts import AccountNow
 
 
 _NO_BALANCE = "Type the balance as the page shows it, such as 42.93."
@@ -209,7 +209,7 @@ class EntryDesk:
         now, name = self._now, account.account.name
 
         def work(connection: Connection) -> Calibrated:
-            from spendtop.services import ledger
+            from spendtop.services.ledger import entries as ledger
 
             return ledger.calibrate(connection, account.account, observed, now, now, getuser())
 
@@ -245,7 +245,7 @@ class EntryDesk:
         at = account.calibrated_at if draft.included and account.calibrated_at is not None else now
 
         def work(connection: Connection) -> None:
-            from spendtop.services import ledger
+            from spendtop.services.ledger import entries as ledger
 
             ledger.record(connection, account.account.name, draft.kind, amount, at, now, note=note, by=getuser())
 
@@ -265,7 +265,7 @@ class EntryDesk:
         entry, now = self._recorded[-1], self._now
 
         def work(connection: Connection) -> None:
-            from spendtop.services import ledger
+            from spendtop.services.ledger import entries as ledger
 
             note = f"undoes {entry.kind.value} {formats.change(entry.amount)}"
             kind = EntryKind.ADJUSTMENT

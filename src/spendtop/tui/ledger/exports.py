@@ -13,7 +13,7 @@ from spendtop.tui.screens.file_export import FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.ledger import LedgerDay, LedgerEvent
+    from spendtop.store.reads.ledger.accounts import LedgerDay, LedgerEvent
     from spendtop.tui.ledger.questions import LedgerFigures
 
 _OPTIONS = (

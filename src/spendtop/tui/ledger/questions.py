@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.billing import BillKind
 from spendtop.domain.clock import DAY
-from spendtop.domain.differences import SeenModel
+from spendtop.domain.ledger.amounts import BillKind
+from spendtop.domain.ledger.differences import SeenModel
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar
-from spendtop.services.bill_differences import explain, sentence
-from spendtop.store.reads.balances import Account
-from spendtop.store.reads.day_bills import DayBill, billed_until, day_bills
-from spendtop.store.reads.differences import Bill, bill, seen
-from spendtop.store.reads.ledger import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
+from spendtop.services.ledger.differences import explain, sentence
+from spendtop.store.reads.ledger.accounts import AccountNow, LedgerDay, LedgerEvent, account_now, days, events
+from spendtop.store.reads.ledger.balances import Account
+from spendtop.store.reads.ledger.day_bills import DayBill, billed_until, day_bills
+from spendtop.store.reads.ledger.differences import Bill, bill, seen
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
 

@@ -13,7 +13,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from spendtop.domain.clock import DAY, age, to_datetime
-from spendtop.domain.ledger import EntryKind
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LEDGER, LIVE, MOVE, Action, bindings
@@ -28,7 +28,7 @@ from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.ledger import AccountNow, LedgerDay
+    from spendtop.store.reads.ledger.accounts import AccountNow, LedgerDay
     from spendtop.tui.headline import Headline
     from spendtop.tui.ledger.questions import DayAnswer, LedgerFigures
 

@@ -19,8 +19,8 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui.modals.dialog import ReadingDialog
 
 if TYPE_CHECKING:
-    from spendtop.domain.backtest import Backtest
-    from spendtop.domain.limits import Limit
+    from spendtop.domain.alerting.backtest import Backtest
+    from spendtop.domain.limits.limit import Limit
     from spendtop.store.engine import Store
     from spendtop.tui.screens.live_screen import LiveScreen
 
@@ -40,7 +40,7 @@ class BacktestQuestion:
 
     def ask_in(self, store: Store) -> Backtest | None:
         """None where the reading was ended."""
-        from spendtop.services.backtests import backtest
+        from spendtop.services.limits.backtests import backtest
 
         return backtest(store, self.limit, self.calendar, _DAYS, self.now, self.goes_on)
 

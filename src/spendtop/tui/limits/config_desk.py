@@ -19,7 +19,7 @@ from spendtop.tui.limits.editor import NO_EDITOR, edited, editor_command
 
 if TYPE_CHECKING:
     from spendtop.config.limit_draft import LimitDraft
-    from spendtop.domain.limits import Limit
+    from spendtop.domain.limits.limit import Limit
     from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.screens.store_writer import StoreWriter
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from spendtop.domain.alerting import thresholds
+from spendtop.domain.alerting.episode import thresholds
 from spendtop.domain.clock import DAY, HOUR, age
-from spendtop.domain.forecast import reach_words
-from spendtop.domain.limits import LimitState
+from spendtop.domain.limits.forecast import reach_words
+from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
-from spendtop.domain.provider_limits import LimitMeasure
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -19,10 +19,10 @@ from spendtop.tui.widgets.axis import nice_ceiling
 from spendtop.tui.widgets.canvas import Line, Panel, Piece
 
 if TYPE_CHECKING:
-    from spendtop.domain.limits import Limit
-    from spendtop.domain.provider_limits import ProviderLimitUse
-    from spendtop.store.reads.attention import AlertRow, DeliveryRow
-    from spendtop.store.reads.limit_curves import CurvePoint
+    from spendtop.domain.limits.limit import Limit
+    from spendtop.domain.limits.provider_limits import ProviderLimitUse
+    from spendtop.store.reads.alerts.attention import AlertRow, DeliveryRow
+    from spendtop.store.reads.limits.curves import CurvePoint
     from spendtop.tui.limits.questions import LimitDetail
 
 _CONSEQUENCES = {True: "behind it requests are refused", False: "behind it somebody is told by mail"}

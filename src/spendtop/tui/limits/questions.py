@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, SECOND, to_datetime
-from spendtop.domain.forecast import Forecast
-from spendtop.domain.limits import Limit
-from spendtop.domain.provider_limits import ProviderLimitUse
+from spendtop.domain.limits.forecast import Forecast
+from spendtop.domain.limits.limit import Limit
+from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind
-from spendtop.services.alert_messages import spent_most
-from spendtop.services.alert_requests import of_entity
-from spendtop.store.reads.attention import AlertRow, DeliveryRow, alerts_of_limit, deliveries_of
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.services.alerting.messages import spent_most
+from spendtop.services.alerting.requests import of_entity
+from spendtop.store.reads.alerts.attention import AlertRow, DeliveryRow, alerts_of_limit, deliveries_of
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.limit_curves import CurvePoint, curve
-from spendtop.store.reads.limit_entities import LimitEntities, limit_entities
-from spendtop.store.reads.limits import REQUEST_SPAN, LimitUse, fullest_first
-from spendtop.store.reads.provider_limits import provider_limits
+from spendtop.store.reads.limits.curves import CurvePoint, curve
+from spendtop.store.reads.limits.entities import LimitEntities, limit_entities
+from spendtop.store.reads.limits.provider_limits import provider_limits
+from spendtop.store.reads.limits.uses import REQUEST_SPAN, LimitUse, fullest_first
+from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.tui.headline import Headline
 from spendtop.tui.limits.table import FOLDED_BELOW, Forecasts, LimitRow
 from spendtop.tui.screens.questions import read_headline

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.widgets import Input, Label
 
-from spendtop.domain.billing import typed
+from spendtop.domain.ledger.amounts import typed
+from spendtop.domain.limits.raises import end_of
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.raises import end_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -21,9 +21,9 @@ from spendtop.tui.modals.dialog import FormDialog
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from spendtop.domain.limits import Limit
-    from spendtop.domain.raises import Raise
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.domain.limits.limit import Limit
+    from spendtop.domain.limits.raises import Raise
+    from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.screens.store_writer import StoreWriter
 
@@ -143,7 +143,7 @@ class RaiseDesk:
         now, until = self._now, end_of(draft.until, self._now, self._screen.calendar)
 
         def work(connection: Connection) -> Raise:
-            from spendtop.services import raises
+            from spendtop.services.limits import raises
 
             entity = None if use is None else use.entity.raw
             return raises.raise_limit(connection, limit, entity, amount, until, now, getuser())
@@ -166,7 +166,7 @@ class RaiseDesk:
         now = self._now
 
         def work(connection: Connection) -> None:
-            from spendtop.services import raises
+            from spendtop.services.limits import raises
 
             raises.take_back(connection, made.id, now)
 

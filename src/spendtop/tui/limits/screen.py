@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from spendtop.domain.limits import LimitState
+from spendtop.domain.limits.limit import LimitState
 from spendtop.tui import formats
 from spendtop.tui.actions import LIMITS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.limits.backtest import try_on_the_past
@@ -26,7 +26,7 @@ from spendtop.tui.selection import ALL_TIME
 from spendtop.tui.widgets.canvas import Line, Piece
 
 if TYPE_CHECKING:
-    from spendtop.domain.limits import Limit
+    from spendtop.domain.limits.limit import Limit
     from spendtop.tui.headline import Headline
     from spendtop.tui.limits.questions import LimitDetail, LimitsFigures
     from spendtop.tui.limits.table import LimitRow

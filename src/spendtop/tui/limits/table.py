@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spendtop.domain.forecast import moment
-from spendtop.domain.limits import LimitState
+from spendtop.domain.limits.forecast import moment
+from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import WindowKind
 from spendtop.tui import formats
@@ -19,11 +19,11 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from rich.style import Style
 
-    from spendtop.domain.forecast import Forecast
-    from spendtop.domain.limits import Limit
-    from spendtop.domain.provider_limits import ProviderLimitUse
-    from spendtop.store.reads.limit_entities import LimitEntities
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.domain.limits.forecast import Forecast
+    from spendtop.domain.limits.limit import Limit
+    from spendtop.domain.limits.provider_limits import ProviderLimitUse
+    from spendtop.store.reads.limits.entities import LimitEntities
+    from spendtop.store.reads.limits.uses import LimitUse
 
 FOLDED_BELOW = 0.5
 """Entities that have used less than this share of their limit are one row, until it is opened; those that it is

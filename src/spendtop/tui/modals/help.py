@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
-from spendtop.domain.filters import FIELDS
+from spendtop.domain.filters.filters import FIELDS
 from spendtop.tui.actions import GROUPS, Action, key_name
 from spendtop.tui.legend import legend
 from spendtop.tui.modals.dialog import ReadingDialog

@@ -11,7 +11,7 @@ from spendtop.tui.overview.timeline import Timeline
 from spendtop.tui.widgets.chart import Bar
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from spendtop.domain.bills import NO_BILL
 from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.ledger.bills import NO_BILL
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -14,8 +14,8 @@ from spendtop.tui.widgets.canvas import Line, Panel, fit, fit_right, spread
 from spendtop.tui.widgets.day_chart import Day, date_label
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.bills import BillHistory, Bills
-    from spendtop.store.reads.ledger import AccountNow
+    from spendtop.store.reads.ledger.accounts import AccountNow
+    from spendtop.store.reads.ledger.bills import BillHistory, Bills
 
 _LEFT = 14
 

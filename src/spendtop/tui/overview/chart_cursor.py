@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import Filter, FilterContext
+from spendtop.domain.filters.filters import Filter, FilterContext
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -15,7 +15,7 @@ from spendtop.tui.widgets.canvas import Line, Piece, fit, length
 from spendtop.tui.widgets.chart import BarGroup, ChartMeasure, SpendChart
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.spending import KeySpend
+    from spendtop.store.reads.spending.sums import KeySpend
 
 _AROUND = 8
 """Cells of the frame beside the words."""
@@ -45,7 +45,7 @@ class ChartCursor:
         self._screen.set_timer(_DEBOUNCE, partial(self._ask_who, group.since, group.until))
 
     def _ask_who(self, since: int, until: int) -> None:
-        from spendtop.store.reads.bucket_spans import Span
+        from spendtop.store.reads.spending.bucket_spans import Span
         from spendtop.tui.overview.questions import LargestUserQuestion
 
         if self._asked != (since, until) or not self._chart.has_focus or self._screen.face.store is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from spendtop.domain.clock import to_datetime
-from spendtop.domain.filters import FilterError, fields_of, parse_filter
+from spendtop.domain.filters.filters import FilterError, fields_of, parse_filter
 from spendtop.domain.windows import Calendar
 from spendtop.tui.selection import Selection
 

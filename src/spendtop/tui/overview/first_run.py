@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spendtop.domain.sources import ANTHROPIC_PUSH, OPENROUTER_PUSH
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH
 from spendtop.tui.limits.config_desk import ConfigDesk
 from spendtop.tui.overview.welcome import SetupStep, Welcome
 from spendtop.tui.screens.clipboard import Clipboard
@@ -14,7 +14,7 @@ from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens
 
 if TYPE_CHECKING:
-    from spendtop.services.agents_found import AgentFound
+    from spendtop.services.agents.found import AgentFound
     from spendtop.tui.headline import Headline
 
 KEYS = ("copy-address", "new-token", "send-test", "edit")

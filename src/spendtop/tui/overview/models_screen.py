@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.domain.filters import quoted
+from spendtop.domain.filters.filters import quoted
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MODELS, MOVE, Action, bindings
@@ -22,7 +22,7 @@ from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.spending import KeySpend
+    from spendtop.store.reads.spending.sums import KeySpend
     from spendtop.tui.headline import Headline
     from spendtop.tui.overview.questions import ModelsFigures
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR, age
-from spendtop.domain.limits import LimitState
+from spendtop.domain.limits.limit import LimitState
 from spendtop.tui import formats
 from spendtop.tui.overview.door_panel import DoorPanel
 from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, length
@@ -19,10 +19,10 @@ from spendtop.tui.widgets.gauge import SIGNS, gauge
 
 if TYPE_CHECKING:
     from spendtop.domain.untrusted import Untrusted
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
-    from spendtop.store.reads.spending import Breakdown, KeySpend
+    from spendtop.store.reads.spending.sums import Breakdown, KeySpend
     from spendtop.tui.overview.plan_lines import PlanStanding
 
 _QUIET = HOUR
@@ -162,7 +162,7 @@ class TopPanel(DoorPanel):
     def _rows(self) -> Sequence[KeySpend]:
         """Those who spend, and behind them those who only used a plan."""
         from spendtop.store.reads.rows import Spend
-        from spendtop.store.reads.spending import KeySpend
+        from spendtop.store.reads.spending.sums import KeySpend
 
         spending = () if self.breakdown is None else self.breakdown.rows
         known = {row.key.raw for row in spending}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.domain.clock import age
-from spendtop.domain.plan_windows import PlanWindow
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
@@ -16,7 +16,7 @@ from spendtop.tui.widgets.canvas import Line, fit_right, length
 from spendtop.tui.widgets.gauge import gauge
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.blocks import OpenBlock
+    from spendtop.store.reads.agents.blocks import OpenBlock
 
 _WARN, _BAD = 80, 100
 """Percent."""

@@ -10,22 +10,22 @@ from sqlalchemy import Connection
 
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY
-from spendtop.domain.filters import Filter, FilterContext
+from spendtop.domain.filters.filters import Filter, FilterContext
 from spendtop.domain.windows import Calendar
-from spendtop.services import plan_windows
-from spendtop.services.agents_found import AgentFound, agents_found
+from spendtop.services.agents import plan_windows
+from spendtop.services.agents.found import AgentFound, agents_found
 from spendtop.store.engine import Store
-from spendtop.store.reads.applied_config import applied, config_outcome
-from spendtop.store.reads.attention import newest_tests
-from spendtop.store.reads.bills import BillHistory, bill_history, bills_unseen
-from spendtop.store.reads.blocks import open_blocks
-from spendtop.store.reads.bucket_spans import Span
+from spendtop.store.reads.agents.blocks import open_blocks
+from spendtop.store.reads.alerts.attention import newest_tests
+from spendtop.store.reads.configuration.applied import applied, config_outcome
 from spendtop.store.reads.forecasts import forecast_of
+from spendtop.store.reads.ledger.bills import BillHistory, bill_history, bills_unseen
 from spendtop.store.reads.overview import Chart, Overview, overview
-from spendtop.store.reads.requests import RequestQuery
+from spendtop.store.reads.requests.lists import RequestQuery
+from spendtop.store.reads.requests.stepped import largest_user, stepped_spend
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import FAMILY, KeySpend, by_key, of_family, oldest_hour
-from spendtop.store.reads.stepped import largest_user, stepped_spend
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.sums import FAMILY, KeySpend, by_key, of_family, oldest_hour
 from spendtop.tui.headline import Headline
 from spendtop.tui.overview.plan_lines import PlanStanding
 from spendtop.tui.overview.timeline import Timeline, timeline

@@ -12,9 +12,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from spendtop.domain.breakdown.dimensions import dimension
 from spendtop.domain.clock import DAY
-from spendtop.domain.dimensions import dimension
-from spendtop.domain.filters import body_terms
+from spendtop.domain.filters.filters import body_terms
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
@@ -338,7 +338,7 @@ class OverviewScreen(LiveScreen):
         self._first_run.edit()
 
     def _feed(self, overview: Overview, headline: Headline) -> None:
-        from spendtop.store.reads.requests import RequestPage
+        from spendtop.store.reads.requests.lists import RequestPage
 
         live = self.query_one(RequestList)
         live.calendar = headline.calendar

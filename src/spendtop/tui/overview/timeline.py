@@ -10,7 +10,7 @@ from spendtop.domain.windows import Calendar
 from spendtop.tui.selection import TimeChoice
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.bucket_spans import Span
+    from spendtop.store.reads.spending.bucket_spans import Span
 
 _STEPS = ((6 * HOUR, MINUTE, "min"), (25 * HOUR, 10 * MINUTE, "10 min"), (8 * DAY, HOUR, "h"))
 """The longest window, its step, and how that is called; longer ones are shown by local day."""
@@ -31,15 +31,15 @@ class Timeline:
     @property
     def shown(self) -> Span:
         """From the first step to the last."""
-        from spendtop.store.reads.bucket_spans import Span
+        from spendtop.store.reads.spending.bucket_spans import Span
 
         return Span(self.steps[0].since, self.steps[-1].until)
 
 
 def timeline(choice: TimeChoice, now: int, calendar: Calendar) -> Timeline:
     """The steps of a bounded window as far as it has come; the last one may still run."""
-    from spendtop.store.reads.bucket_spans import Span
-    from spendtop.store.reads.daily import days_of, last_days
+    from spendtop.store.reads.spending.bucket_spans import Span
+    from spendtop.store.reads.spending.daily import days_of, last_days
 
     since, until = choice.span(now, calendar)
     assert since is not None

@@ -7,7 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.tui.overview.bars import bars_of
 from spendtop.tui.overview.timeline import Timeline
@@ -16,8 +16,8 @@ from spendtop.tui.selection import Selection
 from spendtop.tui.widgets.chart import SpendChart
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.bucket_spans import Span
     from spendtop.store.reads.rows import Spend
+    from spendtop.store.reads.spending.bucket_spans import Span
     from spendtop.tui.overview.questions import TrendFigures
 
 _PART = 60
@@ -109,6 +109,6 @@ class Trend:
 
 
 def _parts(line: Timeline) -> list[Span]:
-    from spendtop.store.reads.stepped import parts_of
+    from spendtop.store.reads.requests.stepped import parts_of
 
     return list(line.steps) if line.step is None else parts_of(line.shown, line.step, _PART * line.step)

@@ -13,7 +13,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
 
 if TYPE_CHECKING:
-    from spendtop.services.agents_found import AgentFound
+    from spendtop.services.agents.found import AgentFound
     from spendtop.tui.session import AttachedCollector
 
 _WIDTH = 76

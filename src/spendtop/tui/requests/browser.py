@@ -12,7 +12,7 @@ from spendtop.tui.selection import Selection
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from spendtop.store.reads.requests import ListedSpend
+    from spendtop.store.reads.requests.lists import ListedSpend
     from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 
     GoesOn = Callable[[ListAnswer], bool]

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from spendtop.domain.conversation import prompt_text, response_text
+from spendtop.domain.bodies.conversation import prompt_text, response_text
 from spendtop.domain.untrusted import clean_text
 from spendtop.tui import formats
 from spendtop.tui.modals.dialog import ReadingDialog
@@ -21,9 +21,9 @@ from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.widgets.request_table import cost_word, status_word
 
 if TYPE_CHECKING:
-    from spendtop.domain.conversation import Conversation
+    from spendtop.domain.bodies.conversation import Conversation
     from spendtop.domain.windows import Calendar
-    from spendtop.store.reads.detail import RequestDetail
+    from spendtop.store.reads.requests.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
 Side = tuple["RequestDetail", "Conversation"]

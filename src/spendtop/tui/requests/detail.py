@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 
-from spendtop.domain.conversation import Conversation
+from spendtop.domain.bodies.conversation import Conversation
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of
@@ -16,7 +16,7 @@ from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
 from spendtop.tui.widgets.request_table import cost_word, signs, status_word
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.detail import RequestDetail
+    from spendtop.store.reads.requests.detail import RequestDetail
 
 
 class DetailView(Panel):

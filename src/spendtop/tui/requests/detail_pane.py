@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spendtop.domain.request import BodyState
-from spendtop.domain.sources import HELICONE, HELICONE_API
+from spendtop.domain.requests.request import BodyState
+from spendtop.domain.sources.records import HELICONE, HELICONE_API
 from spendtop.tui.requests.detail import DetailView
 from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.live_screen import LiveScreen
@@ -14,8 +14,8 @@ from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.prompt import PromptKind
 
 if TYPE_CHECKING:
-    from spendtop.domain.conversation import Conversation
-    from spendtop.store.reads.detail import RequestDetail
+    from spendtop.domain.bodies.conversation import Conversation
+    from spendtop.store.reads.requests.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
 _OF_HELICONE = (HELICONE_API.name, HELICONE.name)

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendtop.domain.conversation import prompt_text, response_text
+from spendtop.domain.bodies.conversation import prompt_text, response_text
+from spendtop.domain.bodies.replay import as_curl, as_python
 from spendtop.domain.errors import UsageError
-from spendtop.domain.replay import as_curl, as_python
 from spendtop.tui import formats
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.browser import Browser
@@ -19,12 +19,12 @@ from spendtop.tui.screens.file_export import FORMATS, FileExport
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
-    from spendtop.domain.conversation import Conversation
-    from spendtop.domain.filters import FilterContext
-    from spendtop.services.request_export import Pages
+    from spendtop.domain.bodies.conversation import Conversation
+    from spendtop.domain.filters.filters import FilterContext
+    from spendtop.services.exchange.export import Pages
     from spendtop.store.engine import Store
-    from spendtop.store.reads.detail import RequestDetail
-    from spendtop.store.reads.requests import RequestQuery
+    from spendtop.store.reads.requests.detail import RequestDetail
+    from spendtop.store.reads.requests.lists import RequestQuery
     from spendtop.store.reads.rows import RequestRow
 
 _COPIES = (
@@ -119,7 +119,7 @@ class RequestExport:
 
     def write(self, kind: str, target: Path) -> None:
         """As `csv` or `jsonl`, whatever the target is called."""
-        from spendtop.domain.filters import FilterContext
+        from spendtop.domain.filters.filters import FilterContext
 
         store, now, calendar = self._screen.face.store, self._screen.face.session.clock(), self._screen.calendar
         if store is None:
@@ -138,7 +138,7 @@ def write_listed(path: Path, kind: str, store: Store, query: RequestQuery, conte
 
     Raises CannotCreate, CannotWrite.
     """
-    from spendtop.services.request_export import pages
+    from spendtop.services.exchange.export import pages
 
     return _write(path, kind, pages(store, query, context))
 
@@ -149,21 +149,21 @@ def write_marked(path: Path, kind: str, store: Store, marks: Iterable[int]) -> i
 
 
 def as_table(rows: Iterable[RequestRow]) -> str:
-    from spendtop.services.request_export import record
+    from spendtop.services.exchange.export import record
 
     return tab_separated(_TABLE, ([values[name] for name in _TABLE] for values in map(dict, map(record, rows))))
 
 
 def as_json(row: RequestRow) -> str:
     """All fields of one request as indented JSON in ASCII."""
-    from spendtop.services.request_export import ascii_json, record
+    from spendtop.services.exchange.export import ascii_json, record
 
     return ascii_json(record(row), indent=2)
 
 
 def _write(path: Path, kind: str, pages: Pages) -> int:
-    from spendtop.services.export_files import create
-    from spendtop.services.request_export import FORMATS, counting
+    from spendtop.services.exchange.export import FORMATS, counting
+    from spendtop.services.exchange.files import create
 
     counts = [0]
     create(path.expanduser(), FORMATS[kind](counting(pages, counts.append)))
@@ -171,7 +171,7 @@ def _write(path: Path, kind: str, pages: Pages) -> int:
 
 
 def _marked(store: Store, marks: Iterable[int]) -> Iterator[Sequence[RequestRow]]:
-    from spendtop.store.reads.detail import detail
+    from spendtop.store.reads.requests.detail import detail
 
     for request_id in marks:
         with store.reading() as connection:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import Filter, body_terms
+from spendtop.domain.filters.filters import Filter, body_terms
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
@@ -20,7 +20,7 @@ from spendtop.tui.widgets.request_table import RequestList
 from spendtop.tui.widgets.time_groups import Step, step_for, time_groups
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.requests import ListedSpend
+    from spendtop.store.reads.requests.lists import ListedSpend
     from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 
 

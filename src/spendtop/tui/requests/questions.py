@@ -8,13 +8,13 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from spendtop.domain.conversation import Conversation, parse_conversation
-from spendtop.domain.filters import EVERYTHING, FilterContext
+from spendtop.domain.bodies.conversation import Conversation, parse_conversation
+from spendtop.domain.filters.filters import EVERYTHING, FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.detail import RequestDetail, detail
-from spendtop.store.reads.requests import ListedSpend, Order, RequestPage, RequestQuery, listed_spend, page
-from spendtop.store.reads.search import search
+from spendtop.store.reads.requests.detail import RequestDetail, detail
+from spendtop.store.reads.requests.lists import ListedSpend, Order, RequestPage, RequestQuery, listed_spend, page
+from spendtop.store.reads.requests.search import search
 from spendtop.tui.headline import Headline
 from spendtop.tui.listing import Listing
 from spendtop.tui.screens.questions import read_headline

@@ -23,7 +23,7 @@ from spendtop.tui.widgets.canvas import fit, fit_right
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from spendtop.services.current_costs import ComparisonExcerpt, Difference
+    from spendtop.services.repricing.current_costs import ComparisonExcerpt, Difference
     from spendtop.services.tasks import Task
 
 _DAY, _COUNT, _SUM, _CHANGE = 10, 8, 12, 10
@@ -173,7 +173,8 @@ class Repricing:
         now = self._screen.face.session.clock()
 
         def work(connection: Connection) -> int:
-            from spendtop.services import repricing, tasks
+            from spendtop.services import tasks
+            from spendtop.services.repricing import repricing
 
             repricing.undoable(connection, run_id)
             arguments: dict[str, object] = {"run": run_id, "by": repricing.who_asks()}
@@ -184,7 +185,7 @@ class Repricing:
     def _compared(self, dialog: RepriceScreen, task: Task | None) -> None:
         from msgspec import json
 
-        from spendtop.services.current_costs import ComparisonExcerpt
+        from spendtop.services.repricing.current_costs import ComparisonExcerpt
         from spendtop.services.tasks import TaskState
 
         self._task = task
@@ -202,9 +203,10 @@ class Repricing:
         now = self._screen.face.session.clock()
 
         def work(connection: Connection) -> int:
-            from spendtop.domain.filters import parse_filter
-            from spendtop.services import repricing, tasks
-            from spendtop.store.reads.requests import RequestQuery
+            from spendtop.domain.filters.filters import parse_filter
+            from spendtop.services import tasks
+            from spendtop.services.repricing import repricing
+            from spendtop.store.reads.requests.lists import RequestQuery
 
             text, since, until = str(span["filter"]), span["since"], span["until"]
             assert isinstance(since, int | None) and isinstance(until, int | None)

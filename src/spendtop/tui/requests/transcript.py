@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, chop_cells
 from rich.style import Style
 
-from spendtop.domain.conversation import (
+from spendtop.domain.bodies.conversation import (
     Attachment,
     Conversation,
     Part,
@@ -23,10 +23,10 @@ from spendtop.domain.conversation import (
     Turn,
 )
 from spendtop.domain.cost_words import bounded
-from spendtop.domain.provider_usage import unpack
-from spendtop.domain.request import BodyState, ServiceLevel
+from spendtop.domain.requests.provider_usage import unpack
+from spendtop.domain.requests.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text
-from spendtop.services.request_lines import (
+from spendtop.services.exchange.lines import (
     BODY_REASONS,
     Wording,
     cost_line,
@@ -42,7 +42,7 @@ from spendtop.tui.widgets.request_table import status_word
 
 if TYPE_CHECKING:
     from spendtop.domain.windows import Calendar
-    from spendtop.store.reads.detail import RequestDetail
+    from spendtop.store.reads.requests.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
 _NAME_WIDTH = 18

@@ -48,7 +48,7 @@ class FileExport:
 
 def write_records(path: Path, columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> int:
     """Write a new file, `.csv` or else JSON lines; returns how many rows. Raises CannotCreate, CannotWrite."""
-    from spendtop.services.export_files import create
+    from spendtop.services.exchange.files import create
 
     rows = list(records)
     create(path, _csv_lines(columns, rows) if path.suffix == ".csv" else _json_lines(rows))
@@ -68,6 +68,6 @@ def _csv_line(cells: Iterable[str]) -> bytes:
 
 
 def _json_lines(rows: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
-    from spendtop.services.request_export import ascii_json
+    from spendtop.services.exchange.export import ascii_json
 
     return (f"{ascii_json(dict(row))}\n".encode() for row in rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters import FIELDS, Filter, FilterError, parse_filter, quoted
+from spendtop.domain.filters.filters import FIELDS, Filter, FilterError, parse_filter, quoted
 from spendtop.tui.palette import Palette
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.widgets.canvas import Line

@@ -11,7 +11,7 @@ from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
     from spendtop.services.tasks import Task, TaskKind
-    from spendtop.store.reads.applied_config import Applied
+    from spendtop.store.reads.configuration.applied import Applied
 
 
 class HeliconeFetch:

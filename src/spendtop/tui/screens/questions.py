@@ -8,15 +8,15 @@ from sqlalchemy import Connection
 
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
-from spendtop.store.reads.applied_config import applied, config_outcome
-from spendtop.store.reads.attention import attention
-from spendtop.store.reads.bills import bills_unseen
+from spendtop.store.reads.agents.plan_use import plan_calls
+from spendtop.store.reads.alerts.attention import attention
+from spendtop.store.reads.configuration.applied import applied, config_outcome
 from spendtop.store.reads.forecasts import forecast_of
-from spendtop.store.reads.limits import uses
-from spendtop.store.reads.plan_use import plan_calls
-from spendtop.store.reads.present import spent_last_hour, spent_today, under_plan_today
-from spendtop.store.reads.requests import observed_values
-from spendtop.store.reads.spending import spend
+from spendtop.store.reads.ledger.bills import bills_unseen
+from spendtop.store.reads.limits.uses import uses
+from spendtop.store.reads.requests.lists import observed_values
+from spendtop.store.reads.spending.present import spent_last_hour, spent_today, under_plan_today
+from spendtop.store.reads.spending.sums import spend
 from spendtop.tui.headline import Headline
 
 

@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 
-from spendtop.domain.bills import NO_BILL
-from spendtop.domain.forecast import moment, reach_words
-from spendtop.domain.limits import LimitState
+from spendtop.domain.ledger.bills import NO_BILL
+from spendtop.domain.limits.forecast import moment, reach_words
+from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.sight import StandingWord
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
@@ -24,8 +24,8 @@ from spendtop.tui.screens import SCREENS, ScreenEntry
 from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, fit, length, spread
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.bills import Bills
-    from spendtop.store.reads.limits import LimitUse
+    from spendtop.store.reads.ledger.bills import Bills
+    from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.store.reads.rows import Spend
 
 _NARROW = 40

@@ -15,7 +15,7 @@ from spendtop.tui.selection import Selection
 from spendtop.tui.sessions.table import SessionTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.sessions import SessionRow
+    from spendtop.store.reads.sessions.sessions import SessionRow
 
 _COPIES = (("i", "id of the session"), ("t", "table: all that are listed"))
 _FORMATS = (("c", "CSV, all sessions that are selected"), ("l", "JSON lines, all sessions that are selected"))
@@ -75,7 +75,7 @@ class SessionExport:
         query = selection.query(now, calendar, False)
 
         def work(path: Path) -> int:
-            from spendtop.domain.filters import FilterContext
+            from spendtop.domain.filters.filters import FilterContext
             from spendtop.tui.sessions.questions import all_sessions
 
             return write_records(path, COLUMNS, map(record, all_sessions(store, query, FilterContext(now, calendar))))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spendtop.domain.filters import FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
-from spendtop.store.reads.bucket_spans import Span
-from spendtop.store.reads.loops import looping_sessions
-from spendtop.store.reads.requests import RequestQuery
-from spendtop.store.reads.session_paths import Branch, branches, path_plans, path_spends
-from spendtop.store.reads.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
+from spendtop.store.reads.alerts.loops import looping_sessions
+from spendtop.store.reads.requests.lists import RequestQuery
+from spendtop.store.reads.sessions.paths import Branch, branches, path_plans, path_spends
+from spendtop.store.reads.sessions.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
+from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.tui.headline import Headline
 from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 from spendtop.tui.screens.questions import read_headline

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.domain.filters import Filter, body_terms
+from spendtop.domain.filters.filters import Filter, body_terms
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, ORDER, SESSIONS, Action, bindings
 from spendtop.tui.screens.arrangement import Arrangement

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from spendtop.domain.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
+from spendtop.domain.filters.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, SESSION, Action, bindings
 from spendtop.tui.requests.screen import RequestsScreen
@@ -22,7 +22,7 @@ from spendtop.tui.sessions.tree import SessionTree
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.session_paths import Branch
+    from spendtop.store.reads.sessions.paths import Branch
     from spendtop.tui.headline import Headline
     from spendtop.tui.sessions.questions import OneSessionAnswer
 

@@ -18,7 +18,7 @@ from spendtop.tui.widgets.spend_columns import cost_cell, plan_cell
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.sessions import SessionRow
+    from spendtop.store.reads.sessions.sessions import SessionRow
 
 
 def per_minute(row: SessionRow) -> Usd:

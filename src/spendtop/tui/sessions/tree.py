@@ -19,8 +19,8 @@ from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
-    from spendtop.store.reads.session_paths import Branch
-    from spendtop.store.reads.sessions import SessionCosts
+    from spendtop.store.reads.sessions.paths import Branch
+    from spendtop.store.reads.sessions.sessions import SessionCosts
     from spendtop.tui.sessions.questions import OneSessionAnswer
 
 _FACTS = 2

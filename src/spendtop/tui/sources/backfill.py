@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.widgets import Input, Label
 
-from spendtop.domain.filter_values import parse_since_until
+from spendtop.domain.filters.values import parse_since_until
 from spendtop.tui.modals.dialog import FormDialog
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.store_writer import StoreWriter

@@ -19,8 +19,8 @@ from spendtop.tui.widgets.canvas import Line, fit, fit_middle, fit_right
 from spendtop.tui.widgets.request_table import cost_word, status_word
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.door_events import DoorEvents, EventAside
     from spendtop.store.reads.rows import RequestRow
+    from spendtop.store.reads.sources.door_events import DoorEvents, EventAside
     from spendtop.tui.face import Face
 
 _LINES = 24

@@ -12,21 +12,21 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.list_version import age
-from spendtop.domain.refusals import RefusalReason
 from spendtop.domain.sight import Standing, StandingWord
-from spendtop.domain.sources import HELICONE_API
+from spendtop.domain.sources.records import HELICONE_API
+from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.applied_config import Applied
-    from spendtop.store.reads.attention import QuarantineRow
-    from spendtop.store.reads.completeness import GapRow
+    from spendtop.store.reads.alerts.attention import QuarantineRow
+    from spendtop.store.reads.configuration.applied import Applied
     from spendtop.store.reads.price_list import PriceListState
-    from spendtop.store.reads.remarks import SourceRemark
-    from spendtop.store.reads.sources import Refusal, StoreSize
+    from spendtop.store.reads.sources.completeness import GapRow
+    from spendtop.store.reads.sources.remarks import SourceRemark
+    from spendtop.store.reads.sources.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline
     from spendtop.tui.session import AttachedCollector
 

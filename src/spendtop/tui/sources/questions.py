@@ -8,22 +8,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.sources import PUSHES, SOURCES, AskedSource
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.sources.records import PUSHES, SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
-from spendtop.services import agent_spool, tasks
-from spendtop.services.agent_spool import PushState
-from spendtop.services.agents_found import AgentFound, agents_found
+from spendtop.services import tasks
+from spendtop.services.agents import spool as agent_spool
+from spendtop.services.agents.found import AgentFound, agents_found
+from spendtop.services.agents.spool import PushState
 from spendtop.services.tasks import Task, TaskKind
-from spendtop.store.reads.applied_config import Applied
-from spendtop.store.reads.attention import QuarantineRow, quarantined
-from spendtop.store.reads.completeness import PollerRow
-from spendtop.store.reads.door_events import DoorEvents, door_events
-from spendtop.store.reads.ledger import STALE_AFTER
+from spendtop.store.reads.alerts.attention import QuarantineRow, quarantined
+from spendtop.store.reads.configuration.applied import Applied
+from spendtop.store.reads.ledger.accounts import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
-from spendtop.store.reads.remarks import SourceRemark, source_remarks
-from spendtop.store.reads.sources import SourceRow, Sources, sources
+from spendtop.store.reads.sources.completeness import PollerRow
+from spendtop.store.reads.sources.door_events import DoorEvents, door_events
+from spendtop.store.reads.sources.remarks import SourceRemark, source_remarks
+from spendtop.store.reads.sources.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
 

@@ -13,8 +13,8 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from spendtop.domain.filters import FilterContext
-from spendtop.domain.sources import HELICONE, ProviderPush
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.sources.records import HELICONE, ProviderPush
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
@@ -28,9 +28,9 @@ from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, bas
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
-    from spendtop.domain.sources import Source
-    from spendtop.store.reads.door_events import DoorEvents
-    from spendtop.store.reads.sources import SourceRow, TokenRow
+    from spendtop.domain.sources.records import Source
+    from spendtop.store.reads.sources.door_events import DoorEvents
+    from spendtop.store.reads.sources.sources import SourceRow, TokenRow
     from spendtop.tui.headline import Headline
     from spendtop.tui.sources.questions import SourcesAnswer
 

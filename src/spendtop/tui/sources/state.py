@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import HOUR, age
-from spendtop.domain.sources import KeyRule, ProviderPush, PushedSource, Source
+from spendtop.domain.sources.records import KeyRule, ProviderPush, PushedSource, Source
 
 if TYPE_CHECKING:
-    from spendtop.services.agent_spool import PushState
-    from spendtop.services.agents_found import AgentFound
-    from spendtop.store.reads.applied_config import Doors
-    from spendtop.store.reads.completeness import PollerRow
-    from spendtop.store.reads.sources import SourceRow, TokenRow
+    from spendtop.services.agents.found import AgentFound
+    from spendtop.services.agents.spool import PushState
+    from spendtop.store.reads.configuration.applied import Doors
+    from spendtop.store.reads.sources.completeness import PollerRow
+    from spendtop.store.reads.sources.sources import SourceRow, TokenRow
     from spendtop.tui.sources.questions import PolledRow
 
 _QUIET = HOUR

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.clock import age
-from spendtop.domain.sources import INGEST, ProviderPush, PushedSource
+from spendtop.domain.sources.records import INGEST, ProviderPush, PushedSource
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.sources.state import State, agent_state, is_open, poller_state, source_state, token_state
@@ -20,12 +20,12 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-    from spendtop.services.agent_spool import PushState
-    from spendtop.services.agents_found import AgentFound
+    from spendtop.services.agents.found import AgentFound
+    from spendtop.services.agents.spool import PushState
     from spendtop.services.tasks import Task
-    from spendtop.store.reads.applied_config import Doors
-    from spendtop.store.reads.completeness import PollerRow
-    from spendtop.store.reads.sources import SourceRow, Sources, TokenRow
+    from spendtop.store.reads.configuration.applied import Doors
+    from spendtop.store.reads.sources.completeness import PollerRow
+    from spendtop.store.reads.sources.sources import SourceRow, Sources, TokenRow
     from spendtop.tui.sources.questions import PolledRow, SourcesAnswer
 
     Row = SourceRow | TokenRow | PolledRow

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from spendtop.services.tokens import Token
-    from spendtop.store.reads.sources import TokenRow
+    from spendtop.store.reads.sources.sources import TokenRow
 
 
 _NAME_SHOWN = 40

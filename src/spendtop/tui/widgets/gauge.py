@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.style import Style
 
-from spendtop.domain.limits import LimitState
+from spendtop.domain.limits.limit import LimitState
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.widgets.canvas import Piece
 

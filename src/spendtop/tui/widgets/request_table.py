@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from spendtop.domain.cost_words import bounded, equivalent_words, within
-from spendtop.domain.marks import marks
-from spendtop.domain.request import ServiceLevel, Status
+from spendtop.domain.requests.marks import marks
+from spendtop.domain.requests.request import ServiceLevel, Status
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.listing import Listing

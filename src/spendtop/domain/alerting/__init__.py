@@ -1,0 +1,1 @@
+"""When an alert opens, speaks, is quiet and ends."""

@@ -1,0 +1,1 @@
+"""Prompts and answers: read as a chat, masked, sent again."""

@@ -1,0 +1,1 @@
+"""Requests divided by what tells them apart, measured, and compared with an earlier span."""

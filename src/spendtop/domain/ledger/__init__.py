@@ -1,0 +1,1 @@
+"""Prepaid balances and providers' bills."""

@@ -1,0 +1,1 @@
+"""Limits, raises of them, and what becomes of their use."""

@@ -1,0 +1,1 @@
+"""What several sources report of one request, made into one."""

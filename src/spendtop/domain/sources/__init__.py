@@ -1,0 +1,1 @@
+"""What reports requests, and what is said of how well it does."""

@@ -1,0 +1,1 @@
+"""From marks on limits to alerts, and from alerts to messages."""

@@ -1,0 +1,317 @@
+"""The rules by which marks on limits become alerts and outgoing messages, decided on committed totals.
+
+Each call is one transaction of the writer's. When there is one is up to `collector.evaluator_loop`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
+
+from spendtop.domain.alerting.episode import Episode, Reading, decide, thresholds
+from spendtop.domain.clock import HOUR
+from spendtop.domain.cost_words import use_words
+from spendtop.domain.limits.limit import Each, Limit, LimitState
+from spendtop.domain.limits.raises import Raises
+from spendtop.domain.money import ZERO
+from spendtop.domain.untrusted import clean_line
+from spendtop.domain.windows import Bounds, WindowKind, bounds
+from spendtop.services.alerting import announcements, episodes
+from spendtop.services.alerting import messages as alert_messages
+from spendtop.services.alerting.announcements import Announcement, Channel
+from spendtop.services.limits import raises
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.store.reads.limits import uses as limit_reads
+from spendtop.store.reads.limits.entity_uses import EntityUses
+from spendtop.store.reads.limits.raises import raises_in_force
+from spendtop.store.reads.limits.uses import Use
+from spendtop.store.reads.rows import from_row as request_row
+from spendtop.store.reads.rows import selected
+from spendtop.store.reads.tokens.names import name_of
+from spendtop.store.statements import insert_or_replace, table_of
+from spendtop.store.tables import LimitMarkTable, RequestTable
+
+_MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
+_CLEAR = delete(_MARK).where(
+    _MARK.c.limit_name == bindparam("of"), _MARK.c.entity == bindparam("whose"), _MARK.c.hour == bindparam("in_")
+)
+TURN_SECONDS = 0.05
+"""How long one call works: recording waits for it."""
+_MARKS_AT_ONCE = 25
+"""Marks of one limit that are evaluated before it is the next limit's turn, and between two looks at the time."""
+_REVISITED_AT_ONCE = 200
+_ENDED_AT_ONCE = 500
+_ENTITIES_PER_CHANGED_LIMIT = 200
+_SINGLE_SHOWN_FOR = HOUR
+"""How long one request above a request limit stays unresolved on screen, in µs."""
+_log = logging.getLogger(__name__)
+
+
+class Evaluator:
+    """Decides for the limits in force, a turn of TURN_SECONDS at a time, so that recording never waits for long.
+
+    What a turn leaves, `has_marks` and `has_ended` tell of; the next one goes on there.
+    """
+
+    def __init__(
+        self, book: LimitBook, channels: Sequence[Channel], timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`timer` gives seconds."""
+        self._book = book
+        self._limits = {limit.name: limit for limit in book.limits}
+        self._channels = channels
+        self._timer = timer
+        self._raises = Raises()
+        self._uses = EntityUses()
+        self._served = ""
+        """The limit that was evaluated last; the one behind it is next."""
+        self._revisited = 0
+        """The last alert that was looked at again; the next turn goes on behind it."""
+
+    def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
+        """Evaluate marked limits, clear the marks that were read, and queue messages."""
+        ends_at = self._timer() + TURN_SECONDS
+        told: list[Announcement] = []
+        self._raises = raises_in_force(connection, now)
+        for name, marks in self._marks(connection):
+            announced = self._decided(connection, name, marks, now)
+            connection.execute(_CLEAR, [{"of": name, "whose": mark.entity, "in_": mark.hour} for mark in marks])
+            announcements.queue(connection, announced, self._channels, now)
+            told += announced
+            if self._timer() >= ends_at:
+                break
+        return told
+
+    def revisit(self, connection: Connection, now: int) -> list[Announcement]:
+        """Look again at what is unresolved: windows end, rolling use falls without any new request, silences end."""
+        ends_at = self._timer() + TURN_SECONDS
+        told: list[Announcement] = []
+        episodes.end(connection, episodes.ended(connection, now, _ENDED_AT_ONCE), now)
+        self._raises = raises_in_force(connection, now)
+        ended = raises.ended(connection, now)
+        lower_again = [limit for limit in self._book.limits if limit.name in ended]
+        if lower_again:
+            mark_crossed(connection, lower_again, self._book, now)
+        rows = episodes.unresolved(connection, self._revisited, _REVISITED_AT_ONCE)
+        for row in rows:
+            self._revisited = row.id
+            told += self._decided_again(connection, row, now)
+            if self._timer() >= ends_at:
+                break
+        else:
+            if len(rows) < _REVISITED_AT_ONCE:
+                self._revisited = 0
+        announcements.queue(connection, told, self._channels, now)
+        return told + announcements.release(connection, self._channels, now)
+
+    def _marks(self, connection: Connection) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Some marks of each limit in turn, until none are left that nobody else holds."""
+        some_left = True
+        while some_left:
+            some_left = self._served != ""
+            while (name := _next_marked(connection, self._served)) is not None:
+                self._served = name
+                of_limit = select(_MARK).where(_MARK.c.limit_name == name).order_by(*_MARK.primary_key)
+                # Held until our commit: who marks again in the meantime waits, and leaves a new mark.
+                held = of_limit.limit(_MARKS_AT_ONCE).with_for_update(skip_locked=True)
+                marks = connection.execute(held).all()
+                some_left |= len(marks) == _MARKS_AT_ONCE
+                if marks:
+                    yield name, marks
+            self._served = ""
+
+    def _decided(self, connection: Connection, name: str, marks: Sequence[Any], now: int) -> list[Announcement]:
+        limit = self._limits.get(name)
+        if limit is None:
+            return []
+        try:
+            with connection.begin_nested():
+                return self._in_turn(connection, limit, now).decide_marked(marks)
+        except Exception:  # one limit that cannot be evaluated must not silence the others
+            _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
+            return []
+
+    def _decided_again(self, connection: Connection, row: Any, now: int) -> list[Announcement]:
+        limit = self._limits.get(episodes.limit_name(row))
+        episode = episodes.from_row(row)
+        if limit is None or not episodes.fits(limit, episode):
+            episodes.end(connection, [row.id], now)
+        elif limit.window.kind is not WindowKind.REQUEST:
+            return self._in_turn(connection, limit, now).decide_again(row, episode)
+        return []
+
+    def _in_turn(self, connection: Connection, limit: Limit, now: int) -> _LimitInTurn:
+        return _LimitInTurn(connection, limit, self._book, self._raises, self._uses, now)
+
+
+def _next_marked(connection: Connection, after: str) -> str | None:
+    """The first marked limit behind `after`, by name."""
+    return connection.execute(select(func.min(_MARK.c.limit_name)).where(_MARK.c.limit_name > after)).scalar()
+
+
+def has_marks(connection: Connection) -> bool:
+    """Whether there are marks that nobody has evaluated yet."""
+    return bool(connection.execute(select(exists(select(_MARK.c.limit_name)))).scalar())
+
+
+def has_ended(connection: Connection, now: int) -> bool:
+    """Whether there are unresolved alerts whose window is over."""
+    return bool(episodes.ended(connection, now, 1))
+
+
+def mark_crossed(connection: Connection, limits: Sequence[Limit], book: LimitBook, now: int) -> None:
+    """Mark those of `limits`, which are new or were changed, that are past a threshold without any new request.
+
+    A limit of one request only speaks about requests to come.
+    """
+    windowed = [limit for limit in limits if limit.window.kind is not WindowKind.REQUEST]
+    uses = limit_reads.uses(connection, windowed, book.calendar, now, _ENTITIES_PER_CHANGED_LIMIT, book.ceilings)
+    statement = insert_or_replace(LimitMarkTable, connection.dialect)
+    values = [
+        {"limit_name": use.limit.name, "entity": use.entity.raw, "hour": now - now % HOUR, "happened_at": now}
+        for use in uses
+        if use.state is not LimitState.OK
+    ]
+    statement.run_many(connection, [tuple(row[name] for name in statement.names) for row in values])
+
+
+class _Case(NamedTuple):
+    """One entity of a limit: its alert row, if there is one, and what its use is."""
+
+    entity: str
+    row: Any | None
+    reading: Reading
+
+
+class _LimitInTurn:
+    """One limit within one transaction."""
+
+    def __init__(
+        self, connection: Connection, limit: Limit, book: LimitBook, raises: Raises, uses: EntityUses, now: int
+    ) -> None:
+        self._connection = connection
+        self._entity_uses = uses
+        self._limit = limit
+        self._raises = raises
+        self._calendar = book.calendar
+        self._ceiling = book.ceilings.get(limit.name)
+        self._now = now
+
+    def decide_marked(self, marks: Sequence[Any]) -> list[Announcement]:
+        """Decide about what recorded requests, or a change of the limit, marked."""
+        cases = self._requests(marks) if self._limit.window.kind is WindowKind.REQUEST else self._windows(marks)
+        return [announcement for case in cases for announcement in self._decide(case)]
+
+    def decide_again(self, row: Any, episode: Episode) -> list[Announcement]:
+        """Decide about an episode; its window is the one that it was opened in, also when the calendar has changed."""
+        if episode.window_end is None:
+            window = bounds(self._limit.window, self._now, self._calendar)
+        else:
+            window = Bounds(episode.window_start, episode.window_end)
+        use = self._uses([row.entity], window)[row.entity]
+        return self._decide(_Case(row.entity, row, self._reading(use, window, episode.crossed_at)))
+
+    def _requests(self, marks: Sequence[Any]) -> Iterator[_Case]:
+        """Each single request above a request limit: an episode of its own, that speaks once."""
+        # Left while a limit of this name still had a window, a mark names a user or the like instead.
+        entities = {mark.entity for mark in marks if mark.entity.isascii() and mark.entity.isdigit()}
+        entities -= episodes.current(self._connection, self._limit, list(entities), None, self._now).keys()
+        ids = [int(entity) for entity in entities]
+        for row in self._connection.execute(select(*selected()).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id)):
+            request = request_row(row)
+            reading = Reading(
+                used=request.cost.amount or (self._ceiling(request) if self._ceiling else ZERO),
+                unpriced=0,
+                window_start=request.occurred_at,
+                window_end=self._now + _SINGLE_SHOWN_FOR,
+                at=self._now,
+                happened_at=min(request.occurred_at, self._now),
+            )
+            yield _Case(str(row.id), None, reading)
+
+    def _windows(self, marks: Sequence[Any]) -> Iterator[_Case]:
+        """Each entity in each window that a mark touches, where it may have something to say."""
+        for window, marked_at in self._latest_marks(marks).items():
+            rows = episodes.current(self._connection, self._limit, list(marked_at), window.start_us, self._now)
+            for entity, use in self._uses(self._worth_deciding(window, list(marked_at), rows), window).items():
+                yield _Case(entity, rows.get(entity), self._reading(use, window, marked_at[entity]))
+
+    def _latest_marks(self, marks: Sequence[Any]) -> dict[Bounds, dict[str, int]]:
+        """When the last request that marked it happened, by window and entity."""
+        rolling = self._limit.window.kind is WindowKind.ROLLING
+        latest: dict[Bounds, dict[str, int]] = {}
+        window: Bounds | None = None
+        for mark in sorted(marks, key=lambda mark: mark.happened_at):
+            for inside in (mark.hour, mark.happened_at):  # a window of a zone can begin within the marked hour
+                if window is None or inside not in window:
+                    window = bounds(self._limit.window, self._now if rolling else inside, self._calendar)
+                at = mark.happened_at if window.end_us is None else min(mark.happened_at, window.end_us - 1)
+                latest.setdefault(window, {})[mark.entity] = at
+        return latest
+
+    def _worth_deciding(self, window: Bounds, entities: list[str], alerted: Container[str]) -> list[str]:
+        """The entities that are alerted, or whose use may have reached a threshold by whole hours alone."""
+        lowest = self._limit.threshold(thresholds(self._limit)[0]).nano
+        most = limit_reads.most_of_uses(self._connection, self._limit, entities, window)
+        return [entity for entity in entities if entity in alerted or most.get(entity, 0) >= lowest]
+
+    def _uses(self, entities: Sequence[str], window: Bounds) -> Mapping[str, Use]:
+        if self._limit.each is None:  # of everyone's spend the totals go down to the minute
+            return {
+                entity: limit_reads.use(self._connection, self._limit, entity, window, self._ceiling)
+                for entity in entities
+            }
+        return self._entity_uses.uses(self._connection, self._limit, entities, window, self._ceiling)
+
+    def _reading(self, use: Use, window: Bounds, happened_at: int) -> Reading:
+        # What happened before a rolling window began cannot have filled it.
+        earliest = window.start_us if self._limit.window.kind is WindowKind.ROLLING and window.start_us else 0
+        return Reading(
+            used=use.used,
+            unpriced=use.unpriced,
+            window_start=window.start_us,
+            window_end=window.end_us,
+            at=self._now,
+            happened_at=min(max(happened_at, earliest), self._now),
+        )
+
+    def _decide(self, case: _Case) -> list[Announcement]:
+        """Write the episode when it changed, and say what is to be said: one thing or nothing."""
+        connection, (entity, row, reading) = self._connection, case
+        limit = self._raises.raised(self._limit, entity)
+        before = None if row is None else episodes.from_row(row)
+        decision = decide(limit, before, reading)
+        if decision.episode is None or decision.episode == before:
+            return []
+        alert_id = episodes.write(
+            connection, episodes.rule_of(limit.name), limit.amount, entity, row, decision, reading
+        )
+        _log.debug(
+            "limit %s, alert %s: %s at %s, %s",
+            *(clean_line(limit.name), alert_id, decision.episode.state, use_words(reading.used, 0, limit.amount)),
+            f"tells {decision.announce}" if decision.announce else decision.reason or "tells nothing",
+        )
+        if alert_id is None or decision.announce is None:
+            return []
+        return [
+            Announcement(
+                limit.notify,
+                alert_id,
+                decision.episode.spoke,
+                alert_messages.message(
+                    *(limit, self._raises.of(limit, entity), self._name(entity)),
+                    *(decision, reading, self._calendar),
+                ),
+                episodes.rule_of(limit.name),
+                partial(alert_messages.contributors, connection, limit, entity, reading),
+            )
+        ]
+
+    def _name(self, entity: str) -> str:
+        """What people read for an entity."""
+        return name_of(self._connection, entity) if self._limit.each is Each.TOKEN else entity

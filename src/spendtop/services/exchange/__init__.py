@@ -1,0 +1,1 @@
+"""Requests on their way out of a store and into it."""

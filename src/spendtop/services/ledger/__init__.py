@@ -1,0 +1,1 @@
+"""Entries, calibrations and differences of accounts."""

@@ -1,0 +1,1 @@
+"""Limits in force, raised, and tried on what is stored."""

@@ -1,0 +1,1 @@
+"""From what a source hands over to what is committed: each request once, with its totals."""

@@ -1,0 +1,166 @@
+"""Finding probable twins among requests of a group and of the store; each has one at most, the nearest in time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, select
+
+from spendtop.domain.reports.merging import StoredRequest
+from spendtop.domain.reports.twins import LONGEST, WITHIN, Counts, Distance, counts, distance, spaces, span
+from spendtop.domain.sources.records import SOURCES
+from spendtop.services.recording.rows import from_row
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS request_twin ON request (occurred_at) WHERE probable_twin_of IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS request_counts ON request (prompt_tokens, coalesce(completion_tokens, 0), occurred_at)"
+    " WHERE prompt_tokens > 0",
+)
+_REQUEST = table_of(RequestTable)
+_COLUMNS = ", ".join(f"request.{column.name}" for column in _REQUEST.c)
+_PER_QUERY = 200
+_MOST_CANDIDATES = 5_000
+"""Per query; a store with more equal calls at once is a load test's."""
+_MOST_COMPARED = 32
+"""Calls before and after one that it is compared with."""
+_MOST_ROUNDS = 8
+_SKIP_LOCKED = {"postgresql": " FOR UPDATE OF request SKIP LOCKED"}
+"""What another collector changes right now is left alone, so that two of them never wait for each other."""
+
+
+class Twins:
+    """Who is whose twin, of the requests that were looked at."""
+
+    def __init__(self, connection: Connection, touched: Mapping[int, StoredRequest]) -> None:
+        self._connection = connection
+        self._records = dict(touched)
+        self._before = {id: record.probable_twin_of for id, record in touched.items()}
+        self._by_counts: defaultdict[Counts, list[tuple[int, int]]] = defaultdict(list)
+        """Start and id of calls with equal counts."""
+        for record in touched.values():
+            self._note(record)
+
+    def pair(self, changed: Collection[int]) -> list[tuple[int | None, StoredRequest]]:
+        """The requests whose twin is another one now, with the former one; those of `changed` look for it anew."""
+        self._load(twin for id in changed if (twin := self._before[id]) is not None)
+        for id in changed:
+            self._part(id)
+        seeking = [id for id, record in self._records.items() if record.probable_twin_of is None]
+        for _ in range(_MOST_ROUNDS):
+            seeking = [id for id in seeking if counts(self._records[id]) is not None]
+            if not seeking:
+                break
+            self._load_around(seeking)
+            seeking = [left for id in sorted(seeking) for left in self._seek(id)]
+        return [
+            (self._before[id], each) for id, each in self._records.items() if each.probable_twin_of != self._before[id]
+        ]
+
+    def _part(self, id: int) -> None:
+        twin = self._records[id].probable_twin_of
+        self._link(id, None)
+        if twin in self._records and self._records[twin].probable_twin_of == id:
+            self._link(twin, None)
+
+    def _link(self, id: int, twin: int | None) -> None:
+        self._records[id] = replace(self._records[id], probable_twin_of=twin)
+
+    def _seek(self, id: int) -> Iterator[int]:
+        """Pair a request with the nearest one that has no nearer twin; gives those that lose theirs so."""
+        for apart, other in sorted(self._near(id)):
+            if self._is_nearer(id, apart):
+                return
+            if self._is_nearer(other, apart):
+                continue
+            for one in (id, other):
+                former = self._records[one].probable_twin_of
+                if former in self._records:
+                    self._link(former, None)
+                    yield former
+            self._link(id, other)
+            self._link(other, id)
+            return
+
+    def _is_nearer(self, id: int, apart: Distance) -> bool:
+        """Whether the twin that a request has is at least so near."""
+        twin = self._records[id].probable_twin_of
+        known = distance(self._records[id], self._records[twin]) if twin in self._records else None
+        return known is not None and known <= apart
+
+    def _near(self, id: int) -> Iterator[tuple[Distance, int]]:
+        record = self._records[id]
+        equal = self._by_counts[counts(record) or (0, 0)]
+        place = bisect_left(equal, (span(record.request)[0], id))
+        for _, other in equal[max(0, place - _MOST_COMPARED) : place + _MOST_COMPARED]:
+            apart = distance(record, self._records[other])
+            if apart is not None:
+                yield apart, other
+
+    def _note(self, record: StoredRequest) -> None:
+        equal = counts(record)
+        if equal is not None:
+            self._by_counts[equal].append((span(record.request)[0], record.id))
+
+    def _add(self, rows: Iterable[StoredRequest]) -> None:
+        for record in rows:
+            if record.id not in self._records:
+                self._records[record.id] = record
+                self._before[record.id] = record.probable_twin_of
+                self._note(record)
+
+    def _load(self, ids: Iterable[int]) -> None:
+        wanted = sorted({id for id in ids if id not in self._records})
+        for start in range(0, len(wanted), _PER_QUERY):
+            part = _REQUEST.c.id.in_(wanted[start : start + _PER_QUERY])
+            rows = self._connection.execute(select(_REQUEST).where(part).with_for_update(skip_locked=True))
+            self._add(map(from_row, rows))
+
+    def _load_around(self, seeking: Iterable[int]) -> None:
+        """The calls with equal counts at the times of these, and their twins."""
+        sought: defaultdict[frozenset[str], defaultdict[Counts, list[tuple[int, int]]]]
+        sought = defaultdict(lambda: defaultdict(list))
+        for id in seeking:
+            record = self._records[id]
+            start, end = span(record.request)
+            until = end + (end - start) + WITHIN  # where another source only knows when it heard of a call as long
+            sought[spaces(record)][counts(record) or (0, 0)].append((start - LONGEST - WITHIN, until))
+        for known_to, spans in sought.items():
+            wanted = [(*equal, *part) for equal, parts in spans.items() for part in _united(parts)]
+            for start in range(0, len(wanted), _PER_QUERY):
+                self._add(self._equal(wanted[start : start + _PER_QUERY], known_to))
+        self._load(twin for record in list(self._records.values()) if (twin := record.probable_twin_of) is not None)
+        for equal in self._by_counts.values():
+            equal.sort()
+
+    def _equal(self, wanted: list[tuple[int, int, int, int]], known_to: frozenset[str]) -> list[StoredRequest]:
+        """Calls with these counts at these times, without those of these kinds of source."""
+        own = [name for name, source in SOURCES.items() if source.space in known_to]
+        dialect = self._connection.dialect
+        mark = "?" if dialect.paramstyle == "qmark" else "%s"
+        row = f"({', '.join([f'CAST({mark} AS bigint)'] * 4)})"
+        sql = (
+            f"WITH sought (prompt, completion, since, until) AS (VALUES {', '.join([row] * len(wanted))})"
+            f" SELECT {_COLUMNS} FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
+            " AND request.prompt_tokens = sought.prompt AND coalesce(request.completion_tokens, 0) = sought.completion"
+            " AND request.occurred_at BETWEEN sought.since AND sought.until"
+            f" AND request.source NOT IN ({', '.join([mark] * len(own))})"
+            f" LIMIT {_MOST_CANDIDATES}{_SKIP_LOCKED.get(dialect.name, '')}"
+        )
+        values = (*(value for each in wanted for value in each), *own)
+        return [from_row(row) for row in self._connection.exec_driver_sql(sql, values)]
+
+
+def _united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same times in spans that do not overlap."""
+    united: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if united and start <= united[-1][1]:
+            united[-1] = united[-1][0], max(end, united[-1][1])
+        else:
+            united.append((start, end))
+    return united

@@ -1,0 +1,1 @@
+"""What is stored, by the prices of now."""

@@ -1,0 +1,1 @@
+"""Which store is whose: known, held, begun anew."""

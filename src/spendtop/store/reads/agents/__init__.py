@@ -1,0 +1,1 @@
+"""Questions about what coding agents used under a plan."""

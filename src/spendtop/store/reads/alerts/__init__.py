@@ -1,0 +1,1 @@
+"""Questions about alerts, and about what they are made from."""

@@ -1,0 +1,1 @@
+"""Requests by one dimension or by two."""

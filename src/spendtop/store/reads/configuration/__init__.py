@@ -1,0 +1,1 @@
+"""The configuration that is in force, and whose it is."""

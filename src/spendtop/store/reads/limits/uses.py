@@ -1,0 +1,237 @@
+"""How much of each limit is used.
+
+Totals of whole hours are kept for every limit: those of its `each` dimension, or its own when it has a `where` or a
+`reserve` or is one of families. The hours at the ends of its window are read from the requests themselves.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true, union_all
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.filters.filters import EVERYTHING, FilterContext
+from spendtop.domain.limits.limit import Each, Limit, LimitState
+from spendtop.domain.limits.raises import Raise, Raises
+from spendtop.domain.money import Usd
+from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
+from spendtop.store.reads.limits.raises import raises_in_force
+from spendtop.store.reads.requests.filter_sql import condition
+from spendtop.store.reads.requests.model_families import is_one_of, names_of
+from spendtop.store.reads.rows import RequestRow, from_row, selected
+from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.spend_sql import is_unpriced
+from spendtop.store.reads.spending.sums import scope, scoped_spend
+from spendtop.store.reads.spending.totals import totals
+from spendtop.store.reads.tokens.names import token_names
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
+
+_ENTITIES_AT_ONCE = 500
+
+Ceiling = Callable[[RequestRow], Usd]
+"""The most that a request of unknown cost can have cost, at the price of a limit's `reserve`."""
+RECENT = 31 * DAY
+"""Entities of a window without a beginning are listed when they spent within this time, in µs."""
+REQUEST_SPAN = HOUR
+"""A limit on single requests shows the costliest of this time, in µs."""
+
+
+class Use(NamedTuple):
+    """What counts against a limit, and how many requests of it have no known cost."""
+
+    used: Usd
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """One limit for one entity as it stands."""
+
+    limit: Limit
+    """With the amount that holds for the entity now, as it may be raised."""
+    entity: Untrusted
+    """Empty for everyone."""
+    name: Untrusted
+    """What people read for the entity."""
+    starts_at: int | None
+    ends_at: int | None
+    used: Usd
+    """Of a limit on single requests: the cost of the costliest one of the last hour."""
+    unpriced: int
+    state: LimitState
+    fraction: float
+    """Use as a share of the amount."""
+    raises: tuple[Raise, ...] = ()
+    """What the amount is raised by, the oldest first."""
+
+    @property
+    def raised_until(self) -> int | None:
+        """When the first of its raises ends, UTC µs; None where it is not raised."""
+        return min((one.until for one in self.raises), default=None)
+
+    @property
+    def percent(self) -> str:
+        """The same for people."""
+        return self.limit.percent(self.used)
+
+
+def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceiling: Ceiling | None = None) -> Use:
+    """Exact use of `limit` by `entity` ("" for everyone) within `bounds`.
+
+    With a `reserve`, `ceiling` prices the unpriced requests at the ends of the window, as the totals have it for the
+    rest; without it they count as a number only.
+    """
+    span = Span(bounds.start_us, bounds.end_us)
+    _, edges = span.cut(HOUR)
+    selects = counts_for(connection, limit, entity, edges)
+    spend = scoped_spend(connection, span, limit.dimension, entity, selects)
+    if limit.reserve is None or ceiling is None or not spend.unpriced:
+        return Use(spend.cost, spend.unpriced)
+    reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, selects)]
+    return Use(sum(reserved, spend.cost), spend.unpriced)
+
+
+def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], bounds: Bounds) -> dict[str, int]:
+    """The most nano-USD that each entity's use can be, from whole hours alone; without those that spent nothing.
+
+    Cheaper than `use`, and one statement for many entities.
+    """
+    most: defaultdict[str, int] = defaultdict(int)
+    for part in totals(connection, limit.dimension, Span(bounds.start_us, bounds.end_us).widened(HOUR)):
+        for start in range(0, len(entities), _ENTITIES_AT_ONCE):
+            statement = (
+                select(part.key, func.sum(part.table.c.cost_nano))
+                .where(part.holds, part.key.in_(entities[start : start + _ENTITIES_AT_ONCE]))
+                .group_by(part.key)
+            )
+            for key, nano in connection.execute(statement):
+                most[key] += int(nano)
+    return most
+
+
+def uses(
+    connection: Connection,
+    limits: Sequence[Limit],
+    calendar: Calendar,
+    now: int,
+    entities_per_limit: int = 20,
+    ceilings: Mapping[str, Ceiling] | None = None,
+) -> tuple[LimitUse, ...]:
+    """Every limit as it stands now, the fullest first; of an `each` limit the entities that spend most.
+
+    `ceilings` is by name of limit, for those with a `reserve`.
+    """
+    standing: list[LimitUse] = []
+    raises = raises_in_force(connection, now)
+    names = token_names(connection) if any(limit.each is Each.TOKEN for limit in limits) else {}
+    for limit in limits:
+        ceiling = ceilings.get(limit.name) if ceilings else None
+        if limit.window.kind is WindowKind.REQUEST:
+            standing.append(costliest_request(connection, limit, now, ceiling, raises))
+            continue
+        window = bounds(limit.window, now, calendar)
+        entities = largest_entities(connection, limit, window, now, entities_per_limit)[0] if limit.each else [""]
+        standing += (
+            stands(
+                limit,
+                entity,
+                names.get(entity, entity) if limit.each is Each.TOKEN else entity,
+                window,
+                use(connection, limit, entity, window, ceiling),
+                raises,
+            )
+            for entity in entities
+        )
+    return tuple(fullest_first(standing))
+
+
+def fullest_first(uses: Iterable[LimitUse]) -> list[LimitUse]:
+    """In the order in which every face lists limits."""
+    return sorted(uses, key=lambda each: (-each.fraction, each.limit.name, each.entity.raw))
+
+
+def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use, raises: Raises) -> LimitUse:
+    """A limit with its use; `name` is what people read for the entity."""
+    limit, held = raises.raised(limit, entity), raises.of(limit, entity)
+    return LimitUse(
+        limit,
+        Untrusted(entity),
+        Untrusted(name),
+        window.start_us,
+        window.end_us,
+        now_used.used,
+        now_used.unpriced,
+        limit.state(now_used.used),
+        limit.fraction(now_used.used),
+        held,
+    )
+
+
+def counts_for(connection: Connection, limit: Limit, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
+    """The condition that a request within `spans` counts against the limit of this entity."""
+    return and_(_of_entity(connection, limit.each, entity, spans), within_scope(connection, limit))
+
+
+def _of_entity(connection: Connection, each: Each | None, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
+    match each:
+        case None:
+            return true()
+        case Each.MODEL_FAMILY:
+            return is_one_of(connection, names_of(connection, [entity], spans))
+    return scope(each.value, entity)
+
+
+def within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
+    """The condition on `request` that the limit's `where` makes."""
+    # The fields that a limit can name do not depend on the time.
+    return condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection)
+
+
+def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) -> list[RequestRow]:
+    request = table_of(RequestTable)
+    statement = select(*selected()).where(
+        request.c.counted.is_(True), span.holds(request.c.occurred_at), is_unpriced(), selects
+    )
+    return [from_row(row) for row in connection.execute(statement)]
+
+
+def largest_entities(
+    connection: Connection, limit: Limit, window: Bounds, now: int, most: int
+) -> tuple[list[str], int]:
+    """Those that spend most in the window by whole hours, and how many there are altogether."""
+    since = now - RECENT if window.start_us is None else window.start_us
+    span = Span(since, window.end_us).widened(HOUR)
+    part = union_all(
+        *(
+            select(part.key, part.table.c.cost_nano).where(part.holds, part.key != "")
+            for part in totals(connection, limit.dimension, span)
+        )
+    ).subquery()
+    entities = select(part.c.key, func.count().over()).group_by(part.c.key)
+    largest = connection.execute(entities.order_by(func.sum(part.c.cost_nano).desc(), part.c.key).limit(most)).all()
+    return [key for key, _ in largest], largest[0][1] if largest else 0
+
+
+def costliest_request(
+    connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None, raises: Raises
+) -> LimitUse:
+    """A limit on single requests, by the costliest of the last hour."""
+    request = table_of(RequestTable)
+    window = Bounds(now - REQUEST_SPAN, None)
+    statement = select(func.max(request.c.cost_nano), func.sum(case((is_unpriced(), 1), else_=0))).where(
+        request.c.counted.is_(True),
+        Span(window.start_us, None).holds(request.c.occurred_at),
+        within_scope(connection, limit),
+    )
+    nano, unpriced = connection.execute(statement).one()
+    costs = [Usd(nano or 0)]
+    if unpriced and limit.reserve is not None and ceiling is not None:
+        span = Span(window.start_us, None)
+        costs += [ceiling(row) for row in _unpriced(connection, span, within_scope(connection, limit))]
+    return stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)), raises)

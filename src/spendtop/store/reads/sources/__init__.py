@@ -1,0 +1,1 @@
+"""How the ways stand by which requests come."""

@@ -1,0 +1,1 @@
+"""Sums over spans of time."""

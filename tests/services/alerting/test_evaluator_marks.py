@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from spendtop.domain.clock import HOUR
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.money import Usd
+from spendtop.domain.windows import Calendar, parse_window
+from spendtop.services.alerting.evaluator import has_marks, mark_crossed
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
+from spendtop.store.tables import LimitMarkTable
+from tests.store.conftest import Recorded
+
+NOW = 1_795_129_200_000_000
+
+
+def limit(name: str, usd: int, window: str = "24h", each: Each | None = None) -> Limit:
+    return Limit(name=name, window=parse_window(window), amount=Usd.of(usd), each=each)
+
+
+def marked(store: Store, *limits: Limit) -> list[tuple[str, str, int, int]]:
+    with store.writing() as connection:
+        mark_crossed(connection, limits, LimitBook(limits, Calendar(), {}), NOW)
+        return [tuple(row) for row in connection.execute(select(table_of(LimitMarkTable)))]
+
+
+def test_a_limit_past_a_threshold_is_marked_and_one_below_is_not(store: Store) -> None:
+    Recorded(store).add([Recorded(store).request(NOW - 1, Usd.of(8).nano)])
+    hour = NOW - NOW % HOUR
+    assert marked(store, limit("approaching", 10), limit("below", 11)) == [("approaching", "", hour, NOW)]
+
+
+def test_each_entity_is_marked_for_itself(store: Store) -> None:
+    recorded = Recorded(store)
+    users = {"ann": 5, "bob": 1, "eve": 9}
+    recorded.add([recorded.request(NOW - 1, Usd.of(usd).nano, user_id=user) for user, usd in users.items()])
+    found = marked(store, limit("each", 5, each=Each.USER))
+    assert sorted(entity for _, entity, _, _ in found) == ["ann", "eve"]
+
+
+def test_limits_of_one_request_and_windows_that_are_over_are_not_marked(store: Store) -> None:
+    Recorded(store).add([Recorded(store).request(NOW - 2 * HOUR, Usd.of(8).nano)])
+    assert marked(store, limit("one", 1, "request"), limit("rolling", 1, "1h")) == []
+
+
+def test_whether_marks_has_marks_is_known(store: Store) -> None:
+    with store.reading() as connection:
+        assert not has_marks(connection)
+    Recorded(store).add([Recorded(store).request(NOW - 1, Usd.of(8).nano)])
+    assert marked(store, limit("a", 1))
+    with store.reading() as connection:
+        assert has_marks(connection)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.money import Usd
+from spendtop.domain.requests.request import Basis, Billing, Cost, Usage
+from spendtop.domain.windows import Calendar
+from spendtop.services.exchange.export import pages
+from spendtop.services.exchange.focus import COLUMNS, WrittenCharges, focus_chunks
+from spendtop.store.engine import Store
+from spendtop.store.reads.requests.lists import RequestQuery
+from tests.store.conftest import Recorded
+from tests.store.reads.random_requests import START
+
+MANDATORY = {
+    *("BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory"),
+    *("ChargePeriodEnd", "ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost"),
+    *("ServiceCategory", "ServiceName"),
+}
+"""Of both versions, those that are never null."""
+NULLABLE = {"BillingAccountName", "ChargeClass", "ChargeDescription", "PricingQuantity", "PricingUnit"}
+MONEY = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
+DAY_START = START // DAY * DAY
+
+
+@pytest.fixture
+def recorded(store: Store) -> Recorded:
+    return Recorded(store)
+
+
+def charges(recorded: Recorded, version: str = "1.4") -> tuple[list[dict[str, str]], WrittenCharges]:
+    written = WrittenCharges()
+    context = FilterContext(START, Calendar())
+    chunks = focus_chunks(pages(recorded.store, RequestQuery(), context), version, written)
+    text = b"".join(chunks).decode()
+    assert text.endswith("\r\n")
+    return list(csv.DictReader(io.StringIO(text, newline=""))), written
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+def test_every_cell_is_as_focus_wants_it(recorded: Recorded, version: str) -> None:
+    recorded.add(
+        [
+            recorded.request(DAY_START + HOUR, 1_234_500_000, provider="openai", model="m", user_id="=x", token="t"),
+            recorded.request(DAY_START, None, model=None),
+        ]
+    )
+    rows, _ = charges(recorded, version)
+    assert tuple(rows[0]) == COLUMNS[version]
+    assert set(COLUMNS[version]) >= MANDATORY | NULLABLE
+    own = ("ProviderName", "PublisherName") if version == "1.2" else ("ServiceProviderName",)
+    for row in rows:
+        assert all(row[name] for name in (*MANDATORY, *own))
+        assert all("E" not in row[name] and Decimal(row[name]) >= 0 for name in MONEY)
+        begin, end = (datetime.strptime(row[f"ChargePeriod{edge}"], "%Y-%m-%dT%H:%M:%S%z") for edge in ("Start", "End"))
+        assert (end - begin).total_seconds() == 86_400
+        assert row["BillingPeriodStart"][8:10] == row["BillingPeriodEnd"][8:10] == "01"
+        assert not row["Tags"] or all(isinstance(text, str) for text in json.loads(row["Tags"]).values())
+        assert (row["ConsumedQuantity"], row["PricingQuantity"], row["SkuPriceId"]) == ("", "", "")
+
+
+def test_the_charges_of_a_day_add_up_exactly_and_say_on_what_they_rest(recorded: Recorded) -> None:
+    used = Usage(prompt=10, completion=5, cache_read=3)
+    alike: dict[str, Any] = {"provider": "openai", "model": "m", "user_id": "ada", "usage": used}
+    requests = [recorded.request(DAY_START + n, 333_333_333, **alike) for n in range(3)]
+    cost = Cost(amount=Usd(333_333_333), basis=Basis.REPORTED, reported=Usd(333_333_333), computed=Usd(2))
+    requests[0] = replace(requests[0], cost=cost)
+    recorded.add([*requests, recorded.request(DAY_START + 9, None, **alike)])
+    rows, written = charges(recorded)
+    by_basis = {row["x_CostBasis"]: row for row in rows}
+    reported, unknown = by_basis["reported"], by_basis["unknown"]
+    assert (reported["BilledCost"], reported["EffectiveCost"], reported["x_Requests"]) == ("0.999999999",) * 2 + ("3",)
+    assert (reported["ListCost"], reported["ContractedCost"]) == ("0.666666668", "0.999999999")
+    assert (reported["x_InputTokens"], reported["x_OutputTokens"], reported["x_CacheReadTokens"]) == ("30", "15", "9")
+    assert (unknown["EffectiveCost"], unknown["x_UnpricedRequests"]) == ("0", "1")
+    assert (written.requests, written.rows, written.cost, written.unpriced) == (4, 2, Usd(999_999_999), 1)
+
+
+def test_charges_are_apart_by_day_user_session_token_and_properties(recorded: Recorded) -> None:
+    alike: dict[str, Any] = {"provider": "anthropic", "model": "m", "user_id": "ada", "session_id": "s", "token": "t"}
+    recorded.add(
+        [
+            recorded.request(DAY_START, **alike),
+            recorded.request(DAY_START + DAY - 1, **alike),
+            recorded.request(DAY_START + DAY, **alike),
+            *(recorded.request(DAY_START, **{**alike, name: "other"}) for name in ("user_id", "session_id", "token")),
+            recorded.request(DAY_START, **alike, properties={"env": "prod"}),
+        ]
+    )
+    rows, _ = charges(recorded)
+    assert [row["ChargePeriodStart"] for row in rows] == sorted(
+        (row["ChargePeriodStart"] for row in rows), reverse=True
+    )
+    assert sorted(row["x_Requests"] for row in rows) == ["1"] * 5 + ["2"]
+    tagged = next(row for row in rows if "env" in row["Tags"])
+    assert json.loads(tagged["Tags"]) == {"env": "prod", "session": "s", "user": "ada"}
+    assert (tagged["SubAccountId"], tagged["SubAccountType"]) == ("t", "Token")
+    assert (tagged["ServiceName"], tagged["HostProviderName"]) == ("Claude API", "anthropic")
+
+
+def test_what_is_no_spend_is_left_out_and_what_is_unknown_is_empty(recorded: Recorded) -> None:
+    recorded.add(
+        [
+            recorded.request(DAY_START, counted=False),
+            recorded.request(DAY_START, counted=False, billing=Billing.SUBSCRIPTION),
+            recorded.request(DAY_START, provider="openrouter", model="m"),
+        ]
+    )
+    (row,), written = charges(recorded)
+    assert (row["x_InputTokens"], row["HostProviderName"], row["x_User"], row["Tags"]) == ("", "", "", "")
+    assert written.requests == 1
+
+
+def test_without_requests_there_is_the_header_alone(recorded: Recorded) -> None:
+    rows, written = charges(recorded)
+    assert (rows, written.rows) == ([], 0)

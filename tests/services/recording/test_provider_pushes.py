@@ -1,0 +1,134 @@
+"""One call that its provider pushes, and its client, a gateway and an application report as well, is one."""
+
+from __future__ import annotations
+
+import random
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from spendtop.domain.requests.request import Request, Status
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, HELICONE, INGEST, LITELLM, OPENROUTER_PUSH, OTLP, Source
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.rows import from_row
+from spendtop.services.recording.transaction import Recording
+from spendtop.sources.receivers.anthropic_push import HELD_FOR
+from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.store.engine import Store
+from spendtop.store.tables import RequestTable
+from tests.conftest import SettableClock
+from tests.provider_pushes import ARRIVAL, push, requests, split
+from tests.services.conftest import PRICER, Collecting, clear, request, rows, sums, totals
+
+OCCURRED = 1_795_860_000_000_000
+STEPS: dict[Source, str] = {
+    ANTHROPIC_PUSH: "msg_01A",
+    OPENROUTER_PUSH: "gen-1795860030-InventedAbCdEfGhIjKl",
+}
+
+
+def told(name: str, response_id: str | None = None) -> Request:
+    """What a push says of one call."""
+    return next(each for each in requests(OtlpReceiver(), push(name)) if response_id in (None, each.response_id))
+
+
+def report(source: Source, response_id: str, model: str, **fields: Any) -> Request:
+    values: dict[str, Any] = {"model": model, "response_id": response_id, "external_id": f"{source.space}-1", **fields}
+    return request(1, OCCURRED, None, source=source, received_at=ARRIVAL, **values)
+
+
+def recorded(store: Store, clock: SettableClock, reports: tuple[Request, ...]) -> list[Any]:
+    """The requests that are stored once these were recorded, each in a transaction of its own."""
+    clear(store)
+    preparer = Preparer(PRICER, None, keep_bodies=True)
+    recording: Recording = Collecting(store, clock).recording
+    for each in reports:
+        with store.writing() as connection:
+            recording.record(connection, [preparer.prepare(each)])
+    assert totals(store) == sums(store)
+    return [from_row(row) for row in rows(store, RequestTable)]
+
+
+@pytest.mark.parametrize("pushed", [ANTHROPIC_PUSH, OPENROUTER_PUSH], ids=str)
+def test_push_client_gateway_and_application_are_one_in_any_order(
+    store: Store, clock: SettableClock, pushed: Source
+) -> None:
+    by_provider = told("messages" if pushed is ANTHROPIC_PUSH else "generation", STEPS[pushed])
+    by_client = told("sdk_span_of_same_request")
+    if pushed is OPENROUTER_PUSH:
+        by_client = report(OTLP, STEPS[pushed], by_provider.model or "", session_id="conv-42")
+    gateway, application = (
+        report(source, STEPS[pushed], by_provider.model or "", **fields)
+        for source, fields in ((HELICONE, {"user_id": "alice"}), (INGEST, {"properties": {"step": "checkout"}}))
+    )
+    for order in permutations((by_provider, by_client, gateway, application)):
+        (one,) = recorded(store, clock, order)
+        assert set(one.external_ids) == {pushed.name, OTLP.name, HELICONE.name, INGEST.name}
+        assert one.request.usage.prompt == by_provider.usage.prompt
+        assert one.request.session_id == by_provider.session_id or one.request.session_id == "conv-42"
+        assert one.request.properties.items() >= (by_provider.properties or {}).items() - {
+            ("service.name", "claude-platform")
+        }
+
+
+def test_what_the_client_says_and_what_the_api_says_are_both_kept(store: Store, clock: SettableClock) -> None:
+    pair = told("messages", "msg_01A"), told("sdk_span_of_same_request")
+    for order in permutations(pair):
+        (one,) = recorded(store, clock, order)
+        properties = one.request.properties or {}
+        assert one.request.session_id == "conv-42"
+        assert properties["anthropic.workspace.id"] == "wrkspc_01AliceTeam"
+        assert properties["service.name"] == "shop-api"
+
+
+def test_a_failure_is_joined_by_the_id_of_the_request(store: Store, clock: SettableClock) -> None:
+    failed = next(each for each in requests(OtlpReceiver(), push("messages")) if each.status is Status.ERROR)
+    content = push("sdk_span_of_same_request")
+    span = content["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    kept = ("gen_ai.operation.name", "gen_ai.request.model", "gen_ai.provider.name", "server.address")
+    span["attributes"] = [each for each in span["attributes"] if each["key"] in kept]
+    span["attributes"].append({"key": "anthropic.request.id", "value": {"stringValue": "req_011C"}})
+    span["status"] = {"code": 2}
+    (by_client,) = requests(OtlpReceiver(), content)
+    for order in permutations((failed, by_client)):
+        (one,) = recorded(store, clock, order)
+        assert set(one.external_ids) == {ANTHROPIC_PUSH.name, OTLP.name}
+        assert one.request.http_status == 429
+
+
+def test_the_provider_is_believed_before_litellm_and_after_helicone() -> None:
+    assert HELICONE.trust < ANTHROPIC_PUSH.trust < OPENROUTER_PUSH.trust < LITELLM.trust
+
+
+def test_everything_that_is_pushed_is_recorded_once_in_any_order(store: Store, clock: SettableClock) -> None:
+    posts = [
+        post for name in ("messages", "session", "sdk_span_of_same_request", "generation") for post in split(push(name))
+    ]
+    wanted: dict[str, tuple[int | None, int | None]] = {
+        "msg_01A": (3200, 250),
+        "request:req_011C": (None, None),
+        "msg_01F": (5600, 900),
+        "msg_01S1": (4500, 90),
+        "msg_01S2": (5260, 310),
+        STEPS[OPENROUTER_PUSH]: (2489, 569),
+    }
+    for seed in range(4):
+        sequence = posts + posts[:3]
+        random.Random(seed).shuffle(sequence)
+        receiver = OtlpReceiver()
+        found = [each for post in sequence for each in requests(receiver, post)]
+        records = recorded(store, clock, tuple(found))
+        counts = [(each.request.external_id, each.request.usage) for each in records]
+        assert {name: (usage.prompt, usage.completion) for name, usage in counts} == wanted
+        assert len(records) == len(wanted)
+
+
+def test_a_run_that_waited_in_vain_joins_its_late_request(store: Store, clock: SettableClock) -> None:
+    receiver = OtlpReceiver()
+    run, tool, around = split(push("messages"))[:3]
+    assert requests(receiver, run) == []
+    late = ARRIVAL + HELD_FOR
+    found = [*requests(receiver, tool, late), *requests(receiver, around, late + 1)]
+    (one,) = recorded(store, clock, tuple(found))
+    assert (one.request.response_id, one.request.usage.prompt) == ("msg_01A", 3200)
