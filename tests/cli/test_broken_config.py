@@ -111,6 +111,7 @@ CONFIGURED = {
     "agents connect",
     "agents push",
     "agents rescan",
+    "statusline",
     "reprice",
     "channel list",
     "channel test",

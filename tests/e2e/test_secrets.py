@@ -30,13 +30,13 @@ CANARIES = {
 PROMPT = "Nobody who reads a log is to read this."
 THE_WAY_OF_AN_EVENT = (
     r"api\.app: POST /webhook: 200",
-    r"services\.recording: request \d+ of helicone: stored, \$1\.00 \(reported by gateway\)",
-    r"services\.recording: marked: all 1",
-    r"services\.recording: unrecognized event of helicone: quarantined, kept as 1",
+    r"services\.recording\.transaction: request \d+ of helicone: stored, \$1\.00 \(reported by gateway\)",
+    r"services\.recording\.transaction: marked: all 1",
+    r"services\.recording\.transaction: unrecognized event of helicone: quarantined, kept as 1",
     r"api\.intake: helicone refused: ",
     r"api\.app: GET /spending/summary: 200",
-    r"services\.evaluator: limit all, alert 1: exceeded at \$1\.00 of \$0\.01, tells exceeded",
-    r"services\.announcements: alert 1: exceeded for channel away",
+    r"services\.alerting\.evaluator: limit all, alert 1: exceeded at \$1\.00 of \$0\.01, tells exceeded",
+    r"services\.alerting\.announcements: alert 1: exceeded for channel away",
     r"alerts\.outbox_loop: message \w+ to channel away: try 1, transient in \d+ ms",
 )
 """What `--debug` logs, in any order."""

@@ -127,13 +127,13 @@ class Place:
 
 
 def _rows(shown: str) -> list[Shown]:
-    """Lines such as `21:04:11 alice gpt-4o-mini 1.0k 100 400 $0.00018 ok 1ms <token>`."""
+    """Lines such as `21:04:11 alice gpt-4o-mini 1.0k 100 400 $0.00018 ok 1ms - openai <token>`."""
     lines = [line.split() for line in shown.splitlines() if re.search(r"\d\d:\d\d:\d\d +alice", line)]
     found = []
     for words in lines:
         words = words[words.index("alice") :]
         cost = next(index for index, word in enumerate(words) if word.startswith("$"))
-        found.append(Shown(words[0], words[1], words[cost], words[cost + 3]))
+        found.append(Shown(words[0], words[1], words[cost], words[cost + 5]))
     return found
 
 

@@ -260,7 +260,7 @@ class SpendtopApp(ThemedApp):
             stack = self.get_screen_stack("requests")
         except KeyError:  # it was never shown
             return Selection()
-        return next((screen.request_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
+        return next((screen.chosen_selection for screen in stack if isinstance(screen, RequestsScreen)), Selection())
 
     def list_requests(self, text: str) -> None:
         self.on_screen("requests", lambda screen: screen.lead_to(text))

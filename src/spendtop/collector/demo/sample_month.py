@@ -26,6 +26,7 @@ _TIMES = {
         *("window_start", "window_end", "crossed_at", "below_since"),
         *("opened_at", "updated_at", "resolved_at", "acked_at"),
     ),
+    "alert_action": ("at", "until"),
     "gap": ("since", "until", "found_at"),
 }
 """Columns with UTC µs, by table."""

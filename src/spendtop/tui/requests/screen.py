@@ -85,6 +85,10 @@ class RequestsScreen(LiveScreen):
 
     @property
     def request_selection(self) -> Selection:
+        return self.browser.selection
+
+    @property
+    def chosen_selection(self) -> Selection:
         """What somebody chose to list here, and not where a door led."""
         selection = self.browser.selection
         return self._led[1] if self._led is not None and self._led[0] == selection.text else selection
@@ -211,7 +215,7 @@ class RequestsScreen(LiveScreen):
 
     def lead_to(self, text: str) -> None:
         """List what a door of another screen leads to, which is no filter that was chosen here."""
-        self._led = text, self.request_selection
+        self._led = text, self.chosen_selection
         self.list_only(text)
 
     def list_only(self, text: str) -> None:
