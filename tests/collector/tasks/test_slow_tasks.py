@@ -75,7 +75,9 @@ async def test_a_poll_that_is_asked_for_is_waited_for(bench: Bench) -> None:
         async with desk.polling():
             await soon(lambda: bench.rows("SELECT count(*) FROM checkpoint") == [(1,)])
             before = [each.path for each in bills.asked]
-            assert await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW, poller="openai-costs")) == "Polled: openai-costs."
+            assert (
+                await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW, poller="openai-costs")) == "Polled: openai-costs."
+            )
             asked = [each.path for each in bills.asked]
             assert [path for path in asked[len(before) :] if path.endswith("/costs")]
 
