@@ -121,6 +121,11 @@ class ListPane:
     def limit_to(self, time: TimeChoice) -> None:
         self.choose(replace(self._browser.selection, time=time))
 
+    def matches(self, text: str) -> str:
+        """How many requests a filter selects, as far as they are read."""
+        sums, waiting = self._browser.sums, self._browser.selection.text != text
+        return "searching" if waiting or sums is None else formats.requests(sums.requests)
+
     def filter_by(self, text: str, selected: Filter) -> None:
         """Only what passes; `text` says so."""
         before = self._browser.selection

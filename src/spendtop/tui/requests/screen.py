@@ -16,7 +16,6 @@ from textual.widget import Widget
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters.filters import EVERYTHING
 from spendtop.domain.untrusted import clean_line
-from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, DETAIL, LIVE, MOVE, REQUEST_LIST, REQUESTS, Action, bindings
 from spendtop.tui.requests.browser import Browser
 from spendtop.tui.requests.comparison import RequestComparison
@@ -56,7 +55,7 @@ class RequestsScreen(LiveScreen):
         self.list_pane = ListPane(self, self.browser)
         self.fetcher = HeliconeFetch(self)
         self.detail_pane = DetailPane(self, self.fetcher)
-        self.filter_prompt = FilterPrompt(self, self._matches, self.list_pane.filter_by)
+        self.filter_prompt = FilterPrompt(self, self.list_pane.matches, self.list_pane.filter_by)
         self.comparison = RequestComparison(self, self.list_pane)
         self.copier = RequestCopy(self, self.browser, self.list_pane)
         self.exporter = RequestExport(self, self.browser, self.list_pane)
@@ -224,11 +223,6 @@ class RequestsScreen(LiveScreen):
         if checked.error is not None:
             self.warn(f"The filter {clean_line(text, 60)} cannot be used: {clean_line(str(checked.error))}.")
         self.list_pane.filter_by(text, NOTHING if checked.filter is None else checked.filter)
-
-    def _matches(self, text: str) -> str:
-        sums = self.browser.sums
-        waiting = self.browser.selection.text != text
-        return "searching" if waiting or sums is None else formats.requests(sums.requests)
 
     def action_filter(self) -> None:
         self.filter_prompt.open(self.browser.selection.text)
