@@ -77,7 +77,7 @@ def test_every_cell_is_as_focus_wants_it(recorded: Recorded, version: str) -> No
         assert (end - begin).total_seconds() == 86_400
         assert row["BillingPeriodStart"][8:10] == row["BillingPeriodEnd"][8:10] == "01"
         assert not row["Tags"] or all(isinstance(text, str) for text in json.loads(row["Tags"]).values())
-        quantity = ("1", "Requests") if version == "1.2" else ("", "")
+        quantity = ("1.0", "Requests") if version == "1.2" else ("", "")
         assert (row["PricingQuantity"], row["PricingUnit"]) == quantity
         assert (row["ConsumedQuantity"], row["ConsumedUnit"]) == quantity
         assert (row["SkuPriceId"], row["InvoiceId"]) == ("", "")
@@ -172,7 +172,7 @@ def test_what_is_bought_beforehand_is_billed_then_and_costs_when_it_is_used(reco
         "wallet",
         "Credits",
     )
-    assert rows[0]["PricingQuantity"] == ("77" if version == "1.2" else "")
+    assert rows[0]["PricingQuantity"] == ("77.0" if version == "1.2" else "")
     assert (written.requests, written.rows) == (2, 5)
 
 

@@ -133,7 +133,7 @@ def _row(day: int, key: _Key, sums: _Sums, version: str, prepaid: Set[str]) -> d
     """All that is known of a charge, by column of any version."""
     used = "tokens" if sums.prompt or sums.completion else "requests"
     quantity = (sums.prompt or 0) + (sums.completion or 0) if used == "tokens" else sums.requests
-    measured = {"Quantity": quantity, "Unit": used.capitalize()} if version == "1.2" else {}
+    measured = {"Quantity": f"{quantity}.0", "Unit": used.capitalize()} if version == "1.2" else {}
     whole = decimal_dollars(sums.cost)
     tags = {
         **dict(key.properties),
