@@ -1,6 +1,6 @@
 """One of several that record into one store, a process of its own: prepared webhooks, recorded group by group.
 
-python -m tests.benchmarks.one_writer '{"url": "sqlite:////tmp/a.db", "slot": 0, "group": 50, "most": 9000, "seconds": 3}'
+python -m tests.benchmarks.one_writer '{"url": "sqlite:///a.db", "slot": 0, "group": 50, "most": 9000, "seconds": 3}'
 """
 
 from __future__ import annotations
