@@ -36,7 +36,7 @@ def imported(log: str) -> set[str]:
     "module",
     [
         "spendtop.collector.collector",
-        "spendtop.cli.collect",
+        "spendtop.cli.start.collect",
         "spendtop.api.app",
         "spendtop.services.recording.recorder",
         "spendtop.store.engine",
@@ -51,7 +51,7 @@ def test_the_collector_loads_what_is_rarely_needed_when_it_is_needed() -> None:
 
 
 def test_the_screens_are_shown_before_a_store_is_loaded() -> None:
-    shown = "import spendtop.cli.view, spendtop.tui.app, spendtop.tui.overview.screen"
+    shown = "import spendtop.cli.start.view, spendtop.tui.app, spendtop.tui.overview.screen"
     assert not packages(loaded_by(shown)) & (HEAVY - TERMINAL - {"pydantic"})
 
 

@@ -112,7 +112,7 @@ DERIVING = (
     "store/reads/rows.py",
     "sources/files/exported.py",
     "api/shapes.py",
-    "cli/request.py",
+    "cli/requests/request.py",
 )
 ORDINARY = (
     "http_status",

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_line() -> int:
     """The one command that is called with every answer of an agent, which waits for it: nothing else is loaded."""
-    from spendtop.cli.statusline import print_line
+    from spendtop.cli.agents.statusline import print_line
 
     return print_line()
 

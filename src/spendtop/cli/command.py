@@ -21,7 +21,7 @@ class Command(NamedTuple):
     """A command: where it is, and what people read about it."""
 
     place: str
-    """`module` below `spendtop.cli`, or `module:function`; the function is `run` otherwise."""
+    """`room.module` below `spendtop.cli`, or `room.module:function`; the function is `run` otherwise."""
     help: str
     example: str
     arguments: tuple[Argument, ...] = ()
@@ -37,6 +37,8 @@ def argument(*names: str, **settings: Any) -> Argument:
     return Argument(names, settings)
 
 
+JSON = argument("--json", action="store_true", help="as JSON")
+API_JSON = argument("--json", action="store_true", help="as JSON, as the HTTP API answers")
 FILTER = argument("filter", nargs="*", metavar="FILTER", help="such as user:alice error: 'cost>0.05'")
 SPAN = (
     argument(

@@ -1,0 +1,1 @@
+"""Alerts, the messages about them, and the channels that these take."""

@@ -1,0 +1,1 @@
+"""What providers push to a collector and what it asks them for."""

@@ -1,0 +1,1 @@
+"""What was spent, and what there is to spend: totals, limits, balances, tokens."""

@@ -1,0 +1,1 @@
+"""What keeps running once it was called: the screens, the collector, the demo."""
