@@ -39,9 +39,6 @@ class TotalsByDifference:
 
     def add(self, request: Request, request_id: int) -> None:
         """Count a request, and mark the limits that it counts for."""
-        if not request.counted:
-            self._count_beside(request, 1)
-            return
         self._count(request, 1)
         for limit in self._book.broken(request):
             if not _is_history(request, limit, self._book.calendar):
@@ -54,10 +51,7 @@ class TotalsByDifference:
 
     def remove(self, request: Request) -> None:
         """Take a request's contributions out."""
-        if request.counted:
-            self._count(request, -1)
-        else:
-            self._count_beside(request, -1)
+        self._count(request, -1)
 
     def count_repeat(self, request: Request) -> None:
         """Count a report that its source sent before, by the hour of its arrival; no money is in it."""
@@ -96,27 +90,22 @@ class TotalsByDifference:
         return [(*key, happened_at) for key, happened_at in sorted(self._marks.items())]
 
     def _count(self, request: Request, sign: int) -> None:
-        delta = _delta(request, sign)
         at = request.occurred_at
         hour = at - at % HOUR
-        for dimension, key in _dimensions(request):
-            self._fold((dimension, key, hour), delta)
-        self._fold(("minute", "", at - at % MINUTE), delta)
+        delta = _delta(_at_its_value(request), sign)
+        if request.counted:
+            for dimension, key in _dimensions(request):
+                self._fold((dimension, key, hour), delta)
+            self._fold(("minute", "", at - at % MINUTE), delta)
+        else:  # what is no spend is in no dimension that an alert or a total of spend reads
+            beside = (PLAN, request.source.name) if request.is_plan else (SHADOW, request.token or "")
+            self._fold((*beside, hour), delta)
         touched = self._book.touched(request)
         for limit, entity in touched:
             if not _is_history(request, limit, self._book.calendar):
                 self._mark(limit, entity, at)
         if self._book.own_dimensions:
             self._count_own(request, sign, delta, hour, touched)
-
-    def _count_beside(self, request: Request, sign: int) -> None:
-        """Count what is no spend: in no dimension that a limit, an alert or a total of spend reads."""
-        hour = request.occurred_at - request.occurred_at % HOUR
-        if request.is_plan:
-            equivalent = replace(request, cost=replace(request.cost, amount=request.cost.api_equivalent))
-            self._fold((PLAN, request.source.name, hour), _delta(equivalent, sign))
-        else:
-            self._fold((SHADOW, request.token or "", hour), _delta(request, sign))
 
     def _count_own(
         self, request: Request, sign: int, delta: tuple[int, ...], hour: int, touched: list[tuple[Limit, str]]
@@ -173,6 +162,13 @@ def _is_history(request: Request, limit: Limit, calendar: Calendar) -> bool:
     if limit.window.kind is WindowKind.REQUEST:
         return request.received_at - request.occurred_at > HOUR
     return request.occurred_at not in bounds(limit.window, request.received_at, calendar)
+
+
+def _at_its_value(request: Request) -> Request:
+    """One under a plan as if it had cost what it is worth; any other as it is."""
+    if not request.is_plan:
+        return request
+    return replace(request, cost=replace(request.cost, amount=request.cost.api_equivalent))
 
 
 def _dimensions(request: Request) -> list[tuple[str, str]]:
