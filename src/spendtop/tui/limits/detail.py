@@ -83,7 +83,7 @@ class LimitPanel(Panel):
         """What was said of the present window and before, what drove it, and what is not in it."""
         palette, use = self.palette, detail.question.use
         if use.limit.measure is LimitedValue.API_EQUIVALENT:
-            yield [("API-equivalent value of usage under plans", palette.plan)]
+            yield [("API-equivalent value of plan usage", palette.plan)]
         yield [("tells at ", palette.muted), (_thresholds(use.limit), palette.text)]
         yield from self._ahead(detail)
         for each in use.raises:
