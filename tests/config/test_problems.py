@@ -18,6 +18,7 @@ BAD = [
     ("\n[servr]\nport = 1", 2, "[servr]: unknown section", 'did you mean "server"?'),
     ("[[account]]\nname = 'a'\nprovider = 'litellm'\nkey = 'k'", 1, "needs base_url, the address", "localhost:4000"),
     ("[[account]]\nname = 'a'\nprovider = 'xai'\nkey = 'k'", 1, "needs scope, the id of the team", ""),
+    ("[[account]]\nname = 'a'\nprovider = 'xai'\nregion = 'us-east-1'", 1, "only of a bedrock account", ""),
     ("[[account]]\nname = 'a'\nprovider = 'openai'\ntier = 1", 1, "which only a google account can have", ""),
     ("[[limits]]\nname = 'a'", 1, "[limits]: must be a table, not a list", "did you mean [[limit]]?"),
     ("port = 9000", 1, "[port]: unknown key outside of any section", "did you mean port in [server]?"),

@@ -253,6 +253,9 @@ class HolderItem(BaseModel):
     """Positive: billed and not seen; null where the two cannot be compared, as where a part was imported."""
     requests: int
     unpriced: int
+    billed_tokens: int | None
+    """Input, with what caches took and gave, and output; null where the provider does not count them by this kind."""
+    seen_tokens: int
     not_billed_yet_nanousd: int
     """What its requests cost that came after `billed_until`."""
     not_billed_yet_requests: int
@@ -274,6 +277,8 @@ class HolderItem(BaseModel):
             difference_nanousd=holder.difference.nano if day.is_compared else None,
             requests=holder.requests,
             unpriced=holder.unpriced,
+            billed_tokens=holder.billed_tokens if day.counts_tokens else None,
+            seen_tokens=holder.seen_tokens,
             not_billed_yet_nanousd=holder.later.nano,
             not_billed_yet_requests=holder.later_requests,
             never_passed=holder.never_passed,
@@ -288,6 +293,9 @@ class DayBillItem(BaseModel):
     by: BillKind
     billed_until: str | None
     """Up to when the provider has billed what was used; null where it does not say."""
+    used: dict[str, int]
+    """What the provider counted of the whole day, by unit, such as `input tokens` or `web searches`; empty where it
+    does not tell."""
     data: list[HolderItem]
     """The largest bill first; what several can have sent comes last."""
 
@@ -297,6 +305,7 @@ class DayBillItem(BaseModel):
             date=f"{to_datetime(day.day * DAY):%Y-%m-%d}",
             by=day.by,
             billed_until=instant(day.billed_until),
+            used=dict(day.used),
             data=[HolderItem.of(each, day) for each in day.holders],
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import SecretStr, model_validator
@@ -9,6 +10,7 @@ from pydantic import SecretStr, model_validator
 from spendtop.config.types import Amount, Name, OptionalHttpUrl, PollInterval, Secret, Section, Texts
 from spendtop.domain.clock import MINUTE
 
+_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}")
 _SCOPES = {
     "azure": "whose costs are read, such as subscriptions/ID",
     "github-copilot": "the name of the organization",
@@ -49,6 +51,9 @@ class AccountSettings(Section):
     scope: str = ""
     """Whose bills, where the provider asks that: xAI's team, GitHub's organization, Azure's subscriptions/ID, the slug
     at Fireworks; for bedrock a tag to split by, such as iamPrincipal/team."""
+    region: str = ""
+    """Of a bedrock account: the region whose calls and tokens CloudWatch counts, such as us-east-1, at $0.01 for a
+    thousand metrics; empty = they are not asked for."""
     tier: Literal[1, 2, 3] | None = None
     """Of a google account: the tier of its billing account, whose monthly cap is then shown among the limits."""
     low_balance: Amount | None = None
@@ -65,6 +70,8 @@ class AccountSettings(Section):
             raise ValueError('needs base_url, the address of your LiteLLM proxy, such as "http://localhost:4000"')
         if self.key and self.provider in _SCOPES and not self.scope:
             raise ValueError(f"needs scope, {_SCOPES[self.provider]}")
+        if self.region and (self.provider != "bedrock" or not _REGION.fullmatch(self.region)):
+            raise ValueError("has a region, which is one of AWS such as us-east-1, and only of a bedrock account")
         if self.tier is not None and self.provider != "google":
             raise ValueError("has a tier, which only a google account can have")
         return self

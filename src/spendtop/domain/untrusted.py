@@ -68,7 +68,7 @@ def clean_text(text: str, limit: int = TEXT_LIMIT, lines: int = LINES_LIMIT) -> 
 def storable(text: str) -> str:
     """`text` as both databases accept it: NFC, NUL as `␀`, half surrogate pairs as U+FFFD."""
     if text.isascii():
-        return text.replace("\0", "␀")
+        return text.replace("\0", "␀") if "\0" in text else text
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return unicodedata.normalize("NFC", whole).replace("\0", "␀")
 

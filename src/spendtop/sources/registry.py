@@ -93,31 +93,47 @@ COST_POLLERS: Mapping[str, type[OpenAIBills] | type[AnthropicReport]] = {
 """Provider to what reads its bills, as `CostPoller`."""
 
 
+class Access(Struct, frozen=True):
+    """With what an account is asked, from which address, and whose bills."""
+
+    key: str
+    base_url: str
+    scope: str = ""
+    region: str = ""
+
+
 class AccountBills(Struct, frozen=True):
     """How the bills of an account are read whose key stands with it."""
 
-    poller: Callable[[str, str, str], CostPoller]
-    """Reads with a key, from an address, whose bills they are."""
+    poller: Callable[[Access], CostPoller]
     trailing: int
     """Days that are read at each poll."""
     every: int = 0
     """The least time between two polls, µs."""
 
 
-def _without_scope(poller: Callable[[str, str], CostPoller]) -> Callable[[str, str, str], CostPoller]:
+def _by_key(poller: Callable[[str, str], CostPoller]) -> Callable[[Access], CostPoller]:
     """For those whose key sees one account only."""
-    return lambda key, base_url, scope: poller(key, base_url)
+    return lambda access: poller(access.key, access.base_url)
+
+
+def _by_scope(poller: Callable[[str, str, str], CostPoller]) -> Callable[[Access], CostPoller]:
+    return lambda access: poller(access.key, access.base_url, access.scope)
+
+
+def _bedrock(access: Access) -> CostPoller:
+    return BedrockBills(access.key, access.base_url, access.scope, access.region)
 
 
 ACCOUNT_BILLS: Mapping[str, AccountBills] = {
-    "azure": AccountBills(AzureBills, trailing=7, every=12 * HOUR),
-    "bedrock": AccountBills(BedrockBills, trailing=3, every=12 * HOUR),
-    "cursor": AccountBills(_without_scope(CursorBills), trailing=2, every=HOUR),
-    "fireworks": AccountBills(FireworksBills, trailing=1, every=HOUR),
-    "github-copilot": AccountBills(CopilotBills, trailing=2, every=12 * HOUR),
-    "litellm": AccountBills(_without_scope(LitellmActivity), trailing=1),
-    "openrouter": AccountBills(_without_scope(OpenRouterActivity), trailing=30, every=8 * HOUR),
-    "xai": AccountBills(XaiBills, trailing=30, every=HOUR),
+    "azure": AccountBills(_by_scope(AzureBills), trailing=7, every=12 * HOUR),
+    "bedrock": AccountBills(_bedrock, trailing=3, every=12 * HOUR),
+    "cursor": AccountBills(_by_key(CursorBills), trailing=2, every=HOUR),
+    "fireworks": AccountBills(_by_scope(FireworksBills), trailing=1, every=HOUR),
+    "github-copilot": AccountBills(_by_scope(CopilotBills), trailing=2, every=12 * HOUR),
+    "litellm": AccountBills(_by_key(LitellmActivity), trailing=1),
+    "openrouter": AccountBills(_by_key(OpenRouterActivity), trailing=30, every=8 * HOUR),
+    "xai": AccountBills(_by_scope(XaiBills), trailing=30, every=HOUR),
 }
 """By provider."""
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.errors import CannotWrite, SpendtopError
 from spendtop.store.engine import Store, refusal
+from spendtop.store.gathering import Gathering
 
 Event = TypeVar("Event")
 Outcome = TypeVar("Outcome")
@@ -59,6 +60,7 @@ class Writer(Generic[Event, Outcome]):
         self._after_commit = after_commit
         self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
         self._news = threading.Condition()
+        self._gathering = Gathering(self._queue, self._news)
         self._stopping = False
         self._refused: SpendtopError | None = None
         self._barred: str | None = None
@@ -141,7 +143,8 @@ class Writer(Generic[Event, Outcome]):
             if self._barred is not None:
                 raise CannotWrite(self._barred)
             self._queue.append(item)
-            self._news.notify()
+            if len(self._queue) >= self._gathering.enough:
+                self._news.notify()
 
     def _work(self) -> None:
         try:
@@ -177,6 +180,8 @@ class Writer(Generic[Event, Outcome]):
                 if self._stopping:
                     return None
                 self._news.wait()
+            if isinstance(self._queue[0], _Submission):
+                self._gathering.wait()
             first = self._queue.popleft()
             if isinstance(first, _Call):
                 return first
@@ -228,6 +233,7 @@ class Writer(Generic[Event, Outcome]):
                 _tell(submission, CannotWrite(_ENDED))
             raise
         else:
+            self._gathering.answers(len(group), time.monotonic() - began)
             self._answer(group, outcomes)
 
     def _recorded(self, group: Sequence[_Submission[Event, Outcome]]) -> Sequence[Outcome]:
@@ -296,7 +302,8 @@ class Writer(Generic[Event, Outcome]):
             now = time.monotonic()
             told_next = now + (now - began)
             tired = {item for item in queued if isinstance(item, _Submission) and item.deadline <= told_next}
-            self._queue = deque(item for item in queued if item not in tired)
+            self._queue.clear()
+            self._queue.extend(item for item in queued if item not in tired)
         for submission in tired:
             _tell(submission, refused)
         if self._queue:

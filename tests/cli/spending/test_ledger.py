@@ -9,6 +9,7 @@ import pytest
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.ledger.amounts import BilledName, CostPart, Costs
+from spendtop.domain.ledger.used import INPUT_TOKENS, Used, UsedPart
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints
 from spendtop.services.ledger import entries as ledger
@@ -139,12 +140,19 @@ def test_a_day_is_shown_by_key_and_keys_that_never_passed_here_are_named(cli: Cl
     today = now // DAY
     part = CostPart(day=today, amount=Decimal("4.20"), api_key="key_9", line_item="gpt-4o, input")
     names = (BilledName("key", "key_9", "cron\x1b[2J"),)
-    costs = Costs(first_day=today, last_day=today, parts=(part,), names=names, billed_until=now)
+    used = Used(
+        today,
+        today,
+        (UsedPart(today, INPUT_TOKENS, 7_000, api_key="key_9"), UsedPart(today, "web searches", 20, api_key="key_9")),
+    )
+    costs = Costs(first_day=today, last_day=today, parts=(part,), used=used, names=names, billed_until=now)
     with billed.writing() as connection:
         ledger.take_costs(connection, "openai", costs, now)
     code, out, _ = cli("ledger", "show", "openai", "--by", "key", "--day", "today")
     assert code == 0
     assert "never passed here" in out and "(key_9)" in out and "\x1b" not in out
+    assert "7,000" in out and "The provider also counted 20 web searches." in out
     assert "what is later is not billed yet" in cli("ledger", "show", "openai").out
     listed = json.loads(cli("ledger", "show", "openai", "--day", "today", "--json").out)
     assert [(each["id"], each["billed_nanousd"]) for each in listed["data"]] == [("key_9", 4_200_000_000)]
+    assert (listed["data"][0]["billed_tokens"], listed["used"]) == (7_000, {"input tokens": 7_000, "web searches": 20})

@@ -206,6 +206,7 @@ async def test_bill_and_seen_agree_per_key_and_the_rest_is_explained(bench: Benc
     ]
     assert Counter(asked.path.rpartition("/")[2] for asked in fake.asked) == {
         "cost": 1,
+        "usage": 1,
         "workspaces": 2,
         "api_keys": 1,
         "users": 1,

@@ -15,6 +15,7 @@ from spendtop.domain.ledger.holders import (
     by_user,
     holder_words,
 )
+from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, UsedPart
 from spendtop.domain.money import Usd
 
 NAMES: Names = {
@@ -54,6 +55,24 @@ def test_a_request_is_its_keys_by_id_name_token_or_as_only_one_can_have_sent_it(
     assert told(rows) == [("apikey_1", 40, 23), ("apikey_2", 8, 8), ("apikey_3", 3, 0), ("unheard-of", 0, 32)]
     assert [row.never_passed for row in rows] == [False, False, True, False]
     assert [row.name for row in rows] == ["checkout-prod", "batch", "", ""]
+
+
+def test_tokens_that_are_billed_stand_beside_those_that_were_seen() -> None:
+    used = [
+        UsedPart(1, INPUT_TOKENS, 600, api_key="apikey_1", user="user_1"),
+        UsedPart(1, OUTPUT_TOKENS, 50, api_key="apikey_1"),
+        UsedPart(1, "web searches", 20, api_key="apikey_1"),
+        UsedPart(1, INPUT_TOKENS, 7, api_key="apikey_free"),
+    ]
+    requests = [seen(1, key="apikey_1", tokens=640), seen(1, key="apikey_1", tokens=9, is_later=True)]
+    rows = by_key([part("apikey_1", 40)], requests, NAMES, used)
+    assert [(row.id, row.billed_tokens, row.seen_tokens) for row in rows] == [
+        ("apikey_1", 650, 640),
+        ("apikey_free", 7, 0),
+    ]
+    (checkout, other) = by_project([part("apikey_1", 40)], requests, NAMES, used)
+    assert (checkout.id, checkout.billed_tokens, other.billed_tokens) == ("ws_1", 650, 7)
+    assert [row.billed_tokens for row in by_user([], [], [], NAMES, used)] == [57, 600]
 
 
 def test_what_several_keys_can_have_sent_stays_apart() -> None:

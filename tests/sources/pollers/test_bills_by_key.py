@@ -11,6 +11,7 @@ import pytest
 
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.ledger.amounts import BilledName, total
+from spendtop.domain.ledger.used import by_unit
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
@@ -54,13 +55,15 @@ async def test_anthropics_analytics_are_read_to_the_last_digit_by_key_and_user()
         poller = analytics(fake)
         costs = await poller.costs(TODAY - 2, TODAY)
         asked = fake.asked[0]
-        assert len(fake.asked) == 2 + 4  # and names
-        await poller.costs(TODAY - 2, TODAY)
-        assert len(fake.asked) == 2 + 4 + 2
+        assert len(fake.asked) == 2 + 1 + 4  # and usage, and names
+        again = await poller.costs(TODAY - 2, TODAY)
+        assert len(fake.asked) == 2 + 1 + 4 + 2
     expected = document("anthropic/analytics_cost.expected")
     assert by_day(costs, "api_key") == {
         (row["day"], row["api_key_id"] or ""): Usd.of(row["usd"]) for row in expected["usd_by_day_and_key"]
     }
+    assert costs.used is None and again.used is None
+    assert [flaw.partition(":")[0] for flaw in costs.flaws] == ["Tokens are shown as seen here alone"]
     assert costs.billed_until == to_micros(datetime.fromisoformat(expected["refreshed"]))
     assert asked.headers["anthropic-beta"] == "analytics-usage-cost-2026-08-24"
     assert (asked.one("starting_at"), asked.one("ending_at")) == ("2026-11-26T00:00:00Z", "2026-11-29T00:00:00Z")
@@ -158,9 +161,9 @@ async def test_openais_costs_are_read_by_key_user_and_line_item_in_both_spelling
     with Openai(pages, authorization="Bearer sk-admin-canary") as fake:
         poller = OpenAIBills("sk-admin-canary", fake.url, bounds=ONCE)
         costs = await poller.costs(first, first + 2)
-        assert len(fake.asked) == 2 + 1 + 3
+        assert len(fake.asked) == 2 + 1 + 11 + 3
         again = await poller.costs(first, first + 2)
-        assert len(fake.asked) == 2 + 1 + 3 + 2
+        assert len(fake.asked) == 2 + 1 + 11 + 3 + 2
         fake.pages[COSTS] = page("openai/costs_by_line_item")
         items = await poller.costs(first, first)
     expected = document("openai/costs_by_key.expected")
@@ -184,18 +187,31 @@ async def test_openrouters_activity_is_of_completed_days_and_by_key_with_the_res
             if asked.path == "/api/v1/activity" and (key := asked.one("api_key_hash")):
                 row = {"date": "2026-11-27", "model": "openai/gpt-4.1", "usage": 1.2, "byok_usage_inference": 0.4}
                 return answer({"data": [row] if key == CHECKOUT else []})
+            if asked.path == "/api/v1/activity" and asked.one("user_id"):
+                row = {"date": "2026-11-27", "model": "openai/gpt-4.1", "usage": 1.1, "prompt_tokens": 8_000}
+                return answer({"data": [row]})
             return super().good(asked)
 
     pages = {"/api/v1/activity": page("openrouter/activity"), "/api/v1/keys": page("openrouter/keys")}
     with ByKey(pages, authorization="Bearer sk-or-canary") as fake:
         costs = await OpenRouterActivity("sk-or-canary", fake.url, bounds=ONCE).costs(TODAY - 60, TODAY)
-        assert len(fake.asked) == 1 + 2 + 2  # its keys until none is new
+        assert len(fake.asked) == 1 + 2 + 2 + 1  # its keys until none is new, each of them, and who made them
     expected = document("openrouter/activity.expected")["usd_by_day"]
     assert by_day(costs) == {(day,): Usd.of(usd) for day, usd in expected.items()}
     assert by_day(costs, "api_key")["2026-11-27", CHECKOUT] == Usd.of("1.2")
     assert by_day(costs, "api_key")["2026-11-27", ""] == Usd.of("0.065")
     assert (costs.last_day, costs.billed_until) == (TODAY - 1, TODAY * DAY)
     assert BilledName("key", CHECKOUT, "checkout", "ws_1") in costs.names
+    assert costs.users is not None
+    assert [(user, amount) for _, user, amount in costs.users] == [
+        ("user_invented", Decimal("1.1")),
+        ("", Decimal("0.165")),
+    ]
+    assert costs.used is not None and by_unit(costs.used.parts) == {
+        "input tokens": 50 + 9_000 + 9,
+        "output tokens": 125 + 700 + 7,
+        "requests": 5 + 12 + 1,
+    }
 
 
 async def test_a_key_that_is_no_management_key_is_told_which_one_is_needed() -> None:

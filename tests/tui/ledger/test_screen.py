@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.ledger.amounts import CostPart, Costs
 from spendtop.domain.ledger.balance import EntryKind
+from spendtop.domain.ledger.used import INPUT_TOKENS, Used, UsedPart
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Cost
 from spendtop.services import checkpoints, tasks
@@ -57,7 +58,15 @@ def bill(connection: Connection, day: int, now: int, *amounts: str, **names: str
         CostPart(day=day, amount=Decimal(amount), line_item=f"gpt-4.1, {n}", **names)
         for n, amount in enumerate(amounts)
     )
-    ledger.take_costs(connection, "openai", Costs(first_day=day, last_day=day, parts=parts), now)
+    used = Used(
+        day,
+        day,
+        (
+            UsedPart(day, INPUT_TOKENS, 661_000, api_key=names.get("api_key", "")),
+            UsedPart(day, "web searches", 20),
+        ),
+    )
+    ledger.take_costs(connection, "openai", Costs(first_day=day, last_day=day, parts=parts, used=used), now)
 
 
 @pytest.fixture
@@ -317,7 +326,8 @@ async def test_enter_shows_a_day_part_by_part_beside_ours_and_why(face: Spendtop
         await until(pilot, lambda: "DIFFERENCE" in picture(pilot))
         text = picture(pilot)
         assert f"openai, {day(clock, 2)} UTC" in text
-        assert "BY KEY" in text and "+$2.00 key_7" in " ".join(text.split())
+        assert "BY KEY" in text and "+$2.00 661k / 10.1k key_7" in " ".join(text.split())
+        assert "TOKENS OF BOTH" in text and "The provider also counted 20 web searches." in text
         assert "DIFFERENCE +$2.00, derived: billed $2.30 - ours $0.30" in text
         assert "$2.30  BILLED by the provider, as of 4m ago" in text
         assert "$2.00  proj␛[2Jweb · key_7 · gpt-4.1, 0" in text

@@ -20,7 +20,8 @@ from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.ledger.amounts import typed
 from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.ledger.differences import Explanation
-from spendtop.domain.ledger.holders import holder_words
+from spendtop.domain.ledger.holders import HolderBill, holder_words
+from spendtop.domain.ledger.used import used_words
 from spendtop.domain.money import Usd
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
@@ -134,6 +135,8 @@ def _show_day(options: Options) -> int:
     date, whole = f"{to_datetime(day * DAY):%Y-%m-%d}", found.whole
     say(f"{clean_line(account.name)} on {date} (UTC) by {found.by}:")
     say(_holders(found))
+    if beside := used_words(found.used):
+        say(f"\nThe provider also counted {beside}.")
     if whole.later_requests and found.billed_until is not None:
         until = local_time(found.billed_until, calendar)
         say(f"\nBilled until {until}; {whole.later} of {whole.later_requests:,} requests since are not billed yet.")
@@ -142,12 +145,17 @@ def _show_day(options: Options) -> int:
 
 def _holders(found: DayBill) -> str:
     whole = found.whole
+
+    def tokens(each: HolderBill) -> tuple[str, ...]:
+        return (f"{each.billed_tokens:,}", f"{each.seen_tokens:,}") if found.counts_tokens else ()
+
     rows = [
         (
             holder_words(each.id, each.name, found.by, each.is_shared),
             each.billed if found.is_billed else None,
             cost_words(known_cost(each.seen, each.requests, each.unpriced), each.unpriced),
             each.difference if found.is_compared else None,
+            *tokens(each),
             each.later if each.later_requests else None,
             "never passed here" if each.never_passed else None,
         )
@@ -159,11 +167,17 @@ def _holders(found: DayBill) -> str:
             whole.billed if found.is_billed else None,
             cost_words(known_cost(whole.seen, whole.requests, whole.unpriced), whole.unpriced),
             whole.difference if found.is_compared else None,
+            *tokens(whole),
             whole.later if whole.later_requests else None,
             None,
         )
     )
-    return table((found.by, ">billed", ">seen here", ">difference", ">not billed yet", "remarks"), rows)
+    headers = (
+        *(found.by, ">billed", ">seen here", ">difference"),
+        *((">tokens billed", ">seen") if found.counts_tokens else ()),
+        *(">not billed yet", "remarks"),
+    )
+    return table(headers, rows)
 
 
 def sync(options: Options) -> int:

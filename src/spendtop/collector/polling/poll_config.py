@@ -68,6 +68,8 @@ class PolledCosts:
     """The least time between two polls, also over restarts, µs."""
     scope: str = ""
     """Whose bills, where one key sees several."""
+    region: str = ""
+    """Where calls are counted, for those that count by region."""
     better: str | None = None
     """The poller that tells the same in more detail, while its key may know it."""
     is_optional: bool = False
@@ -274,6 +276,7 @@ def _bills(account: AccountSettings) -> PolledCosts:
         trailing=bills.trailing,
         rests=bills.every * 9 // 10,
         scope=account.scope,
+        region=account.region,
         is_optional=account.provider in BALANCE_POLLERS,
     )
 

@@ -35,7 +35,7 @@ from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
+from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS, Access
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
 from spendtop.store.reads.sources import completeness
@@ -128,7 +128,7 @@ class PollSupervisor:
 
 def _cost_poller(wanted: PolledCosts) -> CostPoller:
     if wanted.provider in ACCOUNT_BILLS:
-        return ACCOUNT_BILLS[wanted.provider].poller(wanted.key, wanted.base_url, wanted.scope)
+        return ACCOUNT_BILLS[wanted.provider].poller(Access(wanted.key, wanted.base_url, wanted.scope, wanted.region))
     if wanted.provider == ANTHROPIC and wanted.is_optional:
         return AnthropicAnalytics(wanted.key, wanted.base_url)
     return COST_POLLERS[wanted.provider](wanted.key, wanted.base_url)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
+from spendtop.domain.ledger.used import Used
 from spendtop.domain.money import Usd
 
 _EXACT = Context(prec=60)
@@ -70,6 +71,8 @@ class Costs:
     """What was odd about the answer, a sentence each; such as an amount that was missing."""
     users: tuple[UserPart, ...] | None = None
     """Of all these days; None where this poll does not tell them."""
+    used: Used | None = None
+    """What was counted beside money; None where this poll does not tell it."""
     names: tuple[BilledName, ...] = ()
     billed_until: int | None = None
     """Up to when the provider has billed what was used, UTC µs; None where it does not say."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from spendtop.domain.ledger.amounts import BillKind
 from spendtop.domain.ledger.differences import BilledPart, read_line_item, same_model
+from spendtop.domain.ledger.used import TOKENS, UsedPart
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
 
@@ -45,6 +46,8 @@ class SeenRequests:
     cost: Usd
     requests: int
     unpriced: int
+    tokens: int = 0
+    """Input and output, as far as they are known."""
     is_later: bool = False
     """Whether they came after what the provider has billed."""
 
@@ -71,6 +74,10 @@ class HolderBill:
     requests: int = 0
     unpriced: int = 0
     """Those of them whose cost is not known."""
+    billed_tokens: int = 0
+    """Input and output as the provider counts them, where it does."""
+    seen_tokens: int = 0
+    """Of its requests that are to be on the bill."""
     later: Usd = ZERO
     """What its requests cost that the provider has not billed yet."""
     later_requests: int = 0
@@ -94,6 +101,7 @@ class HolderBill:
         self.seen += seen.cost
         self.requests += seen.requests
         self.unpriced += seen.unpriced
+        self.seen_tokens += seen.tokens
 
 
 def holder_words(holder: str, name: str, by: BillKind, is_shared: bool) -> str:
@@ -150,7 +158,9 @@ class _Billed:
         return {each for each in billed if project is None or each[0] in ("", project)}
 
 
-def by_key(parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names: Names) -> tuple[HolderBill, ...]:
+def by_key(
+    parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names: Names, used: Iterable[UsedPart] = ()
+) -> tuple[HolderBill, ...]:
     """A day by API key."""
     billed = _Billed(parts, names)
     amounts = [(part.api_key, part.cost) for part in parts]
@@ -162,10 +172,12 @@ def by_key(parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names: Nam
         keys = {key for _, key in billed.candidates(each)}
         return keys.pop() if len(keys) == 1 else None
 
-    return _rows(amounts, seen, of, names["key"])
+    return _rows(amounts, [(each.api_key, each) for each in used], seen, of, names["key"])
 
 
-def by_project(parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names: Names) -> tuple[HolderBill, ...]:
+def by_project(
+    parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names: Names, used: Iterable[UsedPart] = ()
+) -> tuple[HolderBill, ...]:
     """A day by project, workspace or team."""
     billed = _Billed(parts, names)
     amounts = [(billed.project_of(part.project, part.api_key), part.cost) for part in parts]
@@ -180,11 +192,16 @@ def by_project(parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names:
         projects = {project for project, _ in billed.candidates(each)}
         return projects.pop() if len(projects) == 1 else None
 
-    return _rows(amounts, seen, of, names["project"])
+    counted = [(billed.project_of(each.project, each.api_key), each) for each in used]
+    return _rows(amounts, counted, seen, of, names["project"])
 
 
 def by_user(
-    users: Sequence[tuple[str, Usd]], parts: Sequence[BilledPart], seen: Iterable[SeenRequests], names: Names
+    users: Sequence[tuple[str, Usd]],
+    parts: Sequence[BilledPart],
+    seen: Iterable[SeenRequests],
+    names: Names,
+    used: Iterable[UsedPart] = (),
 ) -> tuple[HolderBill, ...]:
     """A day by user; `users` are (id, amount), none where the provider does not tell them."""
     billed = _Billed(parts, names)
@@ -192,11 +209,12 @@ def by_user(
     def of(each: SeenRequests) -> str | None:
         return (billed.id_of("user", each.user) or each.user) or None
 
-    return _rows(users, seen, of, names["user"])
+    return _rows(users, [(each.user, each) for each in used], seen, of, names["user"])
 
 
 def _rows(
     amounts: Iterable[tuple[str, Usd]],
+    used: Iterable[tuple[str, UsedPart]],
     seen: Iterable[SeenRequests],
     of: Callable[[SeenRequests], str | None],
     names: Mapping[str, HolderName],
@@ -211,6 +229,9 @@ def _rows(
 
     for holder, amount in amounts:
         row(holder).billed += amount
+    for holder, part in used:
+        if part.unit in TOKENS:
+            row(holder).billed_tokens += part.quantity
     for each in seen:
         whose = of(each)
         (shared if whose is None else row(whose)).take(each)

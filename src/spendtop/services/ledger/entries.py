@@ -14,6 +14,7 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger.amounts import BilledName, CostPart, Costs, total
 from spendtop.domain.ledger.balance import DayCost, EntryKind, PolledDay, take_poll
+from spendtop.domain.ledger.used import Used, UsedPart
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import facts
@@ -26,11 +27,12 @@ from spendtop.store.tables import (
     DayCostRevisionTable,
     DayCostTable,
     DayCostUserTable,
+    DayUsedTable,
     LedgerEventTable,
 )
 
 _EVENT, _DAY, _PART = table_of(LedgerEventTable), table_of(DayCostTable), table_of(DayCostPartTable)
-_REVISION, _USER = table_of(DayCostRevisionTable), table_of(DayCostUserTable)
+_REVISION, _USER, _USED = table_of(DayCostRevisionTable), table_of(DayCostUserTable), table_of(DayUsedTable)
 _Part = tuple[str, str, str]
 """Project, API key and line item."""
 _TAKES_AWAY = frozenset({EntryKind.EXPIRY})
@@ -75,6 +77,8 @@ def take_costs(connection: Connection, account: str, costs: Costs, now: int) -> 
     believed = {day for day, after in after_poll.items() if after.doubted_since is None}
     _keep_parts(connection, account, costs, believed)
     _keep_users(connection, account, costs, believed)
+    if costs.used is not None:
+        _keep_used(connection, account, costs.used)
     _keep_names(connection, account, costs.names)
     facts.put(connection, facts.billed_until(account), "" if costs.billed_until is None else str(costs.billed_until))
 
@@ -271,6 +275,33 @@ def _keep_users(connection: Connection, account: str, costs: Costs, days: Set[in
             [
                 {"account": account, "day": day, "user_id": user, "cost_nano": total(each).nano}
                 for (day, user), each in sorted(amounts.items())
+            ],
+        )
+
+
+def _keep_used(connection: Connection, account: str, used: Used) -> None:
+    """Replace what was counted of these days."""
+    sums: defaultdict[UsedPart, int] = defaultdict(int)
+    for part in used.parts:
+        names = (storable_name(each) for each in (part.project, part.api_key, part.user, part.model))
+        sums[UsedPart(part.day, part.unit, 0, *names)] += part.quantity
+    of_days = _USED.c.day.between(used.first_day, used.last_day)
+    connection.execute(delete(_USED).where(_USED.c.account == account, of_days))
+    if sums:
+        connection.execute(
+            _USED.insert(),
+            [
+                {
+                    "account": account,
+                    "day": part.day,
+                    "project": part.project,
+                    "api_key": part.api_key,
+                    "user_id": part.user,
+                    "model": part.model,
+                    "unit": part.unit,
+                    "quantity": quantity,
+                }
+                for part, quantity in sorted(sums.items())
             ],
         )
 

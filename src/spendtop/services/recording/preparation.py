@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from hashlib import blake2b
 from operator import attrgetter
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -95,37 +96,40 @@ class Preparer:
         is_left_out = request.source.written_by_hand or isinstance(request.source, ImportedSource)
         if request.provider is None and request.model is not None and is_left_out:
             request = replace(request, provider=self._provider_of(request.model))
-        cleaned, body = self._packed(request, dictionary)
-        priced = replace(cleaned, cost=self._pricer.cost(request), other_ids=())
+        kept, body = self._kept(request, dictionary)
+        priced = replace(request, **kept, cost=self._pricer.cost(request), other_ids=())
+        if not request.other_ids:
+            return Prepared(_digest(request), priced, body)
         others = tuple(identity(source, each) for source, each in request.other_ids)
         elsewhere = (identity(source, each) for source, each in request.other_ids if source is not request.source)
         return Prepared(_digest(request), priced, body, other_digests=others, elsewhere=frozenset(elsewhere))
 
     def _restored(self, event: Restored, dictionary: int | None) -> Prepared:
         request = event.request
-        cleaned, body = self._packed(request, dictionary)
+        kept, body = self._kept(request, dictionary)
         own = _digest(request)
         digests = [
             identity(source_named(name), each, _scope(name, request)) for name, each in event.external_ids.items()
         ]
         return Prepared(
             own,
-            cleaned,
+            replace(request, **kept) if kept else request,
             body,
             {name: storable_name(each) for name, each in event.external_ids.items()},
             tuple(each for each in digests if each != own),
         )
 
-    def _packed(self, request: Request, dictionary: int | None) -> tuple[Request, tuple[int, bytes] | None]:
-        """The request with clean names, and its bodies apart from it."""
+    def _kept(self, request: Request, dictionary: int | None) -> tuple[dict[str, Any], tuple[int, bytes] | None]:
+        """What of the request is kept otherwise than it came, as its names; and its bodies, which are kept apart."""
+        changes = _cleaned_names(request)
+        if request.request_body is None and request.response_body is None:
+            return changes, None
         body = self._body(request, dictionary)
-        state = request.body_state
-        if request.request_body is not None or request.response_body is not None:
-            state = BodyState.STORED if body else BodyState.NOT_KEPT
-        return replace(_clean(request), request_body=None, response_body=None, body_state=state), body
+        state = BodyState.STORED if body else BodyState.NOT_KEPT
+        return {**changes, "request_body": None, "response_body": None, "body_state": state}, body
 
     def _body(self, request: Request, dictionary: int | None) -> tuple[int, bytes] | None:
-        if not self._keep_bodies or (request.request_body is None and request.response_body is None):
+        if not self._keep_bodies:
             return None
         asked, answered = self._cleaned(request.request_body), self._cleaned(request.response_body)
         return bodies.encode(asked, answered, dictionary)
@@ -146,8 +150,10 @@ def without_body(ready: Ready) -> Ready:
 
 
 def _bare(request: Request) -> Prepared:
+    bare = replace(request, properties=None)
     unpriced = replace(
-        _clean(replace(request, properties=None)),
+        bare,
+        **_cleaned_names(bare),
         cost=Cost(reported=request.cost.reported),
         request_body=None,
         response_body=None,
@@ -164,19 +170,19 @@ def _scope(source: str, request: Request) -> str:
     return replace(request, source=source_named(source)).scope
 
 
-def _clean(request: Request) -> Request:
-    """With names as both databases take them; one of nothing is none."""
-    return replace(
-        request,
-        external_id=storable_name(request.external_id),
-        properties=_names(request.properties),
-        **{
-            name: storable_name(text) or None
-            for name, text in zip(_TEXTS, _texts_of(request), strict=True)
-            if text is not None
-        },
-    )
+def _cleaned_names(request: Request) -> dict[str, Any]:
+    """Names that both databases take, of fields where others came; one of nothing is none."""
+    names: dict[str, Any] = {
+        name: clean
+        for name, text in zip(_TEXTS, _texts_of(request), strict=True)
+        if text is not None and (clean := storable_name(text) or None) is not text
+    }
+    if (clean := storable_name(request.external_id)) is not request.external_id:
+        names["external_id"] = clean
+    if request.properties is not None:
+        names["properties"] = _names(request.properties)
+    return names
 
 
-def _names(properties: dict[str, str] | None) -> dict[str, str] | None:
-    return {storable_name(k): storable_name(v) for k, v in properties.items()} if properties else None
+def _names(properties: dict[str, str]) -> dict[str, str] | None:
+    return {storable_name(k): storable_name(v) for k, v in properties.items()} or None

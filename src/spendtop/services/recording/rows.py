@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from spendtop.domain.money import Usd
 from spendtop.domain.reports.merging import STATED, StoredRequest, plain, statement
 from spendtop.domain.requests.fields import FIELDS, REPORTED, RequestField, ValueKind
-from spendtop.domain.requests.request import Request
+from spendtop.domain.requests.request import Cost, Request, Usage
 from spendtop.domain.sources.records import Source, source_named
 from spendtop.store.reads.rows import TEXTS, columns, conversions, fields_of
 
@@ -26,9 +26,10 @@ def to_values(stored: StoredRequest) -> dict[str, Any]:
 def to_row(stored: StoredRequest) -> list[Any]:
     """The values of `COLUMNS`, in their order."""
     request = stored.request
-    values = list(_fields(request))
+    values = list(_reported((*astuple(request), *astuple(request.usage), *astuple(request.cost))))
     for place, convert in _TO_COLUMN:
-        values[place] = convert(values[place])
+        if values[place] is not None:
+            values[place] = convert(values[place])
     values += (
         stored.id,
         request.source.name,
@@ -119,16 +120,16 @@ def _by_source(
 
 
 def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
-    """What makes a column's value of a field's value that is none."""
+    """What makes a column's value of a field's value that is none and not None."""
     match field.kind:
         case ValueKind.WORD:
-            return field.text_of_word
+            return {word: word.value for word in field.words}.__getitem__
         case ValueKind.MONEY:
-            return Usd.nano_of
+            return attrgetter("nano")
         case ValueKind.TEXTS:
             return lambda texts: msgspec.json.encode(texts).decode() if texts else None
         case ValueKind.QUANTITIES:
-            return lambda quantities: None if quantities is None else msgspec.json.encode(quantities).decode()
+            return lambda quantities: msgspec.json.encode(quantities).decode()
     return None
 
 
@@ -143,7 +144,12 @@ COLUMNS = (
 )
 _PLACES = tuple(FIELDS.index(field) for field in STATED)
 _stated = attrgetter(*(field.path for field in STATED))
-_fields = attrgetter(*(field.path for field in REPORTED))
+_ATTRIBUTES = (
+    *Request.__struct_fields__,
+    *(f"usage.{name}" for name in Usage.__struct_fields__),
+    *(f"cost.{name}" for name in Cost.__struct_fields__),
+)
+_reported = itemgetter(*(_ATTRIBUTES.index(field.path) for field in REPORTED))
 _TO_COLUMN = tuple(
     (place, convert) for place, field in enumerate(REPORTED) if (convert := _to_column(field)) is not None
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR, MINUTE
@@ -18,6 +19,7 @@ from spendtop.store.day_totals import TotalRow
 from spendtop.store.reads.spending.grown_costs import LOWERED
 
 _ONE_REPORT = (1, 0, 0, 0, 0, 0, 0)
+_NO_LIMITS: frozenset[str] = frozenset()
 SpeaksAt: TypeAlias = Callable[[Limit, int], bool]
 """Whether a limit still cares for what happened at an instant."""
 TotalKey = tuple[str, str, int]
@@ -28,14 +30,30 @@ REPEATS, ASSUMED_REPEATS, SHADOW, PLAN, JOINED = "repeat", "assumed repeat", "sh
 plan with what they would have cost, and the reports that joined what a more trusted source reports as well."""
 
 
+class _Alike(Struct):
+    """Requests of one hour that count in the same totals and mark the same limits."""
+
+    first: Request
+    hour: int
+    silent: frozenset[str]
+    """Names of limits that they do not mark."""
+    latest: int
+    """When the latest of them happened, UTC µs."""
+    delta: list[int]
+
+
 class TotalsByDifference:
     """Differences to the totals that a group of changes makes, and marks on the limits that it touches."""
 
-    def __init__(self, book: LimitBook, speaks_at: SpeaksAt = lambda limit, at: True) -> None:
+    def __init__(self, book: LimitBook, speaks_at: SpeaksAt | None = None) -> None:
         self._book = book
         self._speaks_at = speaks_at
+        self._alike: dict[tuple[object, ...], _Alike] = {}
+        """What is not yet in `_deltas` and `_marks`."""
         self._deltas: dict[TotalKey, list[int]] = {}
         self._marks: dict[tuple[str, str, int], int] = {}
+        self._told_in: dict[tuple[str, int], Bounds] = {}
+        """A limit's window at the time at which files told of calls, by the limit's name."""
 
     def add(self, request: Request, request_id: int) -> None:
         """Count a request, and mark the limits that it counts for."""
@@ -44,7 +62,7 @@ class TotalsByDifference:
             return
         self._count(request, 1)
         for limit in self._book.broken(request):
-            if not _is_history(request, limit, self._book.calendar):
+            if limit.name not in self._silent(request):
                 self._mark(limit, str(request_id), request.occurred_at)
 
     def replace(self, old: Request, new: Request, request_id: int) -> None:
@@ -72,6 +90,7 @@ class TotalsByDifference:
 
     def rows(self, shard: int) -> list[TotalRow]:
         """Rows for `total` in primary-key order, so that collectors never deadlock."""
+        self._settle()
         return [
             (dimension, key, bucket, shard, *delta)  # type: ignore[misc]  # seven integers, see _delta
             for (dimension, key, bucket), delta in sorted({**self._deltas, **self._lowered()}.items())
@@ -93,21 +112,75 @@ class TotalsByDifference:
 
     def marks(self) -> list[tuple[str, str, int, int]]:
         """Rows for `limit_mark` in primary-key order."""
+        self._settle()
         return [(*key, happened_at) for key, happened_at in sorted(self._marks.items())]
 
     def _count(self, request: Request, sign: int) -> None:
-        delta = _delta(request, sign)
-        at = request.occurred_at
+        delta, at, silent = _delta(request, sign), request.occurred_at, self._silent(request)
         hour = at - at % HOUR
-        for dimension, key in _dimensions(request):
-            self._fold((dimension, key, hour), delta)
+        counted_in = request.user_id, request.model, request.provider, request.source.name
+        which = (*counted_in, request.session_id, request.token, hour, silent)
+        alike = self._alike.get(which)
+        if alike is None:
+            self._alike[which] = _Alike(request, hour, silent, at, list(delta))
+        else:
+            _add(alike.delta, delta)
+            if at > alike.latest:
+                alike.latest = at
         self._fold(("minute", "", at - at % MINUTE), delta)
-        touched = self._book.touched(request)
-        for limit, entity in touched:
-            if not _is_history(request, limit, self._book.calendar):
-                self._mark(limit, entity, at)
-        if self._book.own_dimensions:
-            self._count_own(request, sign, delta, hour, touched)
+        if self._book.reserves and (request.cost.amount is None or request.cost.partial):
+            self._reserve(request, sign, hour)
+
+    def _settle(self) -> None:
+        """Fold what was counted into the totals and marks that it belongs to."""
+        for alike in self._alike.values():
+            for dimension, key in _dimensions(alike.first):
+                self._fold((dimension, key, alike.hour), alike.delta)
+            touched = self._book.touched(alike.first)
+            for limit, entity in touched:
+                if limit.name not in alike.silent:
+                    self._mark(limit, entity, alike.latest)
+            for dimension, (_, entity) in self._own(touched).items():
+                self._fold((dimension, entity, alike.hour), alike.delta)
+        self._alike.clear()
+
+    def _own(self, touched: Iterable[tuple[Limit, str]]) -> dict[str, tuple[Limit, str]]:
+        """By dimension, a limit that keeps totals of its own, and its entity; limits of one scope share them."""
+        own = self._book.own_dimensions
+        return {own[limit.name]: (limit, entity) for limit, entity in touched if limit.name in own}
+
+    def _reserve(self, request: Request, sign: int, hour: int) -> None:
+        """Count in limits' own totals what a reserve makes of a request beyond its known cost."""
+        known = request.cost.amount.nano if request.cost.amount is not None else 0
+        for dimension, (limit, entity) in self._own(self._book.touched(request)).items():
+            cost = self._book.cost(limit, request)
+            if cost is not None and cost.nano != known:
+                self._fold((dimension, entity, hour), (0, sign * (cost.nano - known), 0, 0, 0, 0, 0))
+
+    def _silent(self, request: Request) -> frozenset[str]:
+        """Names of limits that need not be told of the request."""
+        is_from_files = isinstance(request.source, AgentSource)
+        if not is_from_files and self._speaks_at is None:
+            return _NO_LIMITS
+        at = request.occurred_at
+        return frozenset(
+            limit.name
+            for limit in self._book.limits
+            if (is_from_files and at not in self._told(limit, request.received_at))
+            or (self._speaks_at is not None and not self._speaks_at(limit, at))
+        )
+
+    def _told(self, limit: Limit, received_at: int) -> Bounds:
+        """The limit's window when an agent's files told of a call: of one that was over by then nobody has to hear."""
+        which = limit.name, received_at
+        told = self._told_in.get(which)
+        if told is None:
+            if limit.window.kind is WindowKind.REQUEST:
+                told = Bounds(received_at - HOUR, None)
+            else:
+                told = bounds(limit.window, received_at, self._book.calendar)
+            self._told_in[which] = told
+        return told
 
     def _count_beside(self, request: Request, sign: int) -> None:
         """Count what is no spend: in no dimension that a limit, an alert or a total of spend reads."""
@@ -118,38 +191,26 @@ class TotalsByDifference:
         else:
             self._fold((SHADOW, request.token or "", hour), _delta(request, sign))
 
-    def _count_own(
-        self, request: Request, sign: int, delta: tuple[int, ...], hour: int, touched: list[tuple[Limit, str]]
-    ) -> None:
-        """Count in the totals of limits that keep their own; several limits of one scope share them."""
-        own = {
-            self._book.own_dimensions[limit.name]: (limit, entity)
-            for limit, entity in touched
-            if limit.name in self._book.own_dimensions
-        }
-        for dimension, (limit, entity) in own.items():
-            cost = self._book.cost(limit, request)
-            counts = sign * cost.nano if cost is not None else 0
-            self._fold((dimension, entity, hour), (delta[0], counts, *delta[2:]))
-
     def _mark(self, limit: Limit, entity: str, happened_at: int) -> None:
-        if not self._speaks_at(limit, happened_at):
-            return
         key = (limit.name, entity, happened_at - happened_at % HOUR)
         self._marks[key] = max(happened_at, self._marks.get(key, 0))
 
-    def _fold(self, key: TotalKey, delta: tuple[int, ...]) -> None:
+    def _fold(self, key: TotalKey, delta: Sequence[int]) -> None:
         folded = self._deltas.get(key)
         if folded is None:
             self._deltas[key] = list(delta)
-            return
-        folded[0] += delta[0]
-        folded[1] += delta[1]
-        folded[2] += delta[2]
-        folded[3] += delta[3]
-        folded[4] += delta[4]
-        folded[5] += delta[5]
-        folded[6] += delta[6]
+        else:
+            _add(folded, delta)
+
+
+def _add(folded: list[int], delta: Sequence[int]) -> None:
+    folded[0] += delta[0]
+    folded[1] += delta[1]
+    folded[2] += delta[2]
+    folded[3] += delta[3]
+    folded[4] += delta[4]
+    folded[5] += delta[5]
+    folded[6] += delta[6]
 
 
 def open_windows(now: int, calendar: Calendar) -> SpeaksAt:
@@ -164,15 +225,6 @@ def open_windows(now: int, calendar: Calendar) -> SpeaksAt:
         return at in spans[limit.window]
 
     return is_open
-
-
-def _is_history(request: Request, limit: Limit, calendar: Calendar) -> bool:
-    """Whether an agent's files told of a call when the limit's window with it was over: nobody has to be told then."""
-    if not isinstance(request.source, AgentSource):
-        return False
-    if limit.window.kind is WindowKind.REQUEST:
-        return request.received_at - request.occurred_at > HOUR
-    return request.occurred_at not in bounds(limit.window, request.received_at, calendar)
 
 
 def _dimensions(request: Request) -> list[tuple[str, str]]:

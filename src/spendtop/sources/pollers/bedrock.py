@@ -3,12 +3,13 @@
 `POST ce.us-east-1.amazonaws.com`, `AWSInsightsIndexService.GetCostAndUsage`, signed: amounts are text in US dollars,
 about a day late, and each page costs $0.01, so that it is asked twice a day at most. Claude models are services of
 their own that end "(Amazon Bedrock Edition)"; a tag such as `iamPrincipal/team` tells who, as `tag$value`. Per key and
-minute there is nothing: that is what requests are for.
+minute there is nothing: that is what requests are for. Calls and tokens are counted by `bedrock_counts`.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,8 +19,10 @@ from spendtop.domain.clock import DAY, Clock, to_datetime
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.aws_signature import AwsKey
+from spendtop.sources.pollers.bedrock_counts import BedrockCounts
 from spendtop.sources.pollers.cost_pages import DOLLAR, Billed
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, shaped
+from spendtop.sources.pollers.used_parts import uncounted
 
 _WHO = "AWS"
 _ADDRESS = "https://ce.us-east-1.amazonaws.com"
@@ -69,12 +72,15 @@ class BedrockBills:
         key: str,
         base_url: str = "",
         scope: str = "",
+        region: str = "",
         *,
         bounds: FetchBounds = USUAL,
         clock: Clock = _system_clock,
     ) -> None:
-        """`scope` is a tag by which the bill is split, such as iamPrincipal/team."""
+        """`scope` is a tag by which the bill is split, such as iamPrincipal/team; calls and tokens are counted in the
+        region, if there is one."""
         self._key = AwsKey.of(key)
+        self._counts = BedrockCounts(self._key, region, base_url, bounds=bounds) if self._key and region else None
         self._tag = scope
         self._clock = clock
         self._host = urlsplit(base_url or _ADDRESS).netloc
@@ -100,7 +106,15 @@ class BedrockBills:
                     raise PollFailed(f"Cost Explorer's answer does not end after {_MOST_PAGES} pages")
                 seen.add(cursor)
         pages = "1 page" if count == 1 else f"{count} pages"
-        return billed.costs(f"Cost Explorer charges $0.01 a page; this poll took {pages}.")
+        costs = billed.costs(f"Cost Explorer charges $0.01 a page; this poll took {pages}.")
+        return costs if self._counts is None else await self._counted(costs, self._counts)
+
+    async def _counted(self, costs: Costs, counts: BedrockCounts) -> Costs:
+        try:
+            used, remark = await counts.used(costs.first_day, costs.last_day, to_datetime(self._clock()))
+        except PollFailed as failure:
+            return replace(costs, flaws=(*costs.flaws, uncounted(failure)))
+        return replace(costs, used=used, flaws=(*costs.flaws, remark))
 
     async def _page(self, poll: Poll, first_day: int, last_day: int, cursor: str | None) -> _AwsPage:
         if self._key is None:

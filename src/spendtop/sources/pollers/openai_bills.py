@@ -1,4 +1,4 @@
-"""OpenAI: its bills by project, key and line item, once an hour also by user, and what all of them are called.
+"""OpenAI: its bills by project, key and line item, once an hour also by user and with what was used, and all names.
 
 `GET /v1/organization/costs` takes `group_by=user_id` (openai 3.57.0), but for some organizations not together with
 `project_id`, so that it is asked apart. Names are in `/projects`, `/projects/{id}/api_keys` and `/users`: a question
@@ -16,10 +16,12 @@ from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Poll, Rejected
 from spendtop.sources.pollers.listed import told_or_none
 from spendtop.sources.pollers.openai_costs import OpenAICosts, costs_by_user
+from spendtop.sources.pollers.openai_usage import openai_usage
 from spendtop.sources.pollers.spacing import Spacing
+from spendtop.sources.pollers.used_parts import uncounted
 
 _ORGANIZATION = "/v1/organization"
-_USERS_EVERY, _NAMES_EVERY = 3600.0, 24 * 3600.0
+_USERS_EVERY, _USAGE_EVERY, _NAMES_EVERY = 3600.0, 3600.0, 24 * 3600.0
 _MOST_PROJECTS = 100
 _NOT_BY_USER = "OpenAI does not split this organization's costs by user."
 
@@ -42,19 +44,22 @@ class _OrganizationUser(Struct, frozen=True):
 
 
 class OpenAIBills(OpenAICosts):
-    """The bills of `OpenAICosts` with users and names."""
+    """The bills of `OpenAICosts` with users, names and use: 12 more questions hourly, and daily one for a project."""
 
     def __init__(self, key: str, base_url: str = "https://api.openai.com", *, bounds: FetchBounds = USUAL) -> None:
         super().__init__(key, base_url, bounds=bounds)
         self._users, self._names = Spacing(_USERS_EVERY), Spacing(_NAMES_EVERY)
+        self._usage = Spacing(_USAGE_EVERY)
 
     async def costs(self, first_day: int, last_day: int) -> Costs:
-        """As `OpenAICosts` has them. Users and names that are not told are left out, and said. Raises PollFailed."""
+        """As `OpenAICosts` has them. What is not told beside them is left out, and said. Raises PollFailed."""
         costs = await super().costs(first_day, last_day)
         if self._users.is_due():
             users = await self._by_user(first_day, last_day)
             flaws = costs.flaws if users is not None else (*costs.flaws, _NOT_BY_USER)
             costs = replace(costs, users=users, flaws=flaws)
+        if self._usage.is_due():
+            costs = await self._with_use(costs)
         if self._names.is_due():
             costs = replace(costs, names=await self._called())
         return costs
@@ -65,6 +70,13 @@ class OpenAIBills(OpenAICosts):
                 return await costs_by_user(poll, first_day, last_day)
             except (KeyRefused, Rejected):
                 return None
+
+    async def _with_use(self, costs: Costs) -> Costs:
+        async with self._fetcher.poll() as poll:
+            try:
+                return replace(costs, used=await openai_usage(poll, costs.first_day, costs.last_day))
+            except PollFailed as failure:
+                return replace(costs, flaws=(*costs.flaws, uncounted(failure)))
 
     async def _called(self) -> tuple[BilledName, ...]:
         """What projects, keys and users are called, as far as this key may know."""

@@ -1,38 +1,46 @@
-"""OpenRouter: what it charged per completed UTC day, by key and model.
+"""OpenRouter: what it charged per completed UTC day, by key and model, and by user.
 
-`GET /api/v1/activity` (openrouter 1.3.84) has the last 30 completed days and never today; with `api_key_hash` those of
-one key, whose names `GET /api/v1/keys` has. US dollars as JSON numbers. `usage` is what OpenRouter charges; what was
-used with a provider's own key is billed by that provider (`byok_usage_inference`) and is no part of it. Needs a
-management key.
+`GET /api/v1/activity` (openrouter 1.3.84) has the last 30 completed days and never today; with `api_key_hash` or
+`user_id` those of one key or user. `GET /api/v1/keys` names keys and who made them: these are the users that are asked
+for. US dollars as JSON numbers. `usage` is what OpenRouter charges; what was used with a provider's own key is billed
+by that provider (`byok_usage_inference`) and is no part of it. Needs a management key.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Context, Decimal
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, exact
+from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, UserPart, exact
+from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, Billed
-from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Query, shaped
+from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Query, Rejected, shaped
+from spendtop.sources.pollers.used_parts import Counted
 
 _WHO = "OpenRouter"
 _ACTIVITY = "/api/v1/activity"
 _TOLD_DAYS = 30
-_MOST_KEYS = 50
+_MOST_HOLDERS = 50
 _EXACT = Context(prec=60)
-_NOTHING = Decimal(0)
 _OVERLAP = "OpenRouter's keys were charged more than the account for a day: it is shown without keys."
+_NOT_BY_USER = "OpenRouter does not split this account's activity by user."
 
 
 class _Activity(Struct, frozen=True):
     date: str
     model: str = ""
     usage: object = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    requests: int = 0
 
 
 class _Activities(Struct, frozen=True):
@@ -45,18 +53,48 @@ class _AccountKey(Struct, frozen=True):
     label: str = ""
     usage: object = 0
     workspace_id: str | None = None
+    creator_user_id: str | None = None
 
 
 class _AccountKeys(Struct, frozen=True):
     data: list[_AccountKey]
 
 
-_ByModel = defaultdict[tuple[int, str], Decimal]
-"""US dollars by UTC day (since 1970) and model."""
+class _Use(NamedTuple):
+    """US dollars, and what they bought."""
+
+    dollars: Decimal = Decimal(0)
+    prompt: int = 0
+    completion: int = 0
+    requests: int = 0
+
+    def plus(self, other: _Use) -> _Use:
+        dollars = _EXACT.add(self.dollars, other.dollars)
+        return _Use(
+            dollars, self.prompt + other.prompt, self.completion + other.completion, self.requests + other.requests
+        )
+
+    def less(self, parts: Iterable[_Use]) -> _Use:
+        rest = self
+        for dollars, prompt, completion, requests in parts:
+            rest = rest.plus(_Use(-dollars, -prompt, -completion, -requests))
+        return rest
+
+    def counts(self) -> dict[str, object]:
+        """As far as they can be: those of keys may be ahead of those of the account."""
+        return {
+            INPUT_TOKENS: max(self.prompt, 0),
+            OUTPUT_TOKENS: max(self.completion, 0),
+            REQUESTS: max(self.requests, 0),
+        }
+
+
+_ByModel = Mapping[tuple[int, str], _Use]
+"""By UTC day (since 1970) and model."""
 
 
 class OpenRouterActivity:
-    """Reads an account's activity: a question, one for its keys, and one for each key that was ever used."""
+    """Reads an account's activity: a question, two or more for keys, one for each key and each of their makers."""
 
     def __init__(self, key: str, base_url: str = "", *, bounds: FetchBounds = USUAL) -> None:
         self._key = key
@@ -69,38 +107,22 @@ class OpenRouterActivity:
         )
 
     async def costs(self, first_day: int, last_day: int) -> Costs:
-        """What was charged on completed days, by workspace (as project), key and model (as line item). `last_day` is
-        today, of which nothing is told. Raises PollFailed."""
+        """What was charged on completed days, by workspace (as project), key and model (as line item), and by user.
+        `last_day` is today, of which nothing is told. Raises PollFailed."""
         first, last = max(first_day, last_day - _TOLD_DAYS), max(last_day - 1, first_day)
         async with self._fetcher.poll() as poll:
             whole = await _activity(poll, ())
             keys = await _keys(poll)
-            used = [key for key in keys if _amount(key.usage)][:_MOST_KEYS]
+            used = [key for key in keys if _amount(key.usage)][:_MOST_HOLDERS]
             by_key = {key.hash: await _activity(poll, (("api_key_hash", key.hash),)) for key in used}
-        billed = Billed(_WHO, first, last, DOLLAR)
-        workspaces = {key.hash: key.workspace_id or "" for key in keys}
-        flaws: set[str] = set()
-        for (day, model), amount in whole.items():
-            parts = {hashed: each[day, model] for hashed, each in by_key.items() if each.get((day, model))}
-            rest = _EXACT.subtract(amount, _sum(parts))
-            if rest < 0:
-                flaws.add(_OVERLAP)
-                parts, rest = {}, amount
-            for hashed, part in {**parts, "": rest}.items():
-                if part or not parts:
-                    billed.add(
-                        day,
-                        part,
-                        "USD",
-                        project=workspaces.get(hashed, ""),
-                        line_item=f"{model}, tokens",
-                        api_key=hashed,
-                    )
-        return billed.costs(
-            *flaws,
-            names=[BilledName("key", key.hash, key.name or key.label, key.workspace_id or "") for key in keys],
+            makers = sorted({key.creator_user_id for key in used if key.creator_user_id})[:_MOST_HOLDERS]
+            users = await _by_user(poll, whole, makers) if makers else None
+        costs = _billed(Billed(_WHO, first, last, DOLLAR), Counted(_WHO, first, last), whole, by_key, keys)
+        return replace(
+            costs,
+            users=None if users is None else tuple(part for part in users if first <= part.day <= last),
+            flaws=costs.flaws if users is not None or not makers else (*costs.flaws, _NOT_BY_USER),
             billed_until=last_day * DAY,
-            split="key, model",
         )
 
     def _what_to_do(self, status: int, message: str) -> str:
@@ -110,12 +132,55 @@ class OpenRouterActivity:
         )
 
 
+def _billed(
+    billed: Billed, counted: Counted, whole: _ByModel, by_key: Mapping[str, _ByModel], keys: list[_AccountKey]
+) -> Costs:
+    """Each day and model by key, and what no key is charged for."""
+    workspaces = {key.hash: key.workspace_id or "" for key in keys}
+    flaws: set[str] = set()
+    for place, use in whole.items():
+        day, model = place
+        parts = {hashed: each[place] for hashed, each in by_key.items() if place in each}
+        rest = use.less(parts.values())
+        if rest.dollars < 0:
+            flaws.add(_OVERLAP)
+            parts, rest = {}, use
+        for hashed, part in {**parts, "": rest}.items():
+            workspace = workspaces.get(hashed, "")
+            if part.dollars or not parts:
+                item = f"{model}, tokens"
+                billed.add(day, part.dollars, "USD", project=workspace, line_item=item, api_key=hashed)
+            counted.add(day, part.counts(), project=workspace, api_key=hashed, model=model)
+    names = [BilledName("key", key.hash, key.name or key.label, key.workspace_id or "") for key in keys]
+    return replace(billed.costs(*flaws, names=names, split="key, model"), used=counted.used())
+
+
 async def _activity(poll: Poll, query: Query) -> _ByModel:
-    sums: _ByModel = defaultdict(Decimal)
+    sums: defaultdict[tuple[int, str], _Use] = defaultdict(_Use)
     for each in shaped(_WHO, await poll.json("GET", _ACTIVITY, query=query), _Activities).data:
+        use = _Use(_amount(each.usage), each.prompt_tokens, each.completion_tokens, each.requests)
         place = day_number(_WHO, each.date), each.model
-        sums[place] = _EXACT.add(sums[place], _amount(each.usage))
+        sums[place] = sums[place].plus(use)
     return sums
+
+
+async def _by_user(poll: Poll, whole: _ByModel, users: list[str]) -> list[UserPart] | None:
+    """What each of these users was charged, and what none of them was; None where that does not add up."""
+    rests: defaultdict[int, _Use] = defaultdict(_Use)
+    for (day, _), use in whole.items():
+        rests[day] = rests[day].plus(use)
+    parts: list[UserPart] = []
+    for user in users:
+        try:
+            of_user = await _activity(poll, (("user_id", user),))
+        except (KeyRefused, Rejected):
+            return None
+        for (day, _), use in of_user.items():
+            rests[day] = rests[day].less([use])
+            parts.append(UserPart(day, user, use.dollars))
+    if any(rest.dollars < 0 for rest in rests.values()):
+        return None
+    return [*parts, *(UserPart(day, "", rest.dollars) for day, rest in rests.items() if rest.dollars)]
 
 
 async def _keys(poll: Poll) -> list[_AccountKey]:
@@ -131,13 +196,6 @@ async def _keys(poll: Poll) -> list[_AccountKey]:
                 return [*keys.values()]
     except KeyRefused:
         return []
-
-
-def _sum(parts: dict[str, Decimal]) -> Decimal:
-    whole = _NOTHING
-    for part in parts.values():
-        whole = _EXACT.add(whole, part)
-    return whole
 
 
 def _amount(value: object) -> Decimal:

@@ -17,6 +17,7 @@ from spendtop.store.tables.ledger import (
     DayCostRevisionTable,
     DayCostTable,
     DayCostUserTable,
+    DayUsedTable,
     LedgerEventTable,
 )
 from spendtop.store.tables.limits import LimitRaiseTable
@@ -59,6 +60,7 @@ __all__ = [
     "DayCostTable",
     "DayCostUserTable",
     "DayTotalTable",
+    "DayUsedTable",
     "DeliveryAlertTable",
     "DeliveryAttemptTable",
     "DeliveryTable",

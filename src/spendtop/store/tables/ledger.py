@@ -77,6 +77,22 @@ class DayCostUserTable(SQLModel, table=True):
     cost_nano: int = Field(sa_type=BigInteger)
 
 
+class DayUsedTable(SQLModel, table=True):
+    """What a provider counted of a day beside money, such as tokens, by whoever it bills."""
+
+    __tablename__: ClassVar[Any] = "day_used"
+
+    account: str = Field(primary_key=True, sa_type=Text)
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    project: str = Field(primary_key=True, sa_type=Text)
+    api_key: str = Field(primary_key=True, sa_type=Text)
+    user_id: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(primary_key=True, sa_type=Text)
+    """This and those above are empty for what the provider does not name."""
+    unit: str = Field(primary_key=True, sa_type=Text)
+    quantity: int = Field(sa_type=BigInteger)
+
+
 class BilledNameTable(SQLModel, table=True):
     """What people call a key, user or project that a bill names by an id."""
 

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from spendtop.domain.ledger.amounts import BILL_KINDS, BillKind
 from spendtop.domain.ledger.holders import HolderBill, holder_words
+from spendtop.domain.ledger.used import used_words
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
@@ -23,7 +24,9 @@ from spendtop.tui.widgets.canvas import fit, fit_right
 if TYPE_CHECKING:
     from spendtop.tui.ledger.questions import DayAnswer
 
-_AMOUNT, _NAMES = 11, 56
+_AMOUNT, _NAMES, _TOKENS = 11, 56, 13
+_TOKENS_FROM = 80
+"""Columns of the terminal from which on there is room for them."""
 _WIDE_FROM, _WIDEST, _FRAME = 120, 136, 6
 
 
@@ -77,8 +80,10 @@ class LedgerDayScreen(ReadingDialog):
         found = self._answer.who[self._by]
         if not found.holders:
             return []
-        width = min(self.app.size.width, _WIDEST) - _FRAME - 3 * (_AMOUNT + 1)
-        lines = [f"{'BILLED':>{_AMOUNT}} {'SEEN':>{_AMOUNT}} {'DIFFERENCE':>{_AMOUNT}} BY {found.by.upper()}"]
+        counts_tokens = found.counts_tokens and self.app.size.width >= _TOKENS_FROM
+        width = min(self.app.size.width, _WIDEST) - _FRAME - 3 * (_AMOUNT + 1) - counts_tokens * (_TOKENS + 1)
+        title = f"{'BILLED':>{_AMOUNT}} {'SEEN':>{_AMOUNT}} {'DIFFERENCE':>{_AMOUNT}}"
+        lines = [f"{title}{' TOKENS OF BOTH' if counts_tokens else ''} BY {found.by.upper()}"]
         for each in found.holders:
             amounts = (
                 formats.cents(each.billed, _AMOUNT) if found.is_billed else "-",
@@ -86,11 +91,15 @@ class LedgerDayScreen(ReadingDialog):
                 formats.change(each.difference, _AMOUNT) if found.is_compared else "-",
             )
             named = fit(f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width).rstrip()
-            lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)} {named}")
+            both = f"{formats.count(each.billed_tokens)} / {formats.count(each.seen_tokens)}"
+            tokens = f"{fit_right(both, _TOKENS + 1)} " if counts_tokens else " "
+            lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)}{tokens}{named}")
         if found.whole.later_requests and found.billed_until is not None:
             until = f"{self._calendar.local(found.billed_until):%Y-%m-%d %H:%M}"
             since = f"{found.whole.later} of {found.whole.later_requests:,} requests since"
             lines.append(f"Billed until {until}; {since} are not billed yet.")
+        if beside := used_words(found.used):
+            lines += wrap(f"The provider also counted {beside}.", max(width + 3 * (_AMOUNT + 1), 20))
         return [*lines, ""]
 
     def _difference(self, billed: Usd | None, ours: Usd) -> list[str]:

@@ -20,6 +20,7 @@ from spendtop.domain.ledger.holders import (
     by_project,
     by_user,
 )
+from spendtop.domain.ledger.used import TOKENS, UsedPart, by_unit
 from spendtop.domain.money import Usd
 from spendtop.store import facts
 from spendtop.store.reads.ledger.balances import Account
@@ -30,9 +31,10 @@ from spendtop.store.reads.spending import spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
-from spendtop.store.tables import BilledNameTable, DayCostUserTable, RequestTable
+from spendtop.store.tables import BilledNameTable, DayCostUserTable, DayUsedTable, RequestTable
 
 _NAME, _USER, _REQUEST = table_of(BilledNameTable), table_of(DayCostUserTable), table_of(RequestTable)
+_USED = table_of(DayUsedTable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,10 @@ class DayBill:
     """Whether a poll covers the day, and its provider tells whom of this kind it billed."""
     is_compared: bool
     """Whether both sides are of the same requests: not where imported files tell of a part of the day."""
+    counts_tokens: bool
+    """Whether the provider tells how many tokens these used."""
+    used: Mapping[str, int]
+    """What the provider counted of the whole day, by unit."""
     holders: tuple[HolderBill, ...]
 
     @property
@@ -58,6 +64,8 @@ class DayBill:
             total.seen += each.seen
             total.requests += each.requests
             total.unpriced += each.unpriced
+            total.billed_tokens += each.billed_tokens
+            total.seen_tokens += each.seen_tokens
             total.later += each.later
             total.later_requests += each.later_requests
         return total
@@ -79,18 +87,28 @@ def day_bills(connection: Connection, account: Account, day: int) -> Mapping[Bil
     parts = () if billed is None else billed.parts
     until = billed_until(connection, account.name)
     seen, users = _seen(connection, account, day, until), _users(connection, account.name, day)
+    used = _used(connection, account.name, day)
+    tokens = [part for part in used if part.unit in TOKENS]
     is_whole = not imported_requests(connection, account.biller, day, day)
 
-    def of(by: BillKind, is_billed: bool, holders: tuple[HolderBill, ...]) -> DayBill:
-        is_compared = is_billed and is_whole
+    def of(by: BillKind, is_billed: bool, is_counted: bool, holders: tuple[HolderBill, ...]) -> DayBill:
         return DayBill(
-            day=day, by=by, billed_until=until, is_billed=is_billed, is_compared=is_compared, holders=holders
+            day=day,
+            by=by,
+            billed_until=until,
+            is_billed=is_billed,
+            is_compared=is_billed and is_whole,
+            counts_tokens=is_counted,
+            used=by_unit(used),
+            holders=holders,
         )
 
     return {
-        "key": of("key", billed is not None, by_key(parts, seen, names)),
-        "user": of("user", bool(users), by_user(users, parts, seen, names)),
-        "project": of("project", billed is not None, by_project(parts, seen, names)),
+        "key": of("key", billed is not None, any(part.api_key for part in tokens), by_key(parts, seen, names, tokens)),
+        "user": of("user", bool(users), any(part.user for part in tokens), by_user(users, parts, seen, names, tokens)),
+        "project": of(
+            "project", billed is not None, any(part.project for part in tokens), by_project(parts, seen, names, tokens)
+        ),
     }
 
 
@@ -108,6 +126,14 @@ def _users(connection: Connection, account: str, day: int) -> list[tuple[str, Us
     return [(row.user_id, Usd(int(row.cost_nano))) for row in connection.execute(rows)]
 
 
+def _used(connection: Connection, account: str, day: int) -> list[UsedPart]:
+    rows = select(_USED).where(_USED.c.account == account, _USED.c.day == day)
+    return [
+        UsedPart(day, row.unit, int(row.quantity), row.project, row.api_key, row.user_id, row.model)
+        for row in connection.execute(rows)
+    ]
+
+
 def _seen(connection: Connection, account: Account, day: int, until: int | None) -> list[SeenRequests]:
     """What was seen of the account's provider; hits in a gateway's cache reach no provider and are left out."""
     later = literal(False) if until is None else _REQUEST.c.occurred_at >= until
@@ -123,6 +149,7 @@ def _seen(connection: Connection, account: Account, day: int, until: int | None)
         case((later, 1), else_=0).label("later"),
         func.coalesce(_REQUEST.c.cost_nano, 0).label("nano"),
         case((spend_sql.is_unpriced(), 1), else_=0).label("unpriced"),
+        (func.coalesce(_REQUEST.c.prompt_tokens, 0) + func.coalesce(_REQUEST.c.completion_tokens, 0)).label("tokens"),
     ).where(
         Span(day * DAY, (day + 1) * DAY).holds(_REQUEST.c.occurred_at),
         _REQUEST.c.counted.is_(True),
@@ -131,7 +158,12 @@ def _seen(connection: Connection, account: Account, day: int, until: int | None)
     )
     each = inner.subquery()
     names = [each.c.user, each.c.token, each.c.model, each.c.key, each.c.project, each.c.later]
-    sums = (func.sum(each.c.nano).label("nano"), func.count().label("requests"), func.sum(each.c.unpriced).label("un"))
+    sums = (
+        func.sum(each.c.nano).label("nano"),
+        func.count().label("requests"),
+        func.sum(each.c.unpriced).label("un"),
+        func.sum(each.c.tokens).label("tokens"),
+    )
     called = token_names(connection)
     return [
         SeenRequests(
@@ -143,6 +175,7 @@ def _seen(connection: Connection, account: Account, day: int, until: int | None)
             cost=Usd(int(row.nano)),
             requests=int(row.requests),
             unpriced=int(row.un),
+            tokens=int(row.tokens),
             is_later=bool(row.later),
         )
         for row in connection.execute(select(*names, *sums).group_by(*names).order_by(*names))
