@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
@@ -10,19 +11,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.requests.request import BodyState, Request, Status, Usage
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, HELICONE, INGEST, LITELLM, OPENROUTER_PUSH, OTLP, Source
-from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.preparation import WAITING, Preparer
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.transaction import Recording
+from spendtop.sources.receivers import Invalid, Item
 from spendtop.sources.receivers.anthropic_push import HELD_FOR
 from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests.identities import known_as
 from spendtop.store.tables import BodyTable, RequestTable, RevisionTable
 from tests.conftest import SettableClock
-from tests.provider_pushes import ARRIVAL, push, requests, split
+from tests.provider_pushes import ARRIVAL, items, push, requests, split
 from tests.services.conftest import PRICER, Collecting, clear, request, rows, sums, totals
 
 OCCURRED = 1_795_860_000_000_000
@@ -190,3 +193,45 @@ def test_a_third_report_joins_nothing_that_one_gateway_tells_apart(store: Store,
     again = named(HELICONE, "h2", response_id="msg_1")
     for order in permutations((gateway, again, client)):
         assert len(recorded(store, clock, order)) == 3
+
+
+def test_a_run_that_waits_outlives_a_stop_and_counts_by_time_or_with_its_late_request(
+    store: Store, clock: SettableClock
+) -> None:
+    run, tool, around = split(push("messages"))[:3]
+    for comes_late in (False, True):
+        clear(store)
+        recording, preparer = Collecting(store, clock).recording, Preparer(PRICER, None, keep_bodies=True)
+
+        def record(found: Sequence[Item], recording: Recording = recording, preparer: Preparer = preparer) -> None:
+            with store.writing() as connection:
+                recording.record(
+                    connection, [preparer.prepare(each) for each in found if not isinstance(each, Invalid)]
+                )
+
+        def waiting() -> dict[str, str]:
+            with store.reading() as connection:
+                return facts.beginning(connection, WAITING)
+
+        record(items(OtlpReceiver(), run))
+        assert rows(store, RequestTable) == []
+        started_again = OtlpReceiver()
+        started_again.recall(waiting(), ARRIVAL + MINUTE)
+        assert started_again.overdue(ARRIVAL + HELD_FOR - 1) == []
+        if comes_late:
+            record(items(started_again, tool, ARRIVAL + MINUTE))
+            record(items(started_again, around, ARRIVAL + MINUTE))
+        else:
+            record(started_again.overdue(ARRIVAL + HELD_FOR))
+        assert waiting() == {}
+        (one,) = (from_row(row) for row in rows(store, RequestTable))
+        assert one.request.usage.total is not None
+        assert totals(store) == sums(store)
+
+
+def test_what_another_collector_recorded_waits_no_more() -> None:
+    run, *_ = split(push("messages"))
+    receiver = OtlpReceiver()
+    items(receiver, run)
+    receiver.recall({}, ARRIVAL + MINUTE)
+    assert receiver.overdue(ARRIVAL + HELD_FOR) == []

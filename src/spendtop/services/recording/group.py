@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -17,31 +17,19 @@ from spendtop.domain.reports.merging import (
     of_reports,
     said_again,
 )
-from spendtop.domain.reports.values import CallValue, nearest, parts_by_value, value_of, values_of
+from spendtop.domain.reports.values import nearest, parts_by_value, value_of
 from spendtop.domain.requests.request import BodyState, Request, is_assumed
 from spendtop.domain.sources.records import Source, source_named
 from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.alike import Alike
 from spendtop.services.recording.body_changes import BodyChanges, body_giver, without_body
+from spendtop.services.recording.key_changes import Key, KeyChanges
 from spendtop.services.recording.preparation import Prepared
 from spendtop.services.recording.totals import TotalsByDifference
-from spendtop.store.ids import identity
 
-MOST_CANDIDATES = 16
-"""A response id that more requests have is no provider's, but a mock's; so are counts."""
 _REFUSED = "refused"
 REFUSED = f',"{_REFUSED}"]'
 """Ends each change of a revision that was said, but not taken."""
-
-
-class Key(NamedTuple):
-    """Which request a source's id belongs to, and what was said under it."""
-
-    request_id: int
-    content: bytes | None = None
-
-    def contradicts(self, content: bytes | None) -> bool:
-        """Whether something else was said under the same id of a client's own choice."""
-        return self.content is not None and content is not None and self.content != content
 
 
 class Group:
@@ -61,23 +49,16 @@ class Group:
         """
         self._price = price
         self._new_id = new_id
-        self._known = known
         self._stored = stored
-        self._by_response: dict[str, list[int]] | None = None
-        """Ids of requests by response id; None while requests of one kind of source do not join."""
-        self._by_value: dict[CallValue | None, list[int]] = {}
+        self._alike: Alike | None = None
+        """None while requests of one kind of source do not join."""
         self.totals = TotalsByDifference(book)
         self.new: dict[int, StoredRequest] = {}
         self.changed: dict[int, StoredRequest] = {}
-        self.keys: dict[bytes, tuple[int, bytes | None]] = {}
-        """New ones: the request and what was said, by digest."""
-        self.moved_keys: dict[bytes, int] = {}
-        """Stored ones that belong to another request now."""
+        self.keys = KeyChanges(known)
         self.bodies = BodyChanges()
         self.dropped: list[int] = []
         """Stored requests that turned out to be others."""
-        self.homes: dict[int, int] = {}
-        """Which request another one is now, also of those that were new."""
         self.revisions: list[dict[str, Any]] = []
         self.twins: dict[int, int | None] = {}
         """Of stored requests of which nothing else changed."""
@@ -86,14 +67,14 @@ class Group:
 
     def join(self, candidates: Iterable[StoredRequest]) -> None:
         """From here on requests join what has their response id, or their value: these, and those of the group."""
-        self._by_response = {}
+        self._alike = Alike(self._stored)
         for record in candidates:
-            self._note(self._stored.setdefault(record.id, record))
+            self._alike.note(self._stored.setdefault(record.id, record))
 
     @property
     def joins(self) -> bool:
         """Whether requests of more than one kind of source are known."""
-        return self._by_response is not None
+        return self._alike is not None
 
     @property
     def touched(self) -> dict[int, StoredRequest]:
@@ -116,18 +97,14 @@ class Group:
     def known_as(self, event: Prepared) -> Key | None:
         """The first of the event's keys that is known. What is only told to be another source's word on the same call
         is not that of a request which has a report of the event's own source: that one is another call."""
-        key = self._key(event.digest)
+        key = self.keys.get(event.digest)
         if key is not None:
             return key
         for digest in event.other_digests:
-            key = self._key(digest)
+            key = self.keys.get(digest)
             if key is not None and not (digest in event.elsewhere and self._is_told_by(event, key.request_id)):
                 return key
         return None
-
-    def _key(self, digest: bytes) -> Key | None:
-        key = self._known.get(digest)
-        return None if key is None else key._replace(request_id=self.home(key.request_id))
 
     def _is_told_by(self, event: Prepared, request_id: int) -> bool:
         record = self._stored.get(request_id)
@@ -139,7 +116,8 @@ class Group:
         Gives the request's id, and whether it is new. What is nearest in time belongs together, so a report may take
         over what another request of the same response id was joined with.
         """
-        candidates = self._candidates(event)
+        alike = None if event.external_ids is not None else self._alike
+        candidates = [] if alike is None else alike.named(event.request.response_id)
         report = part_of_report(event.request)
         parts = [part for record in candidates for part in parts_of(record)]
         home = self._settle(requests([*parts, report]), event)[report] if candidates else None
@@ -162,20 +140,12 @@ class Group:
             request_id = next(own, request_id)
         return request_id
 
-    def home(self, request_id: int) -> int:
-        """The request that one is, which may have turned out to be another one."""
-        while request_id in self.homes:
-            request_id = self.homes[request_id]
-        return request_id
-
     def _named_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
         """All requests that the event's ids are of. Both may have a report of its own kind of source, where one of the
         ids is of that; of other kinds of source they are two."""
-        others = {
-            key.request_id: digest
-            for digest in event.other_digests
-            if (key := self._key(digest)) is not None and key.request_id != record.id and key.request_id in self._stored
-        }
+        keys = [(digest, self.keys.get(digest)) for digest in event.other_digests]
+        known = {key.request_id: digest for digest, key in keys if key is not None and key.request_id != record.id}
+        others = {request_id: digest for request_id, digest in known.items() if request_id in self._stored}
         same = [whole(record)] if others else []
         for request_id, digest in others.items():
             part, spaces = whole(self._stored[request_id]), frozenset[str]().union(*(each.spaces for each in same))
@@ -186,19 +156,15 @@ class Group:
 
     def _answered_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
         """What the requests with its response id are."""
-        if self._by_response is None or record.request.response_id is None:
-            return []
-        found = self._answering(record.request.response_id)
+        found = [] if self._alike is None else self._alike.named(record.request.response_id)
         return requests([part for each in found for part in parts_of(each)]) if len(found) > 1 else []
 
     def _valued_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
         """What the calls with its value are."""
-        if value_of(event.request) is None:
+        if self._alike is None or value_of(event.request) is None:
             return []
-        value = value_of(record.statements.get(event.request.source))
-        found = [each for id in self._by_value.get(value, ()) if value in values_of(each := self._stored[id])]
-        is_alone = len(found) < 2 or len(found) > MOST_CANDIDATES
-        return [] if is_alone else nearest([part for each in found for part in parts_by_value(each)])
+        found = self._alike.named(value_of(record.statements.get(event.request.source)))
+        return nearest([part for each in found for part in parts_by_value(each)]) if len(found) > 1 else []
 
     def _settle(self, joined: Sequence[Sequence[RequestPart]], event: Prepared) -> dict[RequestPart, int | None]:
         """Have each request consist of its parts; gives what the home of each part is now. A part that is no record's
@@ -224,19 +190,6 @@ class Group:
             homes |= dict.fromkeys(parts, here[0] if here else None)
         return homes
 
-    def _candidates(self, event: Prepared) -> list[StoredRequest]:
-        """Requests with the event's response id."""
-        response_id = event.request.response_id
-        if self._by_response is None or response_id is None or event.external_ids is not None:
-            return []
-        return self._answering(response_id)
-
-    def _answering(self, response_id: str) -> list[StoredRequest]:
-        """The requests with a response id; none where so many have it that it tells nothing."""
-        records = (self._stored[each] for each in (self._by_response or {}).get(response_id, ()))
-        found = [each for each in records if each.request.response_id == response_id]
-        return found if len(found) <= MOST_CANDIDATES else []
-
     def _first(self, event: Prepared) -> int:
         """A request that nobody reported before."""
         request = event.request
@@ -246,7 +199,7 @@ class Group:
             external_ids=event.external_ids or {request.source.name: request.external_id},
         )
         self._add(record)
-        self._add_keys(record.id, event)
+        self.keys.add(record.id, event)
         if event.body is not None:
             self.bodies.first[record.id] = event.body
         return record.id
@@ -258,7 +211,7 @@ class Group:
 
     def _join(self, record: StoredRequest, event: Prepared) -> None:
         """A request that another source reported."""
-        self._add_keys(record.id, event)
+        self.keys.add(record.id, event)
         less_trusted = max(record.request.source, event.request.source, key=lambda source: source.trust)
         self.totals.count_joined(less_trusted, event.request.received_at)
         self._merge(record, event)
@@ -291,9 +244,10 @@ class Group:
     def _drop(self, record: StoredRequest, home: StoredRequest, event: Prepared) -> None:
         """A request turned out to be another one, which has its reports already."""
         self.totals.remove(record.request)
-        self._unnote(self._stored.pop(record.id))
-        self.homes[record.id] = home.id
-        if self.new.pop(record.id, None) is None:
+        del self._stored[record.id]
+        is_stored = self.new.pop(record.id, None) is None
+        self.keys.drop(record.id, home.id, is_stored)
+        if is_stored:
             self.changed.pop(record.id, None)
             self.twins.pop(record.id, None)
             self.dropped.append(record.id)
@@ -322,10 +276,7 @@ class Group:
             former = before[part.record or 0]
             reports |= self._moved(part, former, request_id, None)
         arrived = before[parts[0].record or 0].request.received_at
-        first = msgspec.structs.replace(next(iter(reports.values())), received_at=arrived)
-        priced = msgspec.structs.replace(first, cost=self._price(first))
-        ids = {source.name: report.external_id for source, report in reports.items()}
-        self._add(of_reports(StoredRequest(id=request_id, request=priced, external_ids=ids), reports, ids, self._price))
+        self._add(_separate(request_id, reports, arrived, self._price))
         return request_id
 
     def _moved(
@@ -334,12 +285,7 @@ class Group:
         """What a part says, with its keys moved to another request, and its bodies where they were the ones kept and
         are not those of a source that is trusted less than the one whose are `kept` there."""
         for report in part.reports.values():
-            digest = identity(report.source, report.external_id, report.scope)
-            self._known[digest] = Key(to)
-            if digest in self.keys:
-                self.keys[digest] = (to, self.keys[digest][1])
-            else:
-                self.moved_keys[digest] = to
+            self.keys.move(report, to)
         giver = body_giver(former)
         if giver is not None and giver in part.reports and (kept is None or giver.trust < kept.trust):
             self.bodies.move(former.id, to)
@@ -352,7 +298,7 @@ class Group:
 
         A restored one says nothing new, but under which ids its sources know it.
         """
-        self._add_keys(request_id, event)
+        self.keys.add(request_id, event)
         if event.external_ids is not None:
             return
         record = self._stored.get(request_id)
@@ -388,30 +334,8 @@ class Group:
 
     def _note(self, record: StoredRequest) -> None:
         """Have a request found by what it may be joined by."""
-        if self._by_response is None:
-            return
-        found = [self._by_value.setdefault(value, []) for value in values_of(record)]
-        if record.request.response_id is not None:
-            found.append(self._by_response.setdefault(record.request.response_id, []))
-        for ids in found:
-            if record.id not in ids:
-                ids.append(record.id)
-
-    def _unnote(self, record: StoredRequest) -> None:
-        """Have a request not found any more."""
-        for ids in (*(self._by_response or {}).values(), *self._by_value.values()):
-            if record.id in ids:
-                ids.remove(record.id)
-
-    def _add_keys(self, request_id: int, event: Prepared) -> None:
-        self._add_key(event.digest, request_id, event.request.content)
-        for digest in event.other_digests:
-            self._add_key(digest, request_id, None)
-
-    def _add_key(self, digest: bytes, request_id: int, content: bytes | None) -> None:
-        if digest not in self._known:
-            self._known[digest] = Key(request_id, content)
-            self.keys[digest] = (request_id, content)
+        if self._alike is not None:
+            self._alike.note(record)
 
 
 def _revision(request_id: int, report: Request, changes: Mapping[str, tuple[object, ...]]) -> dict[str, Any]:
@@ -421,3 +345,11 @@ def _revision(request_id: int, report: Request, changes: Mapping[str, tuple[obje
         "source": report.source.name,
         "changes": msgspec.json.encode(changes).decode(),
     }
+
+
+def _separate(request_id: int, reports: Mapping[Source, Request], arrived: int, price: Price) -> StoredRequest:
+    """A request of reports that were another one's."""
+    first = msgspec.structs.replace(next(iter(reports.values())), received_at=arrived)
+    ids = {source.name: report.external_id for source, report in reports.items()}
+    priced = msgspec.structs.replace(first, cost=price(first))
+    return of_reports(StoredRequest(id=request_id, request=priced, external_ids=ids), reports, ids, price)

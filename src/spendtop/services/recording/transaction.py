@@ -20,13 +20,14 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording import remarks
 from spendtop.services.recording.body_changes import Body
-from spendtop.services.recording.group import REFUSED, Group, Key
+from spendtop.services.recording.group import REFUSED, Group
 from spendtop.services.recording.joins import Joining
-from spendtop.services.recording.preparation import Prepared, Ready, SetAside
+from spendtop.services.recording.key_changes import Key
+from spendtop.services.recording.preparation import Note, Prepared, Ready, SetAside
 from spendtop.services.recording.rows import COLUMNS, from_row, to_row, to_values
 from spendtop.services.recording.totals import TotalsByDifference
 from spendtop.services.recording.twins import Twins
-from spendtop.store import dictionaries
+from spendtop.store import dictionaries, facts
 from spendtop.store.day_totals import TotalsAddition, keep_others_out
 from spendtop.store.ids import RequestIds, former_identity
 from spendtop.store.statements import (
@@ -56,7 +57,7 @@ MOST_CONTRADICTIONS = 10
 class Outcome(Struct, frozen=True):
     """What became of one event; `id` is ours, of the request or of the quarantine row."""
 
-    status: Literal["stored", "duplicate", "conflict", "test", "quarantined"]
+    status: Literal["stored", "duplicate", "conflict", "test", "quarantined", "noted"]
     """A conflict is known under the same id of its client's own choice, but said something else then."""
     id: int
     request: Request | None = None
@@ -88,15 +89,12 @@ class Recording:
         """Record a group of events in the open transaction; one outcome per event, in their order."""
         self.book.look_up(connection)
         group = self._group(connection, [event for event in events if isinstance(event, Prepared)])
-        outcomes = [
-            _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
-            for event in events
-        ]
+        outcomes = [self._outcome(connection, group, event) for event in events]
         if group.dropped:
             _drop(connection, group)
-        if group.homes:
+        if homes := group.keys.homes:
             outcomes = [
-                replace(each, id=group.home(each.id), request=None) if each.id in group.homes else each
+                replace(each, id=group.keys.home(each.id), request=None) if each.id in homes else each
                 for each in outcomes
             ]
         if group.joins and group.touched:
@@ -155,6 +153,19 @@ class Recording:
             missing -= stored.keys()
         return keys, stored
 
+    def _outcome(self, connection: Connection, group: Group, event: Ready) -> Outcome:
+        match event:
+            case SetAside():
+                return _set_aside(connection, event)
+            case Note():
+                if event.value is None:
+                    facts.drop(connection, event.name)
+                else:
+                    facts.put(connection, event.name, event.value)
+                return Outcome("noted", 0)
+            case Prepared():
+                return self._request_outcome(group, event)
+
     def _request_outcome(self, group: Group, event: Prepared) -> Outcome:
         request = event.request
         key = group.known_as(event)
@@ -180,10 +191,8 @@ class Recording:
 
     def _write(self, connection: Connection, group: Group) -> None:
         self._request.run_many(connection, [self._in_order(to_row(record)) for record in group.new.values()])
-        keys = {digest: (group.home(request_id), content) for digest, (request_id, content) in group.keys.items()}
-        keys |= {former_identity(request_id): (group.home(request_id), None) for request_id in group.dropped}
-        self._key.run_many(connection, [(digest, *key) for digest, key in sorted(keys.items())])
-        if group.moved_keys or group.bodies.moved or group.dropped:
+        self._key.run_many(connection, group.keys.new)
+        if group.keys.moved or group.bodies.moved or group.dropped:
             _move(connection, group)
         self._totals.run(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks())
@@ -226,6 +235,8 @@ def _trace(events: Sequence[Ready], outcomes: Sequence[Outcome], group: Group) -
         if isinstance(event, SetAside):
             _log.debug("%s event of %s: %s, kept as %d", event.kind, event.source, outcome.status, outcome.id)
             continue
+        if isinstance(event, Note):
+            continue
         joined = outcome.status == "stored" and outcome.request is None
         _log.debug(
             "request %d of %s: %s, %s",
@@ -252,11 +263,13 @@ def _rows(bodies: Mapping[int, Body]) -> list[tuple[int, int, bytes]]:
 def _move(connection: Connection, group: Group) -> None:
     """Give keys and bodies to the requests that they belong to now."""
     key, body = table_of(RequestKeyTable), table_of(BodyTable)
-    for digest, request_id in sorted(group.moved_keys.items()):
-        connection.execute(update(key).where(key.c.digest == digest).values(request_id=group.home(request_id)))
+    for digest, request_id in group.keys.moved:
+        connection.execute(update(key).where(key.c.digest == digest).values(request_id=request_id))
     for former, request_id in group.bodies.moved:
         connection.execute(delete(body).where(body.c.request_id == request_id))
-        connection.execute(update(body).where(body.c.request_id == former).values(request_id=group.home(request_id)))
+        connection.execute(
+            update(body).where(body.c.request_id == former).values(request_id=group.keys.home(request_id))
+        )
     connection.execute(delete(body).where(body.c.request_id.in_(group.dropped)))
 
 
@@ -265,13 +278,13 @@ def _drop(connection: Connection, group: Group) -> None:
     that are kept have moved."""
     request, revision = table_of(RequestTable), table_of(RevisionTable)
     for request_id in sorted(group.dropped):
-        home = group.home(request_id)
+        home = group.keys.home(request_id)
         connection.execute(update(revision).where(revision.c.request_id == request_id).values(request_id=home))
     connection.execute(delete(request).where(request.c.id.in_(group.dropped)))
 
 
 def _at_home(group: Group, revisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**each, "request_id": group.home(each["request_id"])} for each in revisions]
+    return [{**each, "request_id": group.keys.home(each["request_id"])} for each in revisions]
 
 
 def _brings_more(report: Request, known: StoredRequest | None) -> bool:
