@@ -50,7 +50,7 @@ class Group:
         self._price = price
         self._new_id = new_id
         self._stored = stored
-        self._alike: Alike | None = None
+        self.alike: Alike | None = None
         """None while requests of one kind of source do not join."""
         self.totals = TotalsByDifference(book)
         self.new: dict[int, StoredRequest] = {}
@@ -67,14 +67,9 @@ class Group:
 
     def join(self, candidates: Iterable[StoredRequest]) -> None:
         """From here on requests join what has their response id, or their value: these, and those of the group."""
-        self._alike = Alike(self._stored)
+        self.alike = Alike(self._stored)
         for record in candidates:
-            self._alike.note(self._stored.setdefault(record.id, record))
-
-    @property
-    def joins(self) -> bool:
-        """Whether requests of more than one kind of source are known."""
-        return self._alike is not None
+            self.alike.note(self._stored.setdefault(record.id, record))
 
     @property
     def touched(self) -> dict[int, StoredRequest]:
@@ -116,7 +111,7 @@ class Group:
         Gives the request's id, and whether it is new. What is nearest in time belongs together, so a report may take
         over what another request of the same response id was joined with.
         """
-        alike = None if event.external_ids is not None else self._alike
+        alike = None if event.external_ids is not None else self.alike
         candidates = [] if alike is None else alike.named(event.request.response_id)
         report = part_of_report(event.request)
         parts = [part for record in candidates for part in parts_of(record)]
@@ -156,14 +151,14 @@ class Group:
 
     def _answered_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
         """What the requests with its response id are."""
-        found = [] if self._alike is None else self._alike.named(record.request.response_id)
+        found = [] if self.alike is None else self.alike.named(record.request.response_id)
         return requests([part for each in found for part in parts_of(each)]) if len(found) > 1 else []
 
     def _valued_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
         """What the calls with its value are."""
-        if self._alike is None or value_of(event.request) is None:
+        if self.alike is None or value_of(event.request) is None:
             return []
-        found = self._alike.named(value_of(record.statements.get(event.request.source)))
+        found = self.alike.named(value_of(record.statements.get(event.request.source)))
         return nearest([part for each in found for part in parts_by_value(each)]) if len(found) > 1 else []
 
     def _settle(self, joined: Sequence[Sequence[RequestPart]], event: Prepared) -> dict[RequestPart, int | None]:
@@ -334,8 +329,8 @@ class Group:
 
     def _note(self, record: StoredRequest) -> None:
         """Have a request found by what it may be joined by."""
-        if self._alike is not None:
-            self._alike.note(record)
+        if self.alike is not None:
+            self.alike.note(record)
 
 
 def _revision(request_id: int, report: Request, changes: Mapping[str, tuple[object, ...]]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class Recording:
                 replace(each, id=group.keys.home(each.id), request=None) if each.id in homes else each
                 for each in outcomes
             ]
-        if group.joins and group.touched:
+        if group.alike is not None and group.touched:
             group.pair(Twins(connection, group.touched).pair(group.changed))
         self._write(connection, group)
         self._note_unread(connection, events, outcomes)
