@@ -29,6 +29,7 @@ from spendtop.domain.errors import CannotWrite
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.requests.request import Event, Request
+from spendtop.domain.requests.request import TestEvent as ProviderTest
 from spendtop.domain.sources import push_health
 from spendtop.domain.sources.push_health import PushHealth
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP
@@ -408,7 +409,7 @@ async def test_what_anthropic_pushes_is_answered_with_an_empty_message(
         sent = gzip.compress(raw) if headers else raw
         answer = await live.client.post("/v1/traces", content=sent, headers={**key, **headers})
         assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"", PROTOBUF)
-    assert {each.source for each in recorder.events if isinstance(each, Request)} == {ANTHROPIC_PUSH}
+    assert {each.source for each in recorder.events if isinstance(each, Request | ProviderTest)} == {ANTHROPIC_PUSH}
 
 
 @pytest.mark.parametrize("name", ["generation", "privacy_mode", "error", "test_generation"])
