@@ -65,5 +65,5 @@ async def test_the_last_twenty_that_were_taken_are_told_without_prompts_and_secr
 
 
 def read(post: PostOutline) -> dict[str, object]:
-    shown: dict[str, object] = json.loads(post.text.replace("<", '"').replace(">", '"'))
+    shown: dict[str, object] = json.loads(post.text)
     return shown

@@ -15,7 +15,7 @@ POST = {
 
 
 def test_keys_figures_and_words_are_shown_and_texts_are_not() -> None:
-    assert json.loads(outline(json.dumps(POST).encode(), LONGEST_WORD).replace("<", '"<').replace(">", '>"')) == {
+    assert json.loads(outline(json.dumps(POST).encode(), LONGEST_WORD)) == {
         "model": "gpt-4.1",
         "messages": [{"role": "user", "content": "<text of 15 B>"}],
         "usage": {"prompt_tokens": 12, "cached": None},
@@ -25,7 +25,7 @@ def test_keys_figures_and_words_are_shown_and_texts_are_not() -> None:
 
 def test_without_words_only_keys_and_figures_are_shown() -> None:
     shown = outline(json.dumps(POST).encode(), 0)
-    assert "gpt-4.1" not in shown and '"model": <text of 7 B>' in shown and '"prompt_tokens": 12' in shown
+    assert "gpt-4.1" not in shown and '"model": "<text of 7 B>"' in shown and '"prompt_tokens": 12' in shown
 
 
 @pytest.mark.parametrize("end", range(1, 140))
@@ -39,7 +39,7 @@ def test_no_escape_ends_a_text_early(text: str) -> None:
     for ascii_only in (True, False):
         body = json.dumps({"content": text, "n": 1}, ensure_ascii=ascii_only).encode()
         shown = outline(body, LONGEST_WORD)
-        assert shown.startswith('{"content": <text of ') and shown.endswith('>, "n": 1}')
+        assert shown.startswith('{"content": "<text of ') and shown.endswith('>", "n": 1}')
 
 
 @pytest.mark.parametrize("body", [b"", b"\x1f\x8b\x08\x00", b"\n\x05hello", b"prompt"])

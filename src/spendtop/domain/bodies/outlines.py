@@ -23,13 +23,16 @@ class PostOutline(Struct, frozen=True):
 
 
 def outline(beginning: bytes, longest_word: int) -> str:
-    """The beginning of JSON, in which strings are replaced by their length, but for keys and short words."""
+    """The beginning of JSON, in which strings are replaced by their length, but for keys and short words.
+
+    JSON that is whole stays JSON.
+    """
     if not beginning.lstrip().startswith((b"{", b"[")):
         return ""
 
     def shown(found: re.Match[bytes]) -> bytes:
         text, end, colon = found.groups()
         is_word = end and len(text) <= longest_word and _IS_WORD.fullmatch(text)
-        return found[0] if colon or is_word else b"<text of %d B>" % len(text) if end else b"<text>"
+        return found[0] if colon or is_word else b'"<text of %d B>"' % len(text) if end else b'"<text>"'
 
     return _STRING.sub(shown, beginning).decode("utf-8", "replace")

@@ -84,7 +84,7 @@ class DoorScreen(ReadingDialog):
             yield Text("Posts that were taken: without secrets and prompts", palette.title)
         for post in self._posts:
             yield Text(f"{self._moment(post.at)}  {formats.size(post.size)}", palette.text)
-            yield from self._raw(_spread(Untrusted(post.text)) if post.text else "no JSON, not shown")
+            yield from self._raw(_by_member(post.text) if post.text else "no JSON, not shown")
         if self._remark:
             yield Text(self._remark, palette.muted)
         yield Text()
@@ -141,5 +141,15 @@ def _spread(raw: Untrusted) -> str:
     """JSON with a line for each value; anything else as it is."""
     try:
         return clean_text(json.dumps(json.loads(raw.raw), indent=2, ensure_ascii=False))
-    except ValueError:
+    except (ValueError, RecursionError):
         return raw.text()
+
+
+def _by_member(text: str) -> str:
+    """JSON with a line for each part of the whole; one that is cut off as it is."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return clean_text(text)
+    members = whole.items() if isinstance(whole, dict) else enumerate(whole)
+    return clean_text("\n".join(f"{name}: {json.dumps(part, ensure_ascii=False)}" for name, part in members))
