@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, inspect, literal,
 from sqlmodel import SQLModel
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import clean_line
@@ -262,4 +263,4 @@ def _compared(dimension: str, unit: str, has_to_be: Sums, is_so: Sums, of_what: 
 def _words(sums: Iterable[int]) -> str:
     requests, cost, *rest = sums
     others = [f"{value:,} {name}" for name, value in zip(spend_sql.NAMES[2:], rest, strict=True) if value]
-    return ", ".join([f"{requests:,} requests", str(Usd(cost)), *others])
+    return ", ".join([counted(requests, "request"), str(Usd(cost)), *others])

@@ -11,6 +11,7 @@ from pathlib import Path
 from spendtop.cli.options import Options
 from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotCreate, ExitCode, UsageError
 from spendtop.domain.windows import Calendar
 from spendtop.services.exchange.parquet import FILE, ExportState, WrittenDays, export_days, read_state
@@ -34,8 +35,8 @@ def run(options: Options) -> int:
     if not written.days:
         sys.stderr.write(f"Nothing in {folder} has changed.\n" if arguments.since_last else "There are no requests.\n")
     else:
-        days = "1 day" if written.days == 1 else f"{written.days:,} days"
-        sys.stderr.write(f"{written.requests:,} requests of {days} in {folder}\n")
+        days = counted(written.days, "day")
+        sys.stderr.write(f"{counted(written.requests, 'request')} of {days} in {folder}\n")
     return ExitCode.OK
 
 
@@ -70,7 +71,7 @@ def _shown(progress: Iterable[WrittenDays]) -> WrittenDays:
     is_seen = sys.stderr.isatty()
     for written in progress:
         if is_seen:
-            sys.stderr.write(f"\r{written.days:,} days, {written.requests:,} requests ")
+            sys.stderr.write(f"\r{written.days:,} days, {counted(written.requests, 'request')} ")
             sys.stderr.flush()
     if is_seen:
         sys.stderr.write("\r\x1b[K")

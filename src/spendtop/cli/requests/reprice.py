@@ -21,6 +21,7 @@ from spendtop.collector.price_lists.kept_list import catalogue_of
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_iso
 from spendtop.domain.cost_words import known_cost
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
@@ -147,7 +148,7 @@ def _compared(
         with store.reading() as connection:
             page = current_costs.read_page(connection, query, context, page.end, bases)
         comparison.add(page, comparing(page.candidates, as_read_now, price))
-        show(f"{comparison.looked_at:,} requests looked at")
+        show(f"{counted(comparison.looked_at, 'request')} looked at")
         is_last = page.is_last
     show("")
     if arguments.json:

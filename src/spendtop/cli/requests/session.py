@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.exchange.export import ascii_json
@@ -51,10 +52,11 @@ def _parts(session: Untrusted, costs: SessionCosts, tree: Sequence[Branch]) -> I
     failed = f" · {whole.failed:,} failed" if whole.failed else ""
     plan = costs.under_plan
     if costs.is_plan:
-        yield f"{session}: ~{plan.words} API-equivalent under a plan, no spend · {plan.requests:,} requests"
+        yield f"{session}: ~{plan.words} API-equivalent under a plan, no spend · {counted(plan.requests, 'request')}"
     else:
         besides = f" · and ~{plan.words} under a plan" if plan.requests else ""
-        yield f"{session}: {whole.words} · {whole.requests:,} requests{failed}{besides} · {_by_helicone(costs)}"
+        requests = counted(whole.requests, "request")
+        yield f"{session}: {whole.words} · {requests}{failed}{besides} · {_by_helicone(costs)}"
     columns = (">requests", ">API-equivalent" if costs.is_plan else ">cost", ">tokens")
     models = costs.plan if costs.is_plan else costs.by_model
     yield table(("model", *columns), [(model or "(none)", *_sums(spend)) for model, spend in models])

@@ -392,8 +392,8 @@ def _missed(connection: Connection, at: int) -> Iterator[Finding]:
     if not requests:
         yield Finding("webhooks", FindingState.OK, f"brought every request {when}")
         return
-    gap = "1 gap" if len(filled) == 1 else f"{len(filled):,} gaps"
-    text = f"brought {compared.percent} of the requests {when}; polls filled {gap}: {requests:,} requests, {cost}"
+    times, missed = counted(len(filled), "gap"), counted(requests, "request")
+    text = f"brought {compared.percent} of the requests {when}; polls filled {times}: {missed}, {cost}"
     yield Finding("webhooks", FindingState.NOTE, text)
 
 

@@ -21,6 +21,7 @@ from spendtop.collector.demo.sample_traffic import as_new, as_test, live_bodies
 from spendtop.collector.process.store_lock import places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.sent_tests import sent_tests, spend_of
@@ -75,11 +76,11 @@ def _summary(settings: Settings) -> str:
         with store.reading() as connection:
             calendar = effective_limits(connection, settings).calendar
             today, tests = spend(connection, last_days(1, now(), calendar).since, None), spend_of(connection, ids)
-    whole = f"Today: {today.words}, {today.requests:,} requests."
+    whole = f"Today: {today.words}, {counted(today.requests, 'request')}."
     if not tests.requests:
         return whole
     return (
-        f"{whole} Tests among all that is stored: {tests.words}, {tests.requests:,} requests; "
+        f"{whole} Tests among all that is stored: {tests.words}, {counted(tests.requests, 'request')}; "
         "`spendtop send-test --remove` takes them out."
     )
 

@@ -14,6 +14,7 @@ import msgspec
 from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.config.settings import Settings
+from spendtop.domain.counted import counted
 from spendtop.domain.filters.filters import FilterContext, parse_filter
 from spendtop.services import tasks
 from spendtop.services.repricing import current_costs, repricing
@@ -56,7 +57,7 @@ class RepricingTasks:
             comparison.add(page, await self._differing(page))
             if page.is_last:
                 return msgspec.json.encode(comparison.excerpt(_MOST_GROUPS)).decode()
-            if not await self._context.note_progress(task, f"{comparison.looked_at:,} requests compared"):
+            if not await self._context.note_progress(task, f"{counted(comparison.looked_at, 'request')} compared"):
                 raise tasks.Stopped("The comparison was stopped. Nothing was changed.")
 
     async def reprice(self, task: Task) -> str:

@@ -15,6 +15,7 @@ from spendtop.collector.polling.poll_steps import PollContext, in_parts
 from spendtop.collector.polling.poll_supervisor import PollSupervisor, helicone
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_datetime
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.money import ZERO
 from spendtop.domain.requests.request import BodyState, Request
@@ -147,8 +148,8 @@ class SlowTasks:
             for part in in_parts(page):
                 new += await self._record(part)
             found += len(page)
-            if not await self._context.note_progress(task, f"{found:,} requests of the session read"):
-                raise tasks.Stopped(f"Stopped after {found:,} requests of the session.")
+            if not await self._context.note_progress(task, f"{counted(found, 'request')} of the session read"):
+                raise tasks.Stopped(f"Stopped after {counted(found, 'request')} of the session.")
         return f"Helicone has {found:,} of its requests, and {new:,} came in now."
 
     async def _fetch_body(self, row: RequestRow, api: HeliconeApi) -> None:
@@ -221,7 +222,7 @@ def _fetched(count: int) -> str:
             return "No prompts and responses came in."
         case 1:
             return "Prompt and response of 1 request are stored now."
-    return f"Prompts and responses of {count:,} requests are stored now."
+    return f"Prompts and responses of {counted(count, 'request')} are stored now."
 
 
 def _polled(checkpoint: Checkpoint, missed: Sequence[GapRow]) -> str:

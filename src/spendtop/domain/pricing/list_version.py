@@ -9,6 +9,7 @@ from datetime import date
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.counted import counted
 from spendtop.domain.untrusted import clean_line
 
 _PACKAGE = "genai-prices"
@@ -53,9 +54,5 @@ def priced_by(name: str | None, called_at: int) -> str | None:
             days = (to_datetime(called_at).date() - date.fromisoformat(fetched[1])).days
             if days == 0:
                 return f"{name}, fetched that day"
-            return f"{name}, fetched {_days(abs(days))} {'before' if days > 0 else 'after'} the request"
+            return f"{name}, fetched {counted(abs(days), 'day')} {'before' if days > 0 else 'after'} the request"
     return f"{name}, came with the program, age not known" if _BUNDLED.fullmatch(name) else clean_line(name)
-
-
-def _days(number: int) -> str:
-    return "1 day" if number == 1 else f"{number:,} days"

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from spendtop.domain.counted import counted
 from spendtop.domain.sources.records import KeyRule, PushedSource
 from spendtop.domain.untrusted import clean_line
 
@@ -73,7 +74,7 @@ class RefusedPosts(Struct, frozen=True, kw_only=True):
     def fact(self) -> str:
         """Such as `5 webhooks refused: the signature does not match`."""
         if self.source.key is KeyRule.SIGNED:
-            posts = "1 webhook" if self.count == 1 else f"{self.count:,} webhooks"
+            posts = counted(self.count, "webhook")
         else:
             posts = f"{'1 push' if self.count == 1 else f'{self.count:,} pushes'} to {self.source.path}"
         why = self.reason.words

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from spendtop.domain.counted import counted
 from spendtop.domain.ledger.differences import DifferenceKind, Explanation, Share
 from spendtop.domain.ledger.differences import explain as split
 from spendtop.domain.ledger.holders import Names
@@ -41,7 +42,7 @@ def sentence(share: Share) -> str:
         case DifferenceKind.UNSEEN:
             return f"{_holder(share)}{f' ({models})' if models else ''}: never passed through us"
         case DifferenceKind.UNPRICED:
-            requests = "1 request" if share.requests == 1 else f"{share.requests:,} requests"
+            requests = counted(share.requests, "request")
             return f"{requests}{f' of {models}' if models else ''} without a price"
         case DifferenceKind.BOUNDARY:
             day = "from a neighbour day" if share.amount > ZERO else "on a neighbour day's bill"

@@ -17,6 +17,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Select, delete, select, update
 
 from spendtop.domain.clock import MINUTE
+from spendtop.domain.counted import counted
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.filters import FilterContext, parse_filter
 from spendtop.domain.money import ZERO, Usd
@@ -271,7 +272,7 @@ def progress(run: Run) -> str:
     """How far a run is that is not over, for people."""
     if run.state == "undoing":
         return f"{run.restored:,} of {run.changed:,} taken back"
-    return f"{run.looked_at:,} requests looked at, {run.changed:,} changed"
+    return f"{counted(run.looked_at, 'request')} looked at, {run.changed:,} changed"
 
 
 def how_to_go_on(run: Run) -> str:
@@ -288,7 +289,7 @@ def outcome(run: Run) -> str:
         return f"Requests looked at: {run.looked_at:,}; every cost is what the prices of now make of it."
     unpriced = f", unpriced {run.unpriced_before:,} -> {run.unpriced_after:,}"
     return (
-        f"{run.changed:,} of {run.looked_at:,} requests have another cost now: {run.before} -> {run.after}"
+        f"{run.changed:,} of {counted(run.looked_at, 'request')} have another cost now: {run.before} -> {run.after}"
         f"{unpriced if run.unpriced_before or run.unpriced_after else ''}."
     )
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from spendtop.domain.clock import DAY, Clock, to_datetime
+from spendtop.domain.counted import counted
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.aws_signature import AwsKey
@@ -105,7 +106,7 @@ class BedrockBills:
                 if count >= _MOST_PAGES:
                     raise PollFailed(f"Cost Explorer's answer does not end after {_MOST_PAGES} pages")
                 seen.add(cursor)
-        pages = "1 page" if count == 1 else f"{count} pages"
+        pages = counted(count, "page")
         costs = billed.costs(f"Cost Explorer charges $0.01 a page; this poll took {pages}.")
         return costs if self._counts is None else await self._counted(costs, self._counts)
 

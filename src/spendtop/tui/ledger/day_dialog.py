@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from spendtop.domain.counted import counted
 from spendtop.domain.ledger.amounts import BILL_KINDS, BillKind
 from spendtop.domain.ledger.holders import HolderBill, holder_words
 from spendtop.domain.ledger.used import used_words
@@ -96,7 +97,7 @@ class LedgerDayScreen(ReadingDialog):
             lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)}{tokens}{named}")
         if found.whole.later_requests and found.billed_until is not None:
             until = f"{self._calendar.local(found.billed_until):%Y-%m-%d %H:%M}"
-            since = f"{found.whole.later} of {found.whole.later_requests:,} requests since"
+            since = f"{found.whole.later} of {counted(found.whole.later_requests, 'request')} since"
             lines.append(f"Billed until {until}; {since} are not billed yet.")
         if beside := used_words(found.used):
             lines += wrap(f"The provider also counted {beside}.", max(width + 3 * (_AMOUNT + 1), 20))
@@ -126,7 +127,9 @@ class LedgerDayScreen(ReadingDialog):
         rows = []
         for model in sorted(self._answer.seen, key=lambda model: -model.cost.nano):
             unpriced = f" +{model.unpriced} unpriced" if model.unpriced else ""
-            rows.append(_row((model.model or "(no model)", f"{model.requests} requests{unpriced}"), model.cost))
+            rows.append(
+                _row((model.model or "(no model)", f"{counted(model.requests, 'request')}{unpriced}"), model.cost)
+            )
         return rows or ["  nothing passed through us"]
 
 

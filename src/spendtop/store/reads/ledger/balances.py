@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.counted import counted
 from spendtop.domain.ledger.balance import DOUBT_LASTS, Calibration, Entry, EntryKind, balance, estimate
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.sources.records import LITELLM
@@ -175,9 +176,9 @@ def _by_requests(
 
 
 def _what_is_taken_off(account: Account, used: Spend) -> str:
-    counted = "1 request" if used.requests == 1 else f"{used.requests:,} requests"
+    requests = counted(used.requests, "request")
     unknown = f", {used.unpriced:,} of them without a known cost" if used.unpriced else ""
-    return f"An estimate: no bills are read, so what was seen here is taken off ({counted}{unknown})."
+    return f"An estimate: no bills are read, so what was seen here is taken off ({requests}{unknown})."
 
 
 def _nothing_seen(account: Account) -> str:
