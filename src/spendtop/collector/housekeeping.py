@@ -21,6 +21,7 @@ from spendtop.services.stores.lease import LostLease
 from spendtop.store.day_totals import add_hours
 from spendtop.store.dictionaries import forget_unused
 from spendtop.store.free_pages import give_back_some
+from spendtop.store.partitions import add_months
 from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
@@ -35,9 +36,9 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Soon after the start and then once an hour: sums the hours that are over by days, and deletes what is older than
-    the settings keep, in batches between other writes; then gives room back to the disk, and empties the write-ahead
-    log, which still holds what was deleted.
+    """Soon after the start and then once an hour: has partitions for the months to come, sums the hours that are over
+    by days, and deletes what is older than the settings keep, in batches between other writes; then gives room back to the
+    disk, and empties the write-ahead log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
@@ -73,7 +74,7 @@ class Housekeeping:
             await pause(stop, self._every)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        for part in (self._sum_some, self._forget_some, forget_unused, give_back_some):
+        for part in (self._add_months, self._sum_some, self._forget_some, forget_unused, give_back_some):
             while not stop.is_set() and await write(self._writes, part):
                 await pause(stop, _BREATH)
         await asyncio.to_thread(self._checkpoint)
@@ -84,6 +85,9 @@ class Housekeeping:
 
     def _offset_now(self) -> int:
         return self._clock() - round(self._monotonic() * SECOND)
+
+    def _add_months(self, connection: Connection) -> bool:
+        return add_months(connection, self._clock())
 
     def _sum_some(self, connection: Connection) -> bool:
         return add_hours(connection, self._clock())
