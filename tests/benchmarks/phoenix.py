@@ -1,6 +1,7 @@
 """Beside Phoenix's collector, by hand: the same spans to both, on this machine, in turn.
 
-In an environment of its own: `python3 -m venv /tmp/phoenix`, `/tmp/phoenix/bin/pip install arize-phoenix`, then `.venv/bin/python -m tests.benchmarks.phoenix /tmp/phoenix/bin/phoenix /tmp`, where /tmp is on the disk to measure.
+In an environment of its own: `python3 -m venv /tmp/phoenix`, then `/tmp/phoenix/bin/pip install arize-phoenix`, and
+`.venv/bin/python -m tests.benchmarks.phoenix /tmp/phoenix/bin/phoenix /tmp`, where /tmp is on the disk to measure.
 """
 
 from __future__ import annotations

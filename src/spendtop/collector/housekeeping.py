@@ -37,8 +37,8 @@ _log = logging.getLogger(__name__)
 
 class Housekeeping:
     """Soon after the start and then once an hour: has partitions for the months to come, sums the hours that are over
-    by days, and deletes what is older than the settings keep, in batches between other writes; then gives room back to the
-    disk, and empties the write-ahead log, which still holds what was deleted.
+    by days, and deletes what is older than the settings keep, in batches between other writes; then gives room back to
+    the disk, and empties the write-ahead log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
