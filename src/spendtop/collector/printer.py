@@ -111,6 +111,7 @@ class Printer:
                     "limit": message.limit_name,
                     "entity": message.entity,
                     "request": None if message.request is None else str(message.request),
+                    "measure": message.measure,
                     "used_usd": float(used.dollars),
                     "limit_usd": float(limit.dollars),
                     "unpriced": message.unpriced,
@@ -124,7 +125,7 @@ class Printer:
             return
         about = f"request {message.request}" if message.request else clean_line(message.entity, MESSAGE_LIMIT)
         who = f" ({about})" if about else ""
-        amounts = use_words(used, message.unpriced, limit)
+        amounts = use_words(used, message.unpriced, limit, message.measure)
         match message.kind:
             case MessageKind.APPROACHING:
                 self._tell([f"WARNING approaching {name}{who}: {amounts}"])
