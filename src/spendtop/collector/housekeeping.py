@@ -26,7 +26,7 @@ from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
 _EVERY = 3600.0
-_BREATH = 0.02
+BREATH = 0.02
 """Seconds between two batches, so that webhooks go first."""
 _JUMP = 5 * MINUTE
 """How far the clock may move from the time that passed between two rounds, in µs."""
@@ -76,7 +76,7 @@ class Housekeeping:
     async def _work(self, stop: asyncio.Event) -> None:
         for part in (self._add_months, self._sum_some, self._forget_some, forget_unused, give_back_some):
             while not stop.is_set() and await write(self._writes, part):
-                await pause(stop, _BREATH)
+                await pause(stop, BREATH)
         await asyncio.to_thread(self._checkpoint)
 
     def _clock_jumped(self) -> bool:
