@@ -72,8 +72,9 @@ class Printer:
         new = [request for request in requests if request is not None and request.received_at >= self._since]
         if new and self._loop is not None:
             self._requests.extend(new)
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._news.set)
+            if not self._news.is_set():  # cleared before what waits is taken, so that nothing is left behind
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._news.set)
 
     def announced(self, announcements: Sequence[Announcement]) -> None:
         """Limits that were crossed, or fell back."""
