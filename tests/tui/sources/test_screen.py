@@ -529,9 +529,9 @@ async def test_what_was_imported_has_its_row(face: SpendtopApp, busy: Till, stor
     write(store, lambda connection: facts.note_import(connection, LANGFUSE.name, clock() - 3 * HOUR))
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await shown(pilot)
-        assert row_of(pilot, "langfuse")[:6] == ["langfuse", "imported", "3h", "4", "requests,", "by"]
         screen.table.to(len(screen.table.rows) - 1)
         await until(pilot, lambda: "again adds what is new" in picture(pilot))
+        assert row_of(pilot, "langfuse")[:6] == ["langfuse", "imported", "3h", "4", "requests,", "by"]
 
 
 async def test_providers_that_push_stand_with_how_they_deliver(face: SpendtopApp, store: Store) -> None:
