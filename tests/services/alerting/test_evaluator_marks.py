@@ -20,7 +20,7 @@ def limit(name: str, usd: int, window: str = "24h", each: Each | None = None) ->
     return Limit(name=name, window=parse_window(window), amount=Usd.of(usd), each=each)
 
 
-def marked(store: Store, *limits: Limit) -> list[tuple[str, str, int, int]]:
+def marked(store: Store, *limits: Limit) -> list[tuple[str, str, int, int, int]]:
     with store.writing() as connection:
         mark_crossed(connection, limits, LimitBook(limits, Calendar(), {}), NOW)
         return [tuple(row) for row in connection.execute(select(table_of(LimitMarkTable)))]
@@ -29,7 +29,7 @@ def marked(store: Store, *limits: Limit) -> list[tuple[str, str, int, int]]:
 def test_a_limit_past_a_threshold_is_marked_and_one_below_is_not(store: Store) -> None:
     Recorded(store).add([Recorded(store).request(NOW - 1, Usd.of(8).nano)])
     hour = NOW - NOW % HOUR
-    assert marked(store, limit("approaching", 10), limit("below", 11)) == [("approaching", "", hour, NOW)]
+    assert marked(store, limit("approaching", 10), limit("below", 11)) == [("approaching", "", hour, 0, NOW)]
 
 
 def test_each_entity_is_marked_for_itself(store: Store) -> None:
@@ -37,7 +37,7 @@ def test_each_entity_is_marked_for_itself(store: Store) -> None:
     users = {"ann": 5, "bob": 1, "eve": 9}
     recorded.add([recorded.request(NOW - 1, Usd.of(usd).nano, user_id=user) for user, usd in users.items()])
     found = marked(store, limit("each", 5, each=Each.USER))
-    assert sorted(entity for _, entity, _, _ in found) == ["ann", "eve"]
+    assert sorted(entity for _, entity, *_ in found) == ["ann", "eve"]
 
 
 def test_limits_of_one_request_and_windows_that_are_over_are_not_marked(store: Store) -> None:

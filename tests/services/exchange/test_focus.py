@@ -12,13 +12,19 @@ from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Billing, Cost, Usage
 from spendtop.domain.windows import Calendar
 from spendtop.services.exchange.export import pages
-from spendtop.services.exchange.focus import COLUMNS, WrittenCharges, focus_chunks
+from spendtop.services.exchange.focus import WrittenCharges, focus_chunks
+from spendtop.services.exchange.focus_columns import COLUMNS
+from spendtop.services.exchange.focus_entries import NO_LEDGERS, LedgerCharges, ledger_charges
+from spendtop.services.ledger import entries
 from spendtop.store.engine import Store
+from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.reads.requests.lists import RequestQuery
+from spendtop.store.reads.spending.bucket_spans import Span
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 
@@ -31,6 +37,9 @@ MANDATORY = {
 NULLABLE = {"BillingAccountName", "ChargeClass", "ChargeDescription", "PricingQuantity", "PricingUnit"}
 MONEY = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 DAY_START = START // DAY * DAY
+WALLET = Account(
+    name="wallet", provider="openrouter", poller=None, poll_every=HOUR, low_balance=None, tells_balance=False
+)
 
 
 @pytest.fixture
@@ -38,10 +47,12 @@ def recorded(store: Store) -> Recorded:
     return Recorded(store)
 
 
-def charges(recorded: Recorded, version: str = "1.4") -> tuple[list[dict[str, str]], WrittenCharges]:
+def charges(
+    recorded: Recorded, version: str = "1.4", ledgers: LedgerCharges = NO_LEDGERS
+) -> tuple[list[dict[str, str]], WrittenCharges]:
     written = WrittenCharges()
     context = FilterContext(START, Calendar())
-    chunks = focus_chunks(pages(recorded.store, RequestQuery(), context), version, written)
+    chunks = focus_chunks(pages(recorded.store, RequestQuery(), context), version, written, ledgers)
     text = b"".join(chunks).decode()
     assert text.endswith("\r\n")
     return list(csv.DictReader(io.StringIO(text, newline=""))), written
@@ -66,7 +77,10 @@ def test_every_cell_is_as_focus_wants_it(recorded: Recorded, version: str) -> No
         assert (end - begin).total_seconds() == 86_400
         assert row["BillingPeriodStart"][8:10] == row["BillingPeriodEnd"][8:10] == "01"
         assert not row["Tags"] or all(isinstance(text, str) for text in json.loads(row["Tags"]).values())
-        assert (row["ConsumedQuantity"], row["PricingQuantity"], row["SkuPriceId"]) == ("", "", "")
+        quantity = ("1.0", "Requests") if version == "1.2" else ("", "")
+        assert (row["PricingQuantity"], row["PricingUnit"]) == quantity
+        assert (row["ConsumedQuantity"], row["ConsumedUnit"]) == quantity
+        assert (row["SkuPriceId"], row["InvoiceId"]) == ("", "")
 
 
 def test_the_charges_of_a_day_add_up_exactly_and_say_on_what_they_rest(recorded: Recorded) -> None:
@@ -119,6 +133,47 @@ def test_what_is_no_spend_is_left_out_and_what_is_unknown_is_empty(recorded: Rec
     (row,), written = charges(recorded)
     assert (row["x_InputTokens"], row["HostProviderName"], row["x_User"], row["Tags"]) == ("", "", "", "")
     assert written.requests == 1
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+def test_what_is_bought_beforehand_is_billed_then_and_costs_when_it_is_used(recorded: Recorded, version: str) -> None:
+    cost = Cost(amount=Usd.of(3), basis=Basis.REPORTED, reported=Usd.of(3))
+    used = Usage(prompt=70, completion=7)
+    with recorded.store.writing() as connection:
+        for kind, amount, at in (
+            (EntryKind.OPENING, "5", DAY_START - DAY),
+            (EntryKind.DEPOSIT, "20.5", DAY_START + HOUR),
+            (EntryKind.REFUND, "2", DAY_START + 2 * HOUR),
+            (EntryKind.ADJUSTMENT, "-0.25", DAY_START + 3 * HOUR),
+            (EntryKind.EXPIRY, "1", DAY_START + 4 * HOUR),
+            (EntryKind.DEPOSIT, "99", DAY_START + DAY),
+        ):
+            entries.record(connection, "wallet", kind, Usd.of(amount), at, DAY_START + 2 * DAY)
+    with recorded.store.reading() as connection:
+        ledgers = ledger_charges(connection, [WALLET], Span(DAY_START, DAY_START + DAY))
+    recorded.add(
+        [
+            replace(recorded.request(DAY_START, provider=provider, model="m", usage=used), cost=cost)
+            for provider in ("openrouter", "openai")
+        ]
+    )
+    rows, written = charges(recorded, version, ledgers)
+    assert tuple(rows[0]) == COLUMNS[version] and all(row[name] for row in rows for name in MANDATORY)
+    told = [(row["ChargeCategory"], *(row[name] for name in MONEY), row["ChargeFrequency"]) for row in rows]
+    assert told == [
+        ("Usage", "3", "3", "3", "3", "Usage-Based"),
+        ("Usage", "0", "3", "3", "3", "Usage-Based"),
+        ("Purchase", "20.5", "20.5", "0", "20.5", "One-Time"),
+        ("Credit", "-2", "-2", "-2", "-2", "One-Time"),
+        ("Adjustment", "0.25", "0.25", "0.25", "0.25", "One-Time"),
+    ]
+    assert (rows[2]["ServiceName"], rows[2]["SubAccountId"], rows[2]["PricingUnit"]) == (
+        "OpenRouter",
+        "wallet",
+        "Credits",
+    )
+    assert rows[0]["PricingQuantity"] == ("77.0" if version == "1.2" else "")
+    assert (written.requests, written.rows) == (2, 5)
 
 
 def test_without_requests_there_is_the_header_alone(recorded: Recorded) -> None:

@@ -395,4 +395,21 @@ def test_marks_keep_the_latest_instant_of_an_hour(store: Store, collecting: Call
     collector = collecting(limit())
     for at in (START + 5, START + 9, START + 7):
         collector.record(request(at, at))
-    assert [tuple(mark) for mark in rows(store, LimitMarkTable)] == [("daily", "", START, START + 9)]
+    assert [tuple(mark) for mark in rows(store, LimitMarkTable)] == [("daily", "", START, 0, START + 9)]
+
+
+def test_collectors_on_one_postgresql_wait_for_nothing_of_each_other(
+    postgres_store: Store, clock: SettableClock
+) -> None:
+    limits = (limit(), limit("each", each=Each.USER))
+    first, second = (Collecting(postgres_store, clock, *limits, slot=slot) for slot in (0, 1))
+    first.record(request(1, START, user_id="ann"))
+    with postgres_store.writing() as held:
+        first.recording.record(held, [prepared(request(2, START + 2, DOLLAR, user_id="ann"))])
+        with postgres_store.writing() as other:
+            other.exec_driver_sql("SET LOCAL lock_timeout = '20ms'")
+            second.recording.record(other, [prepared(request(3, START + 3, DOLLAR, user_id="ann"))])
+    assert totals(postgres_store) == sums(postgres_store)
+    assert {(mark.entity, mark.shard) for mark in rows(postgres_store, LimitMarkTable)} == {
+        *(("", 0), ("", 1), ("ann", 0), ("ann", 1))
+    }

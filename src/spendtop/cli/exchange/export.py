@@ -7,10 +7,12 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from spendtop.cli.effective_limits import accounts_in_force
 from spendtop.cli.exchange import parquet
-from spendtop.cli.options import Options
+from spendtop.cli.options import Options, load_readable
 from spendtop.cli.request_selection import selected
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
@@ -20,6 +22,9 @@ from spendtop.domain.windows import Calendar
 from spendtop.services.exchange import files as export_files
 from spendtop.services.exchange.export import FORMATS, counting, pages
 from spendtop.services.exchange.focus import WrittenCharges, focus_chunks
+from spendtop.services.exchange.focus_entries import LedgerCharges, ledger_charges
+from spendtop.store.engine import Store
+from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.reads.spending.bucket_spans import Span
 
 
@@ -31,7 +36,11 @@ def run(options: Options) -> int:
     with selected(options, Calendar() if arguments.focus else None) as (store, query, context):
         progress = _Progress(sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty()))
         requests = counting(pages(store, query, context), progress.show)
-        chunks = focus_chunks(requests, arguments.focus, charges) if arguments.focus else FORMATS[kind](requests)
+        chunks = (
+            focus_chunks(requests, arguments.focus, charges, _ledgers(options, store, query))
+            if arguments.focus
+            else FORMATS[kind](requests)
+        )
         with progress.shown():
             if arguments.output is None:
                 print_bytes(chunks)
@@ -43,6 +52,15 @@ def run(options: Options) -> int:
     elif arguments.output is not None:
         sys.stderr.write(f"{counted(progress.count, 'request')} in {arguments.output}\n")
     return ExitCode.OK
+
+
+def _ledgers(options: Options, store: Store, query: RequestQuery) -> LedgerCharges:
+    """What was bought and credited in the query's span; a filter selects requests alone."""
+    with store.reading() as connection:
+        ledgers = ledger_charges(
+            connection, accounts_in_force(connection, load_readable(options).settings), Span(query.since, query.until)
+        )
+    return ledgers if query.filter is None else replace(ledgers, charges=())
 
 
 def _charges_words(written: WrittenCharges, span: Span, now: int) -> str:

@@ -8,7 +8,7 @@ from getpass import getuser
 
 from sqlalchemy import Connection
 
-from spendtop.cli.effective_limits import effective_limits, now
+from spendtop.cli.effective_limits import accounts_in_force, effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
 from spendtop.cli.request_selection import instant_of
 from spendtop.cli.run_task import ask_and_wait
@@ -31,7 +31,6 @@ from spendtop.services.ledger import differences as bill_differences
 from spendtop.services.ledger import entries as ledger
 from spendtop.services.tasks import TaskKind
 from spendtop.store.engine import Store
-from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.ledger.accounts import AccountNow, AccountState, LedgerDay, account_now, days, events
 from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.reads.ledger.day_bills import DayBill, billed_until, day_bill
@@ -50,7 +49,7 @@ def show_all(options: Options) -> int:
     at = now()
     with opened_store(settings) as store, store.reading() as connection:
         calendar = effective_limits(connection, settings).calendar
-        accounts = [account_now(connection, each, at) for each in _accounts(connection, settings)]
+        accounts = [account_now(connection, each, at) for each in accounts_in_force(connection, settings)]
     if options.arguments.json:
         from spendtop.api.ledger_shapes import AccountItem, AccountsAnswer
 
@@ -258,19 +257,9 @@ def _enter(options: Options, kind: EntryKind) -> int:
     return ExitCode.OK
 
 
-def _accounts(connection: Connection, settings: Settings) -> tuple[Account, ...]:
-    """Those that the collector applied; the local configuration's where none ran yet."""
-    by_collector = applied(connection)
-    if by_collector is not None:
-        return by_collector.accounts
-    from spendtop.collector.polling.poll_config import accounts_of
-
-    return accounts_of(settings)
-
-
 def _account_named(connection: Connection, settings: Settings, name: str) -> Account:
     """An account in force. Raises UsageError, with the names that there are."""
-    accounts = _accounts(connection, settings)
+    accounts = accounts_in_force(connection, settings)
     for account in accounts:
         if account.name == name:
             return account

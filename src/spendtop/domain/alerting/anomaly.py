@@ -46,21 +46,33 @@ _WORSE = 2
 """How much farther above the usual an episode has to be than when it spoke last, to speak again."""
 _SPEAKS_EVERY = HOUR
 _RECENT_DAYS = 7
-_MARGIN, _SPREADS = 1.25, 2.5
-"""How far above the largest samples, and how many spreads above their median, something is new. Tried with the months
-of tests/domain/watched_months.py: with more spikes are found later, with less there are more false alarms."""
+_MARGIN = 1.25
+"""How far above the largest samples something is new. Tried with the months of tests/domain/watched_months.py, as are
+the numbers of _Tolerance: with more spikes are found later, with less there are more false alarms."""
 _CAUTION = 2
 """How much more is allowed where there are few samples: both grow by this part of their number."""
 _SIGMA = 1.4826
 """Of a normal distribution, as a multiple of the median absolute deviation."""
-_FARTHEST = 2.5
-"""How far above the largest sample the spreads may lead at most, so that wild days do not hide everything."""
 _WEEKEND = 5
 _BURST_SHARE = BURST_MINUTES * MINUTE / HOUR
 ONE_OF_A_KIND = DAY
 """For how long after an alarm the others of its kind have to stand out farther, in µs."""
 _AFTER_ANOTHER = 1.5
 """How many times as much it then takes: less than what a spike of five times the usual would hide behind."""
+
+
+class _Tolerance(NamedTuple):
+    """What is allowed for how much days differ."""
+
+    spreads: float
+    """So many above the median are not new."""
+    farthest: float
+    """How far above the largest sample the spreads may lead at most, so that wild days do not hide everything."""
+
+
+_OF_HOURS = _Tolerance(spreads=2.5, farthest=2.5)
+_OF_BURSTS = _Tolerance(spreads=2, farthest=1.5)
+"""Less, as each sample is the largest of three hours already."""
 
 
 class AnomalyRule(Struct, frozen=True, kw_only=True):
@@ -160,11 +172,11 @@ def usual(spent: Mapping[int, int], hours: Sequence[SameHour]) -> Usual | None:
     around = [max(spent.get(start + beside, 0) for beside in (-HOUR, 0, HOUR)) for start in compared]
     middle = max(median(samples), median(samples[:_RECENT_DAYS]))
     if middle:
-        return Usual(hour=middle, rarely=_seldom(around), starts=tuple(compared), samples=len(compared))
+        return Usual(hour=middle, rarely=_seldom(around, _OF_HOURS), starts=tuple(compared), samples=len(compared))
     active = sorted(nano for start, nano in spent.items() if nano and start <= compared[0] + HOUR)
     if len(active) < LEAST_SAMPLES:
         return None
-    rarely = max(_seldom(around), _seldom(active))
+    rarely = max(_seldom(around, _OF_HOURS), _seldom(active, _OF_HOURS))
     return Usual(hour=active[len(active) * 3 // 4], rarely=rarely, starts=(), samples=len(active))
 
 
@@ -180,7 +192,7 @@ def excess(rule: AnomalyRule, usual: Usual, spent: Spent, bursts: Callable[[], S
     if not usual.starts or spent.burst < rule.most(minutes):
         return None
     before = bursts()
-    if len(before) < LEAST_SAMPLES or spent.burst < _seldom(before) * rule.caution:
+    if len(before) < LEAST_SAMPLES or spent.burst < _seldom(before, _OF_BURSTS) * rule.caution:
         return None
     return _found(usual, burst_start(spent.now), spent.burst, minutes)
 
@@ -245,7 +257,7 @@ def _found(usual: Usual, since: int, spent: int, usual_then: float) -> Excess:
     return Excess(since=since, spent=Usd(spent), usual=Usd(round(usual_then)), samples=usual.samples)
 
 
-def _seldom(samples: Sequence[int]) -> float:
+def _seldom(samples: Sequence[int], allowed: _Tolerance) -> float:
     """What samples like these are not expected to exceed: most of the largest by a margin, and the median by some
     spreads, as far as that is not far above all there was.
 
@@ -258,4 +270,4 @@ def _seldom(samples: Sequence[int]) -> float:
         return large
     middle = median(logarithms)
     spread = median(abs(each - middle) for each in logarithms) * _SIGMA
-    return max(large, min(math.exp(middle + _SPREADS * caution * spread), in_order[-1] * _FARTHEST))
+    return max(large, min(math.exp(middle + allowed.spreads * caution * spread), in_order[-1] * allowed.farthest))

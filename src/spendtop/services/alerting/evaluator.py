@@ -37,9 +37,7 @@ from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import LimitMarkTable, RequestTable
 
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
-_CLEAR = delete(_MARK).where(
-    _MARK.c.limit_name == bindparam("of"), _MARK.c.entity == bindparam("whose"), _MARK.c.hour == bindparam("in_")
-)
+_CLEAR = delete(_MARK).where(*(key == bindparam(f"of_{key.name}") for key in _MARK.primary_key))
 TURN_SECONDS = 0.05
 """How long one call works: recording waits for it."""
 _MARKS_AT_ONCE = 25
@@ -80,7 +78,9 @@ class Evaluator:
         self._raises = raises_in_force(connection, now)
         for name, marks in self._marks(connection):
             announced = self._decided(connection, name, marks, now)
-            connection.execute(_CLEAR, [{"of": name, "whose": mark.entity, "in_": mark.hour} for mark in marks])
+            connection.execute(
+                _CLEAR, [{f"of_{key.name}": getattr(mark, key.name) for key in _MARK.primary_key} for mark in marks]
+            )
             announcements.queue(connection, announced, self._channels, now)
             told += announced
             if self._timer() >= ends_at:
@@ -173,7 +173,13 @@ def mark_crossed(connection: Connection, limits: Sequence[Limit], book: LimitBoo
     uses = limit_reads.uses(connection, windowed, book.calendar, now, _ENTITIES_PER_CHANGED_LIMIT, book.ceilings)
     statement = insert_or_replace(LimitMarkTable, connection.dialect)
     values = [
-        {"limit_name": use.limit.name, "entity": use.entity.raw, "hour": now - now % HOUR, "happened_at": now}
+        {
+            "limit_name": use.limit.name,
+            "entity": use.entity.raw,
+            "hour": now - now % HOUR,
+            "shard": 0,
+            "happened_at": now,
+        }
         for use in uses
         if use.state is not LimitState.OK
     ]

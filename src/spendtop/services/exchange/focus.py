@@ -1,8 +1,9 @@
-"""Requests as charges of FOCUS, the FinOps Open Cost and Usage Specification: a CSV file for tools that split bills.
+"""Requests as charges of FOCUS: a CSV file for tools that split bills.
 
 A charge is what one UTC day of one model costs for one user, session, token and set of properties, on one basis. Only
-what is counted as spend is in it. Money columns of FOCUS know no null: a charge whose cost is unknown has 0 there,
-`unknown` in `x_CostBasis`, and says in `x_UnpricedRequests` of how many requests that is.
+what is counted as spend is in it: usage under a plan is not, as nobody bills it. Money columns of FOCUS know no null: a
+charge whose cost is unknown has 0 there, `unknown` in `x_CostBasis`, and says in `x_UnpricedRequests` of how many
+requests that is. FOCUS 1.2 wants a quantity of every charge: all its tokens, or its requests; 1.4 only beside a price.
 """
 
 from __future__ import annotations
@@ -10,86 +11,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
-from spendtop.domain.clock import DAY, to_datetime
+from spendtop.domain.clock import DAY
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.requests.request import Basis
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.exchange.export import Pages
+from spendtop.services.exchange.focus_columns import COLUMNS, UNKNOWN, columns_of_day, decimal_dollars
+from spendtop.services.exchange.focus_entries import NO_LEDGERS, LedgerCharges, columns_of_entry
 from spendtop.store.reads.rows import RequestRow
-
-_SERVICES = {
-    "anthropic": "Claude API",
-    "aws": "Amazon Bedrock",
-    "azure": "Azure OpenAI",
-    "google": "Gemini API",
-    "openai": "OpenAI API",
-    "openrouter": "OpenRouter",
-}
-"""What is sold, by who bills it; others sell an API."""
-_RESELLERS = frozenset({"openrouter"})
-"""They sell what others run, and do not say who."""
-_UNKNOWN = "unknown"
-
-_COMMON = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingAccountType",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "EffectiveCost",
-)
-_COMMON_REST = (
-    "InvoiceIssuerName",
-    "ListCost",
-    "PricingCategory",
-    "PricingQuantity",
-    "PricingUnit",
-    "ServiceCategory",
-    "ServiceName",
-    "ServiceSubcategory",
-    "SkuId",
-    "SkuMeter",
-    "SkuPriceId",
-    "SubAccountId",
-    "SubAccountName",
-    "SubAccountType",
-    "Tags",
-)
-_OWN = (
-    "x_CacheReadTokens",
-    "x_CostBasis",
-    "x_InputTokens",
-    "x_Model",
-    "x_OutputTokens",
-    "x_Requests",
-    "x_Session",
-    "x_UnpricedRequests",
-    "x_User",
-)
-COLUMNS = {
-    "1.2": (*_COMMON, *_COMMON_REST, "ProviderName", "PublisherName", *_OWN),
-    "1.4": (*_COMMON, *_COMMON_REST, "HostProviderName", "ServiceProviderName", *_OWN),
-}
-"""By version, in the order of the file."""
 
 
 class _Key(NamedTuple):
@@ -128,26 +63,33 @@ class WrittenCharges:
     """Requests whose cost is not known, or only in part."""
 
 
-def focus_chunks(pages: Pages, version: str, written: WrittenCharges) -> Iterator[bytes]:
-    """The file, a day at a time: UTF-8, RFC 4180. `pages` come in the order of time; `written` is counted on."""
-    columns = COLUMNS[version]
+def focus_chunks(
+    pages: Pages, version: str, written: WrittenCharges, ledgers: LedgerCharges = NO_LEDGERS
+) -> Iterator[bytes]:
+    """The file, a day at a time, and then what was bought and credited: UTF-8, RFC 4180. `pages` come in the order of
+    time; `written` is counted on. What was bought is billed then, and not when it is used."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\r\n")
+    writer = csv.DictWriter(text, COLUMNS[version], extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     requests = (row for rows in pages for row in rows if row.counted and not row.is_plan)
-    for day, of_day in groupby(requests, key=lambda row: row.occurred_at // DAY):
-        charges = _charges(of_day)
-        for key, sums in sorted(charges.items()):
-            writer.writerow({name: cell(value) for name, value in _row(day, key, sums).items()})
-            written.requests += sums.requests
-            written.cost += sums.cost
-            written.unpriced += sums.unpriced
-        written.rows += len(charges)
+
+    def rows() -> Iterator[Iterator[dict[str, object]]]:
+        for day, of_day in groupby(requests, key=lambda row: row.occurred_at // DAY):
+            charges = _charges(of_day)
+            for sums in charges.values():
+                written.requests += sums.requests
+                written.cost += sums.cost
+                written.unpriced += sums.unpriced
+            yield (_row(day, key, sums, version, ledgers.prepaid) for key, sums in sorted(charges.items()))
+        yield map(columns_of_entry, ledgers.charges)
+
+    for part in rows():
+        for columns in part:
+            writer.writerow({name: cell(value) for name, value in columns.items()})
+            written.rows += 1
         yield text.getvalue().encode()
         text.seek(0)
         text.truncate()
-    if text.tell():
-        yield text.getvalue().encode()
 
 
 def _charges(rows: Iterable[RequestRow]) -> dict[_Key, _Sums]:
@@ -187,41 +129,26 @@ def _raw(text: Untrusted | None) -> str:
     return "" if text is None else text.raw
 
 
-def _row(day: int, key: _Key, sums: _Sums) -> dict[str, object]:
+def _row(day: int, key: _Key, sums: _Sums, version: str, prepaid: Set[str]) -> dict[str, object]:
     """All that is known of a charge, by column of any version."""
-    start = to_datetime(day * DAY)
-    provider = key.provider or _UNKNOWN
     used = "tokens" if sums.prompt or sums.completion else "requests"
-    whole = _dollars(sums.cost)
+    quantity = (sums.prompt or 0) + (sums.completion or 0) if used == "tokens" else sums.requests
+    measured = {"Quantity": f"{quantity}.0", "Unit": used.capitalize()} if version == "1.2" else {}
+    whole = decimal_dollars(sums.cost)
     tags = {
         **dict(key.properties),
         **{name: text for name, text in (("user", key.user), ("session", key.session)) if text},
     }
     return {
-        "BilledCost": whole if key.basis is Basis.REPORTED else "0",
-        "BillingAccountId": "local",
-        "BillingAccountName": "spendtop",
-        "BillingAccountType": "Estimate",
-        "BillingCurrency": "USD",
-        "BillingPeriodStart": _instant(start.replace(day=1)),
-        "BillingPeriodEnd": _instant(_next_month(start)),
+        **columns_of_day(day, key.provider),
+        "BilledCost": whole if key.basis is Basis.REPORTED and key.provider not in prepaid else "0",
         "ChargeCategory": "Usage",
-        "ChargeDescription": f"{key.model or provider} {used}",
+        "ChargeDescription": f"{key.model or key.provider or UNKNOWN} {used}",
         "ChargeFrequency": "Usage-Based",
-        "ChargePeriodStart": _instant(start),
-        "ChargePeriodEnd": _instant(to_datetime((day + 1) * DAY)),
+        **{f"{kind}{name}": value for kind in ("Consumed", "Pricing") for name, value in measured.items()},
         "ContractedCost": whole,
         "EffectiveCost": whole,
-        "ListCost": _dollars(sums.listed),
-        "InvoiceIssuerName": provider,
-        "PricingCategory": "Standard",
-        "ServiceCategory": "AI and Machine Learning",
-        "ServiceSubcategory": "Generative AI",
-        "ServiceName": _SERVICES.get(provider, "API"),
-        "ServiceProviderName": provider,
-        "HostProviderName": "" if provider in (*_RESELLERS, _UNKNOWN) else provider,
-        "ProviderName": provider,
-        "PublisherName": provider,
+        "ListCost": decimal_dollars(sums.listed),
         "SubAccountId": key.token,
         "SubAccountName": key.token_name,
         "SubAccountType": "Token" if key.token else "",
@@ -236,17 +163,3 @@ def _row(day: int, key: _Key, sums: _Sums) -> dict[str, object]:
         "x_UnpricedRequests": sums.unpriced,
         "x_User": key.user,
     }
-
-
-def _dollars(amount: Usd) -> Decimal:
-    """Without zeros at its end."""
-    return amount.dollars.normalize()
-
-
-def _next_month(start: datetime) -> datetime:
-    years, month = divmod(start.month, 12)
-    return datetime(start.year + years, month + 1, 1, tzinfo=UTC)
-
-
-def _instant(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

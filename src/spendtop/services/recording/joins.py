@@ -51,9 +51,9 @@ class Joining:
         is_seen = self._seen.issuperset(spaces)
         if is_seen and len(self._seen) > 1 and self._is_searchable:
             return True
-        seen = _read(connection, "FOR SHARE") if is_seen else frozenset()
-        if not seen.issuperset(spaces):
-            seen = self._note(connection, spaces)
+        # Kinds are only ever added: whoever starts while others record needs no lock that these would wait for.
+        is_noted = is_seen or _read(connection, "").issuperset(spaces)
+        seen = _read(connection, "FOR SHARE") if is_noted else self._note(connection, spaces)
         if connection.get_transaction() is not self._noting:
             self._seen = seen
         if len(seen) > 1 and not self._is_searchable:

@@ -110,10 +110,10 @@ class TotalsByDifference:
             if nano < 0
         }
 
-    def marks(self) -> list[tuple[str, str, int, int]]:
+    def marks(self, shard: int) -> list[tuple[str, str, int, int, int]]:
         """Rows for `limit_mark` in primary-key order."""
         self._settle()
-        return [(*key, happened_at) for key, happened_at in sorted(self._marks.items())]
+        return [(*key, shard, happened_at) for key, happened_at in sorted(self._marks.items())]
 
     def _count(self, request: Request, sign: int) -> None:
         delta, at, silent = _delta(request, sign), request.occurred_at, self._silent(request)

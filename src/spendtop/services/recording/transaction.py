@@ -153,7 +153,7 @@ class Recording:
         if group.moved_keys or group.moved_bodies:
             _move(connection, group)
         self._totals.run(connection, group.totals.rows(self._ids.slot))
-        self._mark.run_many(connection, group.totals.marks())
+        self._mark.run_many(connection, group.totals.marks(self._ids.slot))
         self._write_bodies(connection, group)
         if group.changed:
             self._update(connection, group.changed)
@@ -177,7 +177,7 @@ class Recording:
     def correct(self, connection: Connection, totals: TotalsByDifference, changed: Mapping[int, StoredRequest]) -> None:
         """Write requests that were changed by hand, with the differences to the totals."""
         self._totals.run(connection, totals.rows(self._ids.slot))
-        self._mark.run_many(connection, totals.marks())
+        self._mark.run_many(connection, totals.marks(self._ids.slot))
         self._update(connection, changed)
 
     def _update(self, connection: Connection, records: Mapping[int, StoredRequest]) -> None:
@@ -198,7 +198,7 @@ def _trace(events: Sequence[Ready], outcomes: Sequence[Outcome], group: Group) -
             "request %d of %s: %s, %s",
             *(outcome.id, event.request.source.name, "joined" if joined else outcome.status, event.request.cost.words),
         )
-    marked = Counter(name for name, *_ in group.totals.marks())
+    marked = Counter(name for name, *_ in group.totals.marks(0))
     if marked:
         _log.debug("marked: %s", ", ".join(f"{clean_line(name)} {count}" for name, count in marked.items()))
 

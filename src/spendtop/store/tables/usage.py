@@ -194,6 +194,8 @@ class LimitMarkTable(SQLModel, table=True):
     entity: str = Field(primary_key=True, sa_type=Text)
     hour: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     """Start of the hour in which the marking requests happened, UTC µs."""
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """The collector's slot, as in `total`: who marks waits for nobody else who marks the same."""
     happened_at: int = Field(sa_type=BigInteger)
     """When the latest of them happened, UTC µs."""
 
