@@ -9,11 +9,19 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psycopg
 import pytest
+from _pytest.unraisableexception import gc_collect_iterations_key
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 from spendtop.domain.clock import to_micros
 from spendtop.store.engine import Store
@@ -28,7 +36,7 @@ _ROOM = 4 << 30
 """Bytes, many times what all files of all tests take."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Temporary files lie in memory where it has room: every commit of a store waits for the disk, and there are many.
 
     Not where files are no programs, as some of the tests' are. Processes that are started from here do the same.
@@ -38,6 +46,27 @@ def pytest_configure() -> None:
         if found.f_bavail * found.f_frsize > _ROOM and not found.f_flag & os.ST_NOEXEC:
             os.environ.setdefault("TMPDIR", str(_MEMORY))
             tempfile.tempdir = None
+    config.stash[gc_collect_iterations_key] = 2  # of five, when each process ends: CPython finds all in the first
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """SQLAlchemy keeps with an engine what it compiled, and every test has engines of its own."""
+    compiled = LRUCache[Any, Any](10_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "_compiled_cache", property(lambda self: compiled, lambda self, own: None), raising=False)
+        for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):  # a part of what the compiled is found by
+            patch.setattr(dialect, "__hash__", lambda self: hash(type(self)))
+            patch.setattr(dialect, "__eq__", lambda self, other: type(self) is type(other))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """httpx reads all that the system trusts for every client, though hardly any of them meets one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+        yield
 
 
 def pytest_collection_finish() -> None:

@@ -28,11 +28,14 @@ class EmptyPostgres:
     def __init__(self, url: str) -> None:
         self.url = url
         self._made: object = None
+        self._indexes: set[str] = set()
         self._emptying = ""
 
     def prepare(self) -> None:
         """Empty it, whatever the last test did to it. It is made anew where its schema is not the one made here."""
         with psycopg.connect(self.url, autocommit=True) as connection:
+            for name in _indexes(connection) - self._indexes if self._made is not None else ():
+                connection.execute(f"DROP INDEX {SCHEMA}.{name}")  # as two sources that tell the same make one
             if self._made is not None and _schema(connection) == self._made:
                 connection.execute(self._emptying)
                 return
@@ -42,6 +45,7 @@ class EmptyPostgres:
         store.close()
         with psycopg.connect(self.url, autocommit=True) as connection:
             self._made = _schema(connection)
+            self._indexes = _indexes(connection)
             self._emptying = _emptying(connection)
 
     def drop(self) -> None:
@@ -49,6 +53,18 @@ class EmptyPostgres:
         with psycopg.connect(self.url, autocommit=True) as connection:
             for (name,) in connection.execute(f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{SCHEMA}%'"):
                 connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+def _indexes(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
+    """Those of no constraint."""
+    return {
+        str(name)
+        for (name,) in connection.execute(
+            "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relnamespace = to_regnamespace(%s)"
+            " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
+            [SCHEMA],
+        )
+    }
 
 
 def _schema(connection: psycopg.Connection[tuple[object, ...]]) -> object:

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from spendtop.api.exposition import OTHERS, Figures, exposed
-from spendtop.domain.limits.limit import Limit, LimitState
+from spendtop.domain.limits.limit import Limit, LimitedValue, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import parse_window
@@ -23,6 +23,7 @@ from spendtop.store.reads.store_figures import Measures
 
 PROMETHEUS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 LIMIT = Limit(name="daily", window=parse_window("day"), amount=Usd.of(10))
+PLAN = Limit(name="plan", window=parse_window("day"), amount=Usd.of(10), measure=LimitedValue.API_EQUIVALENT)
 
 
 def spend(dollars: int, requests: int = 1, unpriced: int = 0) -> Spend:
@@ -44,6 +45,7 @@ def figures(**changes: Any) -> Figures:
         "under_plan": spend(7),
         "limits": (
             LimitUse(LIMIT, Untrusted("alice"), Untrusted("alice"), None, None, Usd.of(4), 0, LimitState.OK, 0.4),
+            LimitUse(PLAN, Untrusted(""), Untrusted(""), None, None, Usd.of(5), 0, LimitState.OK, 0.5),
         ),
         "writes_waiting": 9,
     }
@@ -92,6 +94,9 @@ def test_every_figure_is_named_described_and_typed() -> None:
         ("spendtop_limit_used_ratio", ("alice", "daily", "day")): 0.4,
         ("spendtop_limit_used_usd", ("alice", "daily", "day")): 4,
         ("spendtop_limit_usd", ("alice", "daily", "day")): 10,
+        ("spendtop_limit_used_ratio", ("", "plan", "day")): 0.5,
+        ("spendtop_limit_used_api_equivalent_usd", ("", "plan", "day")): 5,
+        ("spendtop_limit_usd", ("", "plan", "day")): 10,
     }
     text = exposed(figures(), "text/plain")[0].decode()
     names = {name.removesuffix("_total") for name, _ in found}

@@ -6,13 +6,15 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from spendtop.api.verdict import VerdictRoute
 from spendtop.domain.clock import HOUR, to_iso
 from spendtop.domain.filters.filters import parse_filter
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit, LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
+from spendtop.domain.requests.request import Basis, Billing, Cost
 from spendtop.domain.windows import parse_window
 from spendtop.services import tokens
 from spendtop.services.alerting.provider_limits import take_limits
@@ -283,3 +285,21 @@ async def test_providers_limits_decide_where_they_are_to(
         apply(readable_store, clock, [], include_provider=include)
         answer = (await live.client.get(f"/verdict?{query}")).json()
     assert (answer["verdict"], answer["limit"]) == verdict
+
+
+async def test_a_limit_on_usage_under_a_plan_says_that_it_is_no_spend(
+    readable_store: Store, clock: SettableClock
+) -> None:
+    under_plan = {"counted": False, "billing": Billing.SUBSCRIPTION}
+    plan = limit("plan", 2, measure=LimitedValue.API_EQUIVALENT)
+    known = Recorded(readable_store)
+    equivalent = Cost(basis=Basis.PLAN, computed=Usd(1_900_000_000))
+    known.add([replace(known.request(clock() - 1, None, **under_plan), cost=equivalent)], [plan])
+    (answer,) = await asked(readable_store, clock, [plan, limit("daily", 1)], "")
+    assert answer == {
+        "verdict": "warn",
+        "limit": "plan",
+        "remaining_usd": 0.1,
+        "resets_at": DAY_END,
+        "measure": "api_equivalent",
+    }

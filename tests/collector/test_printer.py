@@ -136,6 +136,7 @@ def test_machines_read_a_threshold_as_json(bench: Bench) -> None:
         "limit": "hourly",
         "entity": "ann",
         "request": None,
+        "measure": "spend",
         "used_usd": 5.2,
         "limit_usd": 5.0,
         "unpriced": 2,

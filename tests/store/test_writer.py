@@ -119,6 +119,30 @@ def test_a_bad_submission_fails_alone(names: Names) -> None:
     assert names.stored() == ["c", "d", "e", "first"]
 
 
+def test_what_the_writer_makes_ready_is_made_once_in_its_thread_and_fails_alone(names: Names) -> None:
+    made_in: list[str] = []
+
+    def made() -> list[str]:
+        made_in.append(threading.current_thread().name)
+        return ["a", "b"]
+
+    def fails() -> list[str]:
+        raise ValueError("not to be read")
+
+    names.turn.clear()
+    names.submit("first")
+    names.writer.queue_unready(made, 2, lambda outcome: names.told.put(("made", outcome)))
+    names.writer.queue_unready(fails, 1, lambda outcome: names.told.put(("fails", outcome)))
+    names.submit("bad")
+    names.submit("c")
+    names.turn.set()
+    answers = dict(names.answers(5))
+    assert answers["made"] == ["A", "B"]
+    assert isinstance(answers["fails"], ValueError)
+    assert made_in == ["writer"]
+    assert names.stored() == ["a", "b", "c", "first"]
+
+
 def test_a_submission_that_another_collector_overtook_is_tried_again(names: Names) -> None:
     conflicts = iter([True])
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from spendtop.domain.alerting.episode import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.cost_words import use_words, without_part_of_amount
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
@@ -116,7 +117,7 @@ def _about(message: Message) -> str:
     name = _neutral(message.limit_name)
     if (about := headline(message, name)) is not None:
         return about if message.lost is None else f"{about}: {_title(message.lost)}"
-    amounts = use_words(Usd(message.used_nano), 0, Usd(message.limit_nano))
+    amounts = _use(message, 0)
     return f"{message.kind}: {' '.join((name, *_whom(message, name)))} {amounts}"
 
 
@@ -125,7 +126,9 @@ def _alert(message: Message) -> Iterator[str]:
     if message.limit_nano > 0:
         percent = f" ({used_percent(message.used_nano, message.limit_nano, message.window).replace('%', ' %')})"
     yield f"Limit {_neutral(message.limit_name)}, {_whose(message)}:"
-    yield f"{use_words(Usd(message.used_nano), message.unpriced, Usd(message.limit_nano))}{percent}"
+    yield f"{_use(message, message.unpriced)}{percent}"
+    if message.measure is LimitedValue.API_EQUIVALENT:
+        yield "That is the API-equivalent value of usage under a plan; it was not spent."
     if message.raised_until is not None:
         until = f"{_local(message.raised_until, message.zone)} {message.zone}"
         yield f"The limit is raised by {Usd(message.raised_nano)} until {until}."
@@ -143,9 +146,13 @@ def _alert(message: Message) -> Iterator[str]:
         yield _sentence(message.next_words)
 
 
+def _use(message: Message, unpriced: int) -> str:
+    return use_words(Usd(message.used_nano), unpriced, Usd(message.limit_nano), message.measure)
+
+
 def _top(message: Message) -> Iterator[str]:
     if top := message.contributors[:_CONTRIBUTORS]:
-        costs = side_by_side(*(Usd(nano) for *_, nano in top))
+        costs = (f"{message.measure.sign}{cost}" for cost in side_by_side(*(Usd(nano) for *_, nano in top)))
         yield "Top: " + ", ".join(f"{_named(*each)} {cost}" for each, cost in zip(top, costs, strict=True))
 
 

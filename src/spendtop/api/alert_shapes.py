@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from spendtop.api.shapes import instant, raw
 from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import to_iso
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.store.reads.alerts.anomalies import Contributors
 from spendtop.store.reads.alerts.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
@@ -119,6 +120,8 @@ class AlertItem(BaseModel):
     severity: str
     window_start: str | None
     window_end: str | None
+    measure: LimitedValue
+    """What its limit sums: spend, or the API-equivalent value of usage under a plan."""
     used_usd: float | None
     """When it spoke last."""
     used_nanousd: int
@@ -172,6 +175,7 @@ class AlertItem(BaseModel):
             severity=row.severity,
             window_start=instant(row.window_start),
             window_end=instant(row.window_end),
+            measure=row.measure,
             used_usd=Usd.float_of(row.used),
             used_nanousd=row.used.nano,
             used_now_usd=Usd.float_of(used_now),

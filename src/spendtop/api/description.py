@@ -220,6 +220,10 @@ _VERDICT: Schema = {
         "limit": {"type": ["string", "null"], "description": "The limit that decides: the fullest."},
         "remaining_usd": {"type": ["number", "null"]},
         "resets_at": {"type": ["string", "null"], "format": "date-time"},
+        "measure": {
+            "const": "api_equivalent",
+            "description": "There where the limit counts API-equivalent value of usage under a plan, not spend.",
+        },
     },
 }
 

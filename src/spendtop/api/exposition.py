@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.store.reads.alerts.attention import Attention
 from spendtop.store.reads.limits.uses import LimitUse
 from spendtop.store.reads.rows import Spend
@@ -162,6 +163,7 @@ def _grown(grown: Mapping[str, tuple[GrownCost, ...]]) -> Iterator[Metric]:
 def _limits(uses: Iterable[LimitUse]) -> Iterator[Metric]:
     labels = ("limit", "entity", "window")
     named = [((use.limit.name, use.name.raw, use.limit.window.text), use) for use in uses]
+    of = {measure: [each for each in named if each[1].limit.measure is measure] for measure in LimitedValue}
     yield _gauge(
         "spendtop_limit_used_ratio",
         "Use of a limit; 1 is all of it.",
@@ -172,7 +174,13 @@ def _limits(uses: Iterable[LimitUse]) -> Iterator[Metric]:
         "spendtop_limit_used_usd",
         "Use of a limit in US dollars.",
         labels,
-        [(who, float(use.used.dollars)) for who, use in named],
+        [(who, float(use.used.dollars)) for who, use in of[LimitedValue.SPEND]],
+    )
+    yield _gauge(
+        "spendtop_limit_used_api_equivalent_usd",
+        "Use of a limit on usage under plans: what it would have cost in US dollars, which is no spend.",
+        labels,
+        [(who, float(use.used.dollars)) for who, use in of[LimitedValue.API_EQUIVALENT]],
     )
     yield _gauge(
         "spendtop_limit_usd",

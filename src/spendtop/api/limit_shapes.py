@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spendtop.api.ledger_shapes import Dollars
 from spendtop.api.shapes import instant
 from spendtop.domain.alerting.backtest import Backtest, FiredThreshold
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raise
 from spendtop.domain.money import Usd
@@ -151,6 +152,8 @@ class BacktestAnswer(BaseModel):
 
     name: str
     window: str
+    measure: LimitedValue
+    """What it sums: spend, or the API-equivalent value of usage under a plan."""
     usd: float
     nanousd: int
     since: str | None
@@ -171,6 +174,7 @@ class BacktestAnswer(BaseModel):
         return cls(
             name=tried.limit.name,
             window=tried.limit.window.text,
+            measure=tried.limit.measure,
             usd=float(tried.limit.amount.dollars),
             nanousd=tried.limit.amount.nano,
             since=instant(tried.since),

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from spendtop.domain.bodies.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.clock import to_iso
 from spendtop.domain.limits.forecast import Forecast
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.limits.raises import amount_of
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.fields import FIELDS, ValueKind
@@ -132,6 +133,8 @@ class LimitSummary(BaseModel):
     entity_name: str
     """What people read for that: of a tracking token its name."""
     window: str
+    measure: LimitedValue
+    """What it sums: spend, or the API-equivalent value of usage under a plan."""
     used_usd: float
     limit_usd: float
     fraction: float
@@ -144,6 +147,7 @@ class LimitSummary(BaseModel):
             entity=use.entity.raw,
             entity_name=use.name.raw,
             window=use.limit.window.text,
+            measure=use.limit.measure,
             used_usd=float(use.used.dollars),
             limit_usd=float(use.limit.amount.dollars),
             fraction=use.fraction,
@@ -220,6 +224,8 @@ class LimitItem(BaseModel):
     entity: str
     entity_name: str
     window: str
+    measure: LimitedValue
+    """What it sums: spend, or the API-equivalent value of usage under a plan."""
     starts_at: str | None
     ends_at: str | None
     used_nanousd: int
@@ -242,6 +248,7 @@ class LimitItem(BaseModel):
             entity=use.entity.raw,
             entity_name=use.name.raw,
             window=use.limit.window.text,
+            measure=use.limit.measure,
             starts_at=instant(use.starts_at),
             ends_at=instant(use.ends_at),
             used_nanousd=use.used.nano,

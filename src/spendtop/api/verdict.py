@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace as replace_limit
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,7 +22,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.filters.filters import FilterContext, Subject, matches
 from spendtop.domain.filters.tree import name_here
 from spendtop.domain.known_names import unknown_name
-from spendtop.domain.limits.limit import Each, Limit, LimitState, family_of
+from spendtop.domain.limits.limit import Each, Limit, LimitedValue, LimitState, family_of
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raises
 from spendtop.domain.money import ZERO, Usd
@@ -56,6 +56,8 @@ class Verdict(Struct, frozen=True):
     limit: str | None = None
     remaining_usd: float | None = None
     resets_at: str | None = None
+    measure: LimitedValue | UnsetType = UNSET
+    """What that limit sums, where it is not spend."""
 
 
 class _InForce(Struct, frozen=True):
@@ -136,6 +138,7 @@ class VerdictRoute:
             limit=limit.name,
             remaining_usd=float(max(ZERO, limit.amount - amount).dollars),
             resets_at=None if ends_at is None else to_iso(ends_at),
+            measure=UNSET if limit.measure is LimitedValue.SPEND else limit.measure,
         )
 
     def _read_in_force(self, keys: Collection[None]) -> Mapping[None, _InForce]:

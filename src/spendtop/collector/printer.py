@@ -72,8 +72,9 @@ class Printer:
         new = [request for request in requests if request is not None and request.received_at >= self._since]
         if new and self._loop is not None:
             self._requests.extend(new)
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._news.set)
+            if not self._news.is_set():  # cleared before what waits is taken, so that nothing is left behind
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._news.set)
 
     def announced(self, announcements: Sequence[Announcement]) -> None:
         """Limits that were crossed, or fell back."""
@@ -111,6 +112,7 @@ class Printer:
                     "limit": message.limit_name,
                     "entity": message.entity,
                     "request": None if message.request is None else str(message.request),
+                    "measure": message.measure,
                     "used_usd": float(used.dollars),
                     "limit_usd": float(limit.dollars),
                     "unpriced": message.unpriced,
@@ -124,7 +126,7 @@ class Printer:
             return
         about = f"request {message.request}" if message.request else clean_line(message.entity, MESSAGE_LIMIT)
         who = f" ({about})" if about else ""
-        amounts = use_words(used, message.unpriced, limit)
+        amounts = use_words(used, message.unpriced, limit, message.measure)
         match message.kind:
             case MessageKind.APPROACHING:
                 self._tell([f"WARNING approaching {name}{who}: {amounts}"])

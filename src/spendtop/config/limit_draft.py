@@ -16,7 +16,7 @@ from spendtop.config.toml import key_lines
 from spendtop.config.types import Section, Surroundings
 from spendtop.config.validation import validated
 
-FIELDS = ("name", "window", "usd", "each", "where", "warn", "notify")
+FIELDS = ("name", "window", "usd", "each", "where", "measure", "warn", "notify")
 """Those that can be typed, by their keys in the file."""
 _LIST = "limit"
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
@@ -34,7 +34,7 @@ class LimitDraft:
         typed = {key: self.texts.get(key, "").strip() for key in FIELDS}
         table: dict[str, Any] = {key: typed[key] for key in ("name", "window")}
         table["usd"] = _number(typed["usd"].removeprefix("$"))
-        table |= {key: typed[key] for key in ("each", "where") if typed[key]}
+        table |= {key: typed[key] for key in ("each", "where", "measure") if typed[key]}
         if typed["warn"]:
             words = [] if typed["warn"] == "none" else _items(typed["warn"])
             table["warn"] = [_fraction(word) for word in words]

@@ -46,7 +46,7 @@ from spendtop.config.types import (
 )
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import fields_of, parse_filter
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit, LimitedValue
 from spendtop.domain.pricing.price import Rate
 from spendtop.domain.pricing.price_names import PRICE_NAMES
 from spendtop.domain.sources.records import KeyRule, pushed_sources
@@ -181,6 +181,8 @@ class LimitSettings(Section):
     """Names of the channels that are told; absent = all, [] = none."""
     fallback: Name | None = None
     """Channel that is told when another one fails for good with a message about this limit; absent = as in [alerts]."""
+    measure: Annotated[LimitedValue, Strict(False)] = LimitedValue.SPEND
+    """"spend", or "api_equivalent": what coding agents' usage under a plan would have cost, in place of spend."""
     reserve: Annotated[str, AfterValidator(_reserve)] | None = None
     """Counts requests without a known price at this model's price, for example "model:gpt-4o"."""
 
@@ -196,6 +198,7 @@ class LimitSettings(Section):
             where_text=self.where,
             notify=self.notify,
             reserve=self.reserve.removeprefix("model:") if self.reserve else None,
+            measure=self.measure,
         )
 
 

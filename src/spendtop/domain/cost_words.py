@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.money import NANO_PER_USD, Usd, side_by_side
 
 _AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")
@@ -53,10 +54,13 @@ def bounded(write: Callable[[N], str], output_final: bool) -> Callable[[N], str]
     return written
 
 
-def use_words(used: Usd, unpriced: int, limit: Usd) -> str:
-    """`$5.20 + 3 unpriced of $5.00`: what counts against a limit, and what is not in it."""
+def use_words(used: Usd, unpriced: int, limit: Usd, measure: LimitedValue = LimitedValue.SPEND) -> str:
+    """`$5.20 + 3 unpriced of $5.00`, `~$5.20 of $5.00 API-equivalent`: what counts against a limit, and what is not in
+    it."""
     amount, most = side_by_side(used, limit)
-    return f"{amount} + {unpriced:,} unpriced of {most}" if unpriced else f"{amount} of {most}"
+    missing = f" + {unpriced:,} unpriced" if unpriced else ""
+    of_plan = " API-equivalent" if measure is LimitedValue.API_EQUIVALENT else ""
+    return f"{measure.sign}{amount}{missing} of {most}{of_plan}"
 
 
 def exact(amount: Usd) -> str:

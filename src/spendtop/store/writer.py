@@ -31,9 +31,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Submission(Generic[Event, Outcome]):
-    events: Sequence[Event]
+    ready: Callable[[], Sequence[Event]]
+    number: int
     deadline: float
     done: Callable[[Sequence[Outcome] | Exception], None]
+
+    def events(self) -> Sequence[Event]:
+        """Made ready once, however often it is tried to record them."""
+        events = self.ready()
+        self.ready = lambda: events
+        return events
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +135,20 @@ class Writer(Generic[Event, Outcome]):
 
         `patience` is how many seconds a locked or absent database is waited for before CannotWrite.
         """
-        self._put(_Submission(events, time.monotonic() + patience, done))
+        self.queue_unready(lambda: events, len(events), done, patience)
+
+    def queue_unready(
+        self,
+        ready: Callable[[], Sequence[Event]],
+        number: int,
+        done: Callable[[Sequence[Outcome] | Exception], None],
+        patience: float = 60.0,
+    ) -> None:
+        """The same for so many events that `ready` gives, in the writer's thread and ahead of the transaction.
+
+        Whoever queues them need not do it, and for a whole group in one go it costs less.
+        """
+        self._put(_Submission(ready, number, time.monotonic() + patience, done))
 
     def run(self, work: Callable[[Connection], Result]) -> Future[Result]:
         """Run `work` in a write transaction of its own, in turn with the groups. A failure rolls it back."""
@@ -185,14 +205,14 @@ class Writer(Generic[Event, Outcome]):
             first = self._queue.popleft()
             if isinstance(first, _Call):
                 return first
-            group, size = [first], len(first.events)
+            group, size = [first], first.number
             while self._queue and size < _LARGEST_GROUP:
                 following = self._queue[0]
                 if isinstance(following, _Call):
                     break
                 self._queue.popleft()
                 group.append(following)
-                size += len(following.events)
+                size += following.number
             return group
 
     def _run(self, call: _Call) -> None:
@@ -237,8 +257,9 @@ class Writer(Generic[Event, Outcome]):
             self._answer(group, outcomes)
 
     def _recorded(self, group: Sequence[_Submission[Event, Outcome]]) -> Sequence[Outcome]:
+        events = [event for submission in group for event in submission.events()]
         with self._writing() as connection:
-            return self._record(connection, [event for submission in group for event in submission.events])
+            return self._record(connection, events)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -267,7 +288,7 @@ class Writer(Generic[Event, Outcome]):
         self._refused = None
         start = 0
         for submission in group:
-            end = start + len(submission.events)
+            end = start + submission.number
             _tell(submission, outcomes[start:end])
             start = end
         self._after_commit()

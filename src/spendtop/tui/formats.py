@@ -11,6 +11,7 @@ from spendtop.domain.counted import counted
 from spendtop.domain.percent import percent_of
 
 if TYPE_CHECKING:
+    from spendtop.domain.limits.limit import Limit
     from spendtop.domain.money import Usd
     from spendtop.domain.windows import Calendar
     from spendtop.store.reads.limits.uses import LimitUse
@@ -146,11 +147,12 @@ def short_usd(amount: Usd, width: int = 99) -> str:
     return within(amount, width, str(amount).removesuffix(".00"))
 
 
-def used_of(used: Usd, limit: Usd, width: int) -> str:
-    """`$5.01/$1,000` in so many cells; what has more digits loses them first."""
-    room = width - 1
-    of = short_usd(limit, max(room - len(short_usd(used)), room // 2))
-    return f"{short_usd(used, room - len(of))}/{of}"
+def used_of(used: Usd, limit: Limit, width: int) -> str:
+    """`$5.01/$1,000` in so many cells, `~$5.01/$1,000` of API-equivalent value; what has more digits loses them
+    first."""
+    room, amount = width - 1 - len(limit.measure.sign), limit.amount
+    of = short_usd(amount, max(room - len(short_usd(used)), room // 2))
+    return f"{limit.measure.sign}{short_usd(used, room - len(of))}/{of}"
 
 
 def cents(amount: Usd, width: int = 99) -> str:

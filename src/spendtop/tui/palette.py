@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from rich.color import Color
 from rich.style import Style
 
+from spendtop.domain.limits.limit import LimitedValue
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
@@ -51,6 +53,10 @@ class Palette:
     """A match of a search."""
     banner: Style
     """Something unusual is on, such as a pause."""
+
+    def value(self, measure: LimitedValue) -> Style:
+        """Of an amount that counts against a limit."""
+        return self.money if measure is LimitedValue.SPEND else self.plan
 
 
 PLAIN = Palette(

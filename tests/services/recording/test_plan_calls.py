@@ -72,12 +72,11 @@ def call(key: str = "msg_1", at: int = START, **fields: Any) -> Request:
 class Desk:
     """Records as a collector does."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, book: LimitBook | None = None) -> None:
         self._store = store
         self._preparer = Preparer(PRICED, None, False)
-        self.recording = Recording(
-            store.write_engine.dialect, RequestIds(1), LimitBook(LIMITS, Calendar(), {}), PRICED.cost
-        )
+        self.book = book or LimitBook(LIMITS, Calendar(), {})
+        self.recording = Recording(store.write_engine.dialect, RequestIds(1), self.book, PRICED.cost)
 
     def record(self, *reports: Request) -> None:
         with self._store.writing() as connection:

@@ -140,9 +140,29 @@ def test_what_comes_before_the_prices_is_prepared_by_the_thread_that_loads_them(
     loading.start()
     assert [outcome.status for outcome in answers.get(timeout=DEADLINE)] == ["stored"]
     assert priced_in == [loading]
-    recorder.submit([msgspec.structs.replace(early, external_id="later")], answers.put)
-    answers.get(timeout=DEADLINE)
-    assert priced_in == [loading, current_thread()]
+    recorder.stop()
+
+
+def test_the_writer_prepares_what_is_small_together_and_the_submitter_what_would_take_it_long(
+    store: Store, clock: SettableClock
+) -> None:
+    priced_in: list[str] = []
+
+    def price(provider: str | None, model: str, terms: Terms, at: int) -> None:
+        priced_in.append(current_thread().name)
+
+    book = LimitBook([], Calendar(), {})
+    recorder = Recorder(store, Preparer(Pricer({}, None, price), None, keep_bodies=True), book)
+    recorder.start()
+    answers: SimpleQueue[Any] = SimpleQueue()
+    usage = Usage(prompt=5, completion=5)
+    small = request("small", clock(), cost=None, model="m", usage=usage, request_body=b"{}")
+    large = msgspec.structs.replace(small, external_id="large", response_body=b'"%b"' % (b"a" * 100_000))
+    several = [msgspec.structs.replace(small, external_id=name) for name in ("one", "another")]
+    for events in ([small], [large], several):
+        recorder.submit(events, answers.put)
+        assert [outcome.status for outcome in answers.get(timeout=DEADLINE)] == ["stored"] * len(events)
+    assert priced_in == ["writer", *[current_thread().name] * 3]
     recorder.stop()
 
 

@@ -239,7 +239,7 @@ def _used(alert: AlertRow) -> str | None:
     data."""
     match alert.kind:
         case "limit":
-            return cost_words(alert.used, alert.unpriced)
+            return f"{alert.measure.sign}{cost_words(alert.used, alert.unpriced)}"
         case "anomaly" | "loop":
             return str(alert.used)
     return alert.used.floored if alert.limit > ZERO else None
@@ -263,7 +263,8 @@ def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
     """The same now; nothing where the window is over."""
     if now_used is None:
         return None
-    return f"{now_used.used.floored} + {now_used.unpriced:,} unpriced" if now_used.unpriced else now_used.used.floored
+    amount = f"{alert.measure.sign}{now_used.used.floored}"
+    return f"{amount} + {now_used.unpriced:,} unpriced" if now_used.unpriced else amount
 
 
 def _state(alert: AlertRow, calendar: Calendar, now: int) -> str:

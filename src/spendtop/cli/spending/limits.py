@@ -15,7 +15,7 @@ from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.ledger.amounts import typed
 from spendtop.domain.limits.forecast import Forecast, reach_words
-from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.limit import LimitedValue, LimitState
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raise, amount_of, end_of
 from spendtop.domain.money import ZERO, Usd
@@ -140,7 +140,8 @@ def try_on_the_past(options: Options) -> int:
 
         say(ascii_json(BacktestAnswer.of(tried, in_force.calendar).model_dump()))
         return ExitCode.OK
-    say(f"{clean_line(limit.name)}, {limit.amount} per {limit.window}, over the last {wanted.days} days:")
+    value = " of API-equivalent value" if limit.measure is LimitedValue.API_EQUIVALENT else ""
+    say(f"{clean_line(limit.name)}, {limit.amount}{value} per {limit.window}, over the last {wanted.days} days:")
     for line in (tried.sentence(in_force.calendar), *tried.remarks(in_force.calendar)):
         say(line)
     return ExitCode.OK
@@ -181,11 +182,15 @@ def _read(options: Options) -> _AllLimits:
 
 
 def _table(standing: _AllLimits, limits: Sequence[_AheadLimit]) -> str:
+    headers: Sequence[str] = _HEADERS
     rows = [_row(each, standing) for each in limits]
-    if not any(each.use.raises for each in limits):
-        return table(_HEADERS, rows)
-    raised = [(*row, _raised(each.use, standing.calendar)) for row, each in zip(rows, limits, strict=True)]
-    return table((*_HEADERS, "raised"), raised)
+    if any(each.use.raises for each in limits):
+        headers = (*_HEADERS, "raised")
+        rows = [(*row, _raised(each.use, standing.calendar)) for row, each in zip(rows, limits, strict=True)]
+    lines = [table(headers, rows)]
+    if any(each.use.limit.measure is LimitedValue.API_EQUIVALENT for each in limits):
+        lines.append("~ is the API-equivalent value of usage under a plan; it was not spent.")
+    return "\n".join(lines)
 
 
 def _row(limit: _AheadLimit, standing: _AllLimits) -> tuple[object, ...]:
@@ -194,7 +199,7 @@ def _row(limit: _AheadLimit, standing: _AllLimits) -> tuple[object, ...]:
         clean_line(use.limit.name),
         use.name if use.entity.raw else "everyone",
         use.limit.window,
-        use.used,
+        f"{use.limit.measure.sign}{use.used}",
         use.limit.amount,
         use.percent,
         use.state.value,

@@ -257,6 +257,7 @@ def _answer(status: dict[str, Any], recorder: _Recorder, state: str) -> dict[str
                 "name": limit["name"],
                 "entity": limit["entity"],
                 "entity_name": limit.get("entity_name", limit["entity"]),
+                "measure": limit.get("measure", "spend"),
                 "state": limit["state"],
                 **_usd("used", Usd(limit["used_nano"])),
                 **_usd("limit", Usd(limit["limit_nano"])),

@@ -11,7 +11,7 @@ from spendtop.collector.push_connection import credential_of, is_expected
 from spendtop.config.account_settings import AccountSettings
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources.records import HELICONE_API, LITELLM, PUSHES, ProviderPush
+from spendtop.domain.sources.records import HELICONE_API, LITELLM, OPENROUTER_PUSH, PUSHES, ProviderPush
 from spendtop.sources.pollers.gemini_caps import Tier
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS
 from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, OpenAISettings
@@ -22,6 +22,7 @@ ANTHROPIC = "anthropic"
 _ANALYTICS_EVERY = 5 * MINUTE
 HEALTH_EVERY = 5 * MINUTE
 """Requests of the time in which a destination is off are not pushed again."""
+GENERATIONS_EVERY = 5 * MINUTE
 LIMITS_EVERY = HOUR
 """Between two polls of limits for which each project is asked."""
 _COST_SECTIONS: dict[str, type[OpenAISettings] | type[AnthropicSettings]] = {
@@ -120,12 +121,23 @@ class PolledLimits:
     """Of Gemini's cap, which nobody is asked for."""
 
 
-Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits | PolledPushHealth
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolledGenerations:
+    """What calls cost whose client hung up, where they are pushed without it."""
+
+    name: str
+    every: int
+    key: str = field(repr=False)
+    base_url: str
+    notify: tuple[str, ...] | None = None
+
+
+Polled = PolledRequests | PolledCosts | PolledBalance | PolledLimits | PolledPushHealth | PolledGenerations
 
 
 def polled(settings: Settings) -> tuple[Polled, ...]:
     """Everything that is to be polled; names are unique."""
-    return (*_helicone(settings), *_push_health(settings), *_accounts(settings))
+    return (*_helicone(settings), *_push_health(settings), *_generations(settings), *_accounts(settings))
 
 
 def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
@@ -137,7 +149,7 @@ def polled_sources(settings: Settings) -> tuple[PolledSource, ...]:
 
 def is_optional(each: Polled) -> bool:
     """Whether its key may lack the right to it, which is no reason to alarm anybody."""
-    return isinstance(each, PolledLimits) or (isinstance(each, PolledCosts) and each.is_optional)
+    return isinstance(each, PolledLimits | PolledGenerations) or (isinstance(each, PolledCosts) and each.is_optional)
 
 
 def accounts_of(settings: Settings) -> tuple[Account, ...]:
@@ -189,6 +201,15 @@ def _push_health(settings: Settings) -> Iterator[PolledPushHealth]:
                 base_url=credential.base_url,
                 public_url=settings.server.public_url,
             )
+
+
+def _generations(settings: Settings) -> Iterator[PolledGenerations]:
+    """Where OpenRouter pushes here, and there is any key of it."""
+    credential = credential_of(OPENROUTER_PUSH, settings)
+    if credential is not None and is_expected(OPENROUTER_PUSH, settings):
+        yield PolledGenerations(
+            name="openrouter-generations", every=GENERATIONS_EVERY, key=credential.key, base_url=credential.base_url
+        )
 
 
 def _accounts(settings: Settings) -> Iterator[PolledCosts | PolledBalance | PolledLimits]:

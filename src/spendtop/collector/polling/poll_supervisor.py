@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from spendtop.collector.polling.generation_steps import GenerationSteps
 from spendtop.collector.polling.poll_config import (
     ANTHROPIC,
     Polled,
     PolledCosts,
+    PolledGenerations,
     PolledLimits,
     PolledPushHealth,
     PolledRequests,
@@ -35,6 +37,7 @@ from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
 from spendtop.sources.pollers.helicone_api import HeliconeApi
 from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openrouter_generations import OpenRouterGenerations
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS, Access
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start
@@ -100,6 +103,9 @@ class PollSupervisor:
                 return PushHealthSteps(
                     wanted.name, wanted.every, wanted.push, asked, self._context, public_url=wanted.public_url
                 )
+            case PolledGenerations():
+                poller_of_calls = OpenRouterGenerations(wanted.key, wanted.base_url)
+                return GenerationSteps(wanted.name, wanted.every, poller_of_calls, self._context)
             case PolledLimits():
                 return LimitSteps(
                     wanted.name, wanted.every, _limit_poller(wanted), self._context, account=wanted.account

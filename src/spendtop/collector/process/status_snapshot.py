@@ -99,6 +99,7 @@ class StatusSnapshot:
                     "entity": use.entity.raw,
                     "entity_name": use.name.raw,
                     "window": use.limit.window.text,
+                    "measure": use.limit.measure.value,
                     "state": use.state.value,
                     "used_nano": use.used.nano,
                     "limit_nano": use.limit.amount.nano,

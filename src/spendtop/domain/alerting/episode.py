@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.limits.limit import Limit, LimitState
+from spendtop.domain.limits.limit import Limit, LimitedValue, LimitState
 from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import times_of
 from spendtop.domain.windows import WindowKind
@@ -65,6 +65,8 @@ class Message(Struct, frozen=True, kw_only=True):
     """Id of the one request that it is about."""
     each: str | None = None
     window: str = ""
+    measure: LimitedValue = LimitedValue.SPEND
+    """What the limit sums."""
     window_start: int | None = None
     window_end: int | None = None
     zone: str = "UTC"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ from spendtop.domain.filters.filters import Filter
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
-from spendtop.domain.requests.request import Request
+from spendtop.domain.requests.request import Cost, Request, RequestFields
 from spendtop.domain.windows import Window, WindowKind
 
 OWN_DIMENSION = "limit/"
@@ -48,6 +49,29 @@ def family_of(model: str | None) -> str | None:
     return None if model is None else family(model) or None
 
 
+class LimitedValue(StrEnum):
+    """What a limit sums: what was spent, or what usage under a plan would have cost, which is no spend."""
+
+    SPEND = "spend"
+    API_EQUIVALENT = "api_equivalent"
+
+    @classmethod
+    def of(cls, request: RequestFields[Any]) -> LimitedValue | None:
+        """As which of them a request counts; None for one that counts nowhere."""
+        if request.counted:
+            return cls.SPEND
+        return cls.API_EQUIVALENT if request.is_plan else None
+
+    def amount_of(self, cost: Cost) -> Usd | None:
+        """How much that is of one request; None where it is not known."""
+        return cost.amount if self is LimitedValue.SPEND else cost.api_equivalent
+
+    @property
+    def sign(self) -> str:
+        """What stands before an amount of it, as on all faces."""
+        return "" if self is LimitedValue.SPEND else "~"
+
+
 class LimitState(StrEnum):
     """How a limit stands; also the words of the alerts about it."""
 
@@ -69,17 +93,20 @@ class Limit(Struct, frozen=True, kw_only=True):
     """Names of channels; None means all."""
     reserve: str | None = None
     """Model whose price unpriced requests are counted at."""
+    measure: LimitedValue = LimitedValue.SPEND
 
     @property
     def dimension(self) -> str:
-        """The dimension of `total` that holds this limit's spend.
+        """The dimension of `total` that holds what this limit sums.
 
-        A limit with a scope or a reserve of its own keeps totals of its own, and so do limits of families, which are
-        kept by nothing else.
+        A limit with a scope or a reserve of its own keeps totals of its own, and so do those of families and of
+        API-equivalent value, which are kept by nothing else.
         """
-        if not self.where_text and self.reserve is None and self.each is not Each.MODEL_FAMILY:
+        of_spend = self.measure is LimitedValue.SPEND
+        if of_spend and not self.where_text and self.reserve is None and self.each is not Each.MODEL_FAMILY:
             return self.each.value if self.each else "all"
-        digest = blake2b(f"{self.each}\0{self.where_text}\0{self.reserve}".encode(), digest_size=8)
+        parts = [str(self.each), self.where_text, str(self.reserve), *([] if of_spend else [self.measure])]
+        digest = blake2b("\0".join(parts).encode(), digest_size=8)
         return f"{OWN_DIMENSION}{digest.hexdigest()}"
 
     def state(self, used: Usd) -> LimitState:

@@ -231,7 +231,7 @@ class _LimitInTurn:
         for row in self._connection.execute(select(*selected()).where(_REQUEST.c.id.in_(ids)).order_by(_REQUEST.c.id)):
             request = request_row(row)
             reading = Reading(
-                used=request.cost.amount or (self._ceiling(request) if self._ceiling else ZERO),
+                used=self._limit.measure.amount_of(request.cost) or (self._ceiling(request) if self._ceiling else ZERO),
                 unpriced=0,
                 window_start=request.occurred_at,
                 window_end=self._now + _SINGLE_SHOWN_FOR,
@@ -299,7 +299,8 @@ class _LimitInTurn:
         )
         _log.debug(
             "limit %s, alert %s: %s at %s, %s",
-            *(clean_line(limit.name), alert_id, decision.episode.state, use_words(reading.used, 0, limit.amount)),
+            *(clean_line(limit.name), alert_id, decision.episode.state),
+            use_words(reading.used, 0, limit.amount, limit.measure),
             f"tells {decision.announce}" if decision.announce else decision.reason or "tells nothing",
         )
         if alert_id is None or decision.announce is None:

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, func, select
 from spendtop.domain.alerting.episode import Decision, Message, Reading, patience
 from spendtop.domain.alerting.speaking import Occasion, speaks_again
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit, LimitedValue
 from spendtop.domain.limits.raises import Raise, amount_of
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent
 from spendtop.domain.windows import Calendar, WindowKind
-from spendtop.store.reads.limits.uses import counts_for
+from spendtop.store.reads.limits.uses import counted_for
 from spendtop.store.reads.spending import sums as spending
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.statements import table_of
@@ -41,6 +41,7 @@ def message(
         request=int(entity_name) if single else None,
         each=limit.each.value if limit.each else None,
         window=limit.window.text,
+        measure=limit.measure,
         window_start=reading.window_start,
         window_end=None if single else reading.window_end,
         zone=calendar.zone,
@@ -78,7 +79,8 @@ def contributors(connection: Connection, limit: Limit, entity: str, reading: Rea
         return
     since = reading.window_start
     is_short = since is not None and reading.at - since <= DAY
-    if limit.dimension == "all" or (limit.each is not None and is_short):
+    has_few = limit.each is not None or limit.measure is LimitedValue.API_EQUIVALENT
+    if limit.dimension == "all" or (has_few and is_short):
         yield from spent_most(connection, limit, entity, Span(since, reading.window_end))
 
 
@@ -110,10 +112,11 @@ def _of_entity(
 ) -> Iterator[tuple[str, str, int]]:
     table = table_of(RequestTable)
     key = table.c.user_id if dimension == "user" else table.c.model
-    cost = func.sum(table.c.cost_nano)
+    part = counted_for(connection, limit, entity, [window])
+    cost = func.sum(part.cost)
     query = (
         select(key, cost)
-        .where(counts_for(connection, limit, entity, [window]), table.c.counted, window.holds(table.c.occurred_at))
+        .where(part.condition, window.holds(table.c.occurred_at))
         .group_by(key)
         .having(cost.is_not(None))
         .order_by(cost.desc())

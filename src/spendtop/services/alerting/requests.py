@@ -10,7 +10,7 @@ from spendtop.domain.alerting.episode import Reading
 from spendtop.domain.clock import HOUR
 from spendtop.domain.filters.filters import quoted
 from spendtop.domain.filters.parser import LONGEST_FILTER
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit, LimitedValue
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services.alerting import messages as alert_messages
 from spendtop.store.reads.alerts import anomalies
@@ -53,7 +53,8 @@ def request_filter(connection: Connection, alert: AlertRow, limit: Limit | None,
         return f"id:{alert.entity.raw}"
     span = span_of(alert, limit, now)
     scope = f"({limit.where_text})" if limit.where_text else ""
-    return _joined(of_entity(connection, limit, alert.entity.raw, span), scope, _within(span, calendar))
+    measure = "~plan" if limit.measure is LimitedValue.API_EQUIVALENT else ""
+    return _joined(of_entity(connection, limit, alert.entity.raw, span), scope, measure, _within(span, calendar))
 
 
 def drivers(connection: Connection, alert: AlertRow, limit: Limit | None, now: int) -> anomalies.Contributors:

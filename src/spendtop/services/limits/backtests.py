@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from spendtop.domain.alerting.backtest import Backtest, CountedRequest, Firing, Replay, first_instant, periods, reached
 from spendtop.domain.alerting.episode import thresholds
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit
+from spendtop.domain.limits.limit import OWN_DIMENSION, Limit, LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind
 from spendtop.store.engine import Store
@@ -17,7 +17,7 @@ from spendtop.store.reads.limits.entity_uses import EntityUses
 from spendtop.store.reads.limits.history import counted_requests, entities_from, spent_by_hour
 from spendtop.store.reads.limits.uses import Ceiling
 from spendtop.store.reads.spending.bucket_spans import Span, extent, in_slices
-from spendtop.store.reads.spending.sums import oldest_hour, spend
+from spendtop.store.reads.spending.sums import oldest_hour, plan_spend, spend
 
 LONGEST = 400
 """Days that can be looked back."""
@@ -44,7 +44,8 @@ def backtest(
     since, by_totals = first_instant(days, now, calendar), is_by_totals(limit)
     with store.reading() as connection:
         oldest = oldest_hour(connection) if by_totals else extent(connection, Span(None, None)).since or None
-        unpriced = spend(connection, since, now + 1).unpriced
+        sums = spend if limit.measure is LimitedValue.SPEND else plan_spend
+        unpriced = sums(connection, since, now + 1).unpriced
     data_since = oldest if oldest is not None and oldest > since else None
     tried = () if oldest is None or oldest > now else periods(limit, max(since, oldest), now, calendar)
     steps = _by_totals(store, limit, tried) if by_totals else _by_requests(store, limit, calendar, since, now, ceiling)
@@ -66,8 +67,7 @@ def backtest(
 
 def is_by_totals(limit: Limit) -> bool:
     """Whether totals that are kept anyway say all about its windows."""
-    plain = not limit.where_text and limit.reserve is None and limit.each is not Each.MODEL_FAMILY
-    return plain and limit.window.kind in CALENDAR_KINDS
+    return not limit.dimension.startswith(OWN_DIMENSION) and limit.window.kind in CALENDAR_KINDS
 
 
 def _by_totals(store: Store, limit: Limit, windows: tuple[Bounds, ...]) -> Iterator[tuple[float, list[Firing]]]:

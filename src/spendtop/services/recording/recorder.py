@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,9 @@ from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.requests.lists import newest_id
 from spendtop.store.writer import Writer
+
+_SMALL = 64 * 1024
+"""Bytes of prompt and response. To prepare more takes milliseconds, for which the writer would keep others waiting."""
 
 
 class Recorder(Writer[Ready, Outcome]):
@@ -76,6 +80,7 @@ class Recorder(Writer[Ready, Outcome]):
     ) -> None:
         """Record events durably. `done` is called in the writer's thread, after the commit or with the failure.
 
+        A small one is prepared there as well, together with others; for more the caller's thread takes its time.
         `patience` is how many seconds a locked, full or absent store is waited for before CannotWrite.
         Raises CannotWrite once the recorder is stopped.
         """
@@ -86,7 +91,10 @@ class Recorder(Writer[Ready, Outcome]):
                 self._on_recorded(outcomes)
 
         if self._prices is None or self._prices.done():
-            self.queue(self.prepare(events), tell, patience)
+            if _is_small(events):
+                self.queue_unready(partial(self.prepare, events), len(events), tell, patience)
+            else:
+                self.queue(self.prepare(events), tell, patience)
         else:
             self._early.append((events, tell, patience))
             self._prices.add_done_callback(self._submit_early)
@@ -112,3 +120,10 @@ class Recorder(Writer[Ready, Outcome]):
     def record_prepared(self, connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:
         """Record what is prepared inside a transaction that `run` opened."""
         return self._recording.record(connection, ready)
+
+
+def _is_small(events: Sequence[Event]) -> bool:
+    """Whether it is one request that is prepared at once."""
+    if len(events) != 1 or not isinstance(events[0], Request):
+        return False
+    return len(events[0].request_body or b"") + len(events[0].response_body or b"") <= _SMALL

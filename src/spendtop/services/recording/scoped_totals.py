@@ -10,13 +10,13 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, literal, select
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit, family_of
+from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit, LimitedValue, family_of
 from spendtop.domain.model_names import RULES
 from spendtop.domain.windows import WindowKind
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.store import day_totals, facts
 from spendtop.store.ids import SLOTS
-from spendtop.store.reads.limits.uses import within_scope
+from spendtop.store.reads.limits.uses import summed
 from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.reads.spending import spend_sql
 from spendtop.store.statements import table_of
@@ -131,19 +131,16 @@ def _by_key(limit: Limit, rows: Iterable[Any]) -> dict[tuple[str, int, int], lis
 
 
 def _totals(connection: Connection, limit: Limit) -> Select[Any]:
-    if limit.each is Each.MODEL_FAMILY and not limit.where_text and limit.reserve is None:
+    is_of_models = limit.each is Each.MODEL_FAMILY and limit.measure is LimitedValue.SPEND
+    if is_of_models and not limit.where_text and limit.reserve is None:
         # Those of the models say it all, also of what is purged by now.
         kept = (_TOTAL.c.key, _TOTAL.c.bucket, _TOTAL.c.shard, *(_TOTAL.c[name] for name in spend_sql.NAMES))
         return select(*kept).where(_TOTAL.c.dimension == Each.MODEL.value)
-    entity = _entity(limit)
+    entity, part = _entity(limit), summed(connection, limit)
     bucket = _REQUEST.c.occurred_at - _REQUEST.c.occurred_at % HOUR
     shard = _REQUEST.c.id % SLOTS
     named = (entity.label("key"), bucket.label("bucket"), shard.label("shard"))
-    return (
-        select(*named, *spend_sql.of_requests())
-        .where(_REQUEST.c.counted, entity.is_not(None), within_scope(connection, limit))
-        .group_by("key", "bucket", "shard")
-    )
+    return select(*named, *part.columns).where(part.condition, entity.is_not(None)).group_by("key", "bucket", "shard")
 
 
 def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator[dict[str, Any]]:
@@ -151,10 +148,8 @@ def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator
     ceiling = book.ceilings.get(limit.name)
     if ceiling is None:
         return
-    entity = _entity(limit)
-    query = select(*selected(), entity.label("entity")).where(
-        _REQUEST.c.counted, spend_sql.is_unpriced(), entity.is_not(None), within_scope(connection, limit)
-    )
+    entity, part = _entity(limit), summed(connection, limit)
+    query = select(*selected(), entity.label("entity")).where(part.condition, part.is_unpriced, entity.is_not(None))
     for row in connection.execute(query):
         key = _key(limit, row.entity)
         if key is None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.limits.limit import Limit
+from spendtop.domain.limits.limit import Limit, LimitedValue
 from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.requests.request import Request, Status, is_assumed
 from spendtop.domain.sources.records import AgentSource, Source
@@ -57,9 +57,6 @@ class TotalsByDifference:
 
     def add(self, request: Request, request_id: int) -> None:
         """Count a request, and mark the limits that it counts for."""
-        if not request.counted:
-            self._count_beside(request, 1)
-            return
         self._count(request, 1)
         for limit in self._book.broken(request):
             if limit.name not in self._silent(request):
@@ -72,10 +69,7 @@ class TotalsByDifference:
 
     def remove(self, request: Request) -> None:
         """Take a request's contributions out."""
-        if request.counted:
-            self._count(request, -1)
-        else:
-            self._count_beside(request, -1)
+        self._count(request, -1)
 
     def count_repeat(self, request: Request) -> None:
         """Count a report that its source sent before, by the hour of its arrival; no money is in it."""
@@ -116,9 +110,10 @@ class TotalsByDifference:
         return [(*key, shard, happened_at) for key, happened_at in sorted(self._marks.items())]
 
     def _count(self, request: Request, sign: int) -> None:
+        request = _at_its_value(request)
         delta, at, silent = _delta(request, sign), request.occurred_at, self._silent(request)
         hour = at - at % HOUR
-        counted_in = request.user_id, request.model, request.provider, request.source.name
+        counted_in = LimitedValue.of(request), request.user_id, request.model, request.provider, request.source.name
         which = (*counted_in, request.session_id, request.token, hour, silent)
         alike = self._alike.get(which)
         if alike is None:
@@ -127,7 +122,8 @@ class TotalsByDifference:
             _add(alike.delta, delta)
             if at > alike.latest:
                 alike.latest = at
-        self._fold(("minute", "", at - at % MINUTE), delta)
+        if request.counted:
+            self._fold(("minute", "", at - at % MINUTE), delta)
         if self._book.reserves and (request.cost.amount is None or request.cost.partial):
             self._reserve(request, sign, hour)
 
@@ -182,15 +178,6 @@ class TotalsByDifference:
             self._told_in[which] = told
         return told
 
-    def _count_beside(self, request: Request, sign: int) -> None:
-        """Count what is no spend: in no dimension that a limit, an alert or a total of spend reads."""
-        hour = request.occurred_at - request.occurred_at % HOUR
-        if request.is_plan:
-            equivalent = replace(request, cost=replace(request.cost, amount=request.cost.api_equivalent))
-            self._fold((PLAN, request.source.name, hour), _delta(equivalent, sign))
-        else:
-            self._fold((SHADOW, request.token or "", hour), _delta(request, sign))
-
     def _mark(self, limit: Limit, entity: str, happened_at: int) -> None:
         key = (limit.name, entity, happened_at - happened_at % HOUR)
         self._marks[key] = max(happened_at, self._marks.get(key, 0))
@@ -227,7 +214,16 @@ def open_windows(now: int, calendar: Calendar) -> SpeaksAt:
     return is_open
 
 
+def _at_its_value(request: Request) -> Request:
+    """One under a plan as if it had cost what it is worth; any other as it is."""
+    if not request.is_plan:
+        return request
+    return replace(request, cost=replace(request.cost, amount=request.cost.api_equivalent))
+
+
 def _dimensions(request: Request) -> list[tuple[str, str]]:
+    if not request.counted:  # what is no spend is in no dimension that an alert or a total of spend reads
+        return [(PLAN, request.source.name) if request.is_plan else (SHADOW, request.token or "")]
     dimensions = [
         ("all", ""),
         ("user", request.user_id or ""),

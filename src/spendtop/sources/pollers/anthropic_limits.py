@@ -26,7 +26,7 @@ _BY_BILLS = frozenset({"organization", "workspace", "usage_tier"})
 """Scopes whose use is what was billed; those of members are in the effective limits, with their use."""
 _NOT_TOLD = (
     "Anthropic tells this key of no spend limits: members' limits are told to Enterprise organizations only, and "
-    "those of the organization while their beta lasts."
+    "those of the organization while their beta lasts. An admin key of such an organization shows them."
 )
 
 

@@ -45,7 +45,7 @@ class _EventPagination(Struct, frozen=True):
 
 
 class _Events(Struct, frozen=True):
-    usageEvents: list[_Event] = []
+    usageEvents: list[_Event]
     pagination: _EventPagination = _EventPagination()
 
 
@@ -60,7 +60,7 @@ class _MemberSpend(Struct, frozen=True):
 
 
 class _TeamSpend(Struct, frozen=True):
-    teamMemberSpend: list[_MemberSpend] = []
+    teamMemberSpend: list[_MemberSpend]
     totalPages: int = 1
 
 
@@ -121,6 +121,8 @@ class CursorLimits:
                 members += page.teamMemberSpend
                 if number >= page.totalPages:
                     break
+            else:
+                raise PollFailed(f"Cursor's members do not end after {MOST_PAGES} pages; nothing of this poll is kept")
         return Limits(limits=tuple(map(_of_member, members)))
 
 

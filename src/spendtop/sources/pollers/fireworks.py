@@ -55,7 +55,9 @@ class FireworksBills:
     def __init__(self, key: str, base_url: str = "", scope: str = "", *, bounds: FetchBounds = USUAL) -> None:
         """`scope` is the account's slug; the first that the key sees without it."""
         self._scope = scope
-        self._fetcher = Fetcher(_WHO, base_url or _ADDRESS, {"Authorization": f"Bearer {key}"}, bounds=bounds)
+        self._fetcher = Fetcher(
+            _WHO, base_url or _ADDRESS, {"Authorization": f"Bearer {key}"}, advise=_what_to_do, bounds=bounds
+        )
 
     async def costs(self, first_day: int, last_day: int) -> Costs:
         """By model, or by what else is billed. Raises PollFailed."""
@@ -70,6 +72,10 @@ class FireworksBills:
                     item = f"{model}, tokens" if model else line.category
                     billed.add(day, _dollars(money), money.currencyCode, project=None, line_item=item)
         return billed.costs()
+
+
+def _what_to_do(status: int, message: str) -> str:
+    return "The key has to be of somebody who may read the account's billing; set it as key of this account."
 
 
 async def _slug(poll: Poll) -> str:

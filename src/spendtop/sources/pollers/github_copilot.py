@@ -29,7 +29,7 @@ class _UsageItem(Struct, frozen=True):
 
 
 class _UsageItems(Struct, frozen=True):
-    usageItems: list[_UsageItem] = []
+    usageItems: list[_UsageItem]
 
 
 class CopilotBills:

@@ -365,7 +365,8 @@ class Poll:
             case _ if status < 400:
                 return PollFailed(f"{who} answered with a redirect ({status}), which is never followed; {_LOOK}")
             case 404:
-                return Rejected(f"{who} does not know what it was asked for (404); {_LOOK}", status)
+                absent = f"{who} does not know what it was asked for (404): this organization or key may not have it"
+                return Rejected(f"{absent}; else {_LOOK}", status)
         return Rejected(f"{who} did not take the question ({status}); a newer spendtop may be needed", status)
 
     def _unreachable(self, error: Exception) -> PollFailed:
@@ -377,7 +378,10 @@ class Poll:
 
 
 def shaped(provider: str, document: object, kind: type[_Shape]) -> _Shape:
-    """An answer as the fields that are expected of it. Raises PollFailed where they are not there."""
+    """An answer as the fields that are expected of it. Raises PollFailed where they are not there, and for an error
+    that calls itself a success."""
+    if isinstance(document, dict) and document.get("error"):
+        raise PollFailed(f"{provider} answered with an error in place of figures; it is asked again at the next poll")
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from spendtop.domain.limits.provider_limits import INTERVALS, LimitMeasure, ProviderLimit
-from spendtop.sources.pollers import Limits, wrong_kind
+from spendtop.sources.pollers import KeyRefused, Limits, wrong_kind
 from spendtop.sources.pollers.amounts import dollars
 from spendtop.sources.pollers.cost_pages import CENT
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Rejected, shaped
@@ -20,6 +20,10 @@ _WHO = "OpenAI"
 _KEY_BEGINS = "sk-admin-"
 _ORGANIZATION = "/v1/organization"
 _MOST_PROJECTS = 100
+_NO_PROJECTS = (
+    "OpenAI does not list this organization's projects ({status}), so that only the organization's own limits are read:"
+    " an admin key that may read projects shows theirs, too."
+)
 
 
 class _Enforcement(Struct, frozen=True):
@@ -54,14 +58,15 @@ class OpenAILimits:
         """Those of the organization first. Raises PollFailed."""
         async with self._fetcher.poll() as poll:
             told = await _told(poll, _ORGANIZATION, "organization", "", "")
-            projects = await all_listed(poll, f"{_ORGANIZATION}/projects", _Project, (("limit", 100),))
+            projects, flaws = await _projects(poll)
             active = [each for each in projects if each.status in (None, "active")]
             for project in active[:_MOST_PROJECTS]:
                 path = f"{_ORGANIZATION}/projects/{project.id}"
                 told += await _told(poll, path, "project", project.id, project.name or project.id)
         left = len(active) - _MOST_PROJECTS
-        flaws = (f"Limits of {left:,} projects behind the first {_MOST_PROJECTS} were not asked for.",)
-        return Limits(limits=tuple(told), flaws=flaws if left > 0 else ())
+        if left > 0:
+            flaws = (f"Limits of {left:,} projects behind the first {_MOST_PROJECTS} were not asked for.",)
+        return Limits(limits=tuple(told), flaws=flaws)
 
     def _what_to_do(self, status: int, message: str) -> str:
         return (
@@ -69,6 +74,16 @@ class OpenAILimits:
             "settings: create one at platform.openai.com/settings/organization/admin-keys and set it as admin_key "
             "in [openai]."
         )
+
+
+async def _projects(poll: Poll) -> tuple[list[_Project], tuple[str, ...]]:
+    """All of them, or why there are none: only those of the organization are read then."""
+    try:
+        return await all_listed(poll, f"{_ORGANIZATION}/projects", _Project, (("limit", 100),)), ()
+    except (KeyRefused, Rejected) as refused:
+        if refused.status not in (403, 404):
+            raise
+        return [], (_NO_PROJECTS.format(status=refused.status),)
 
 
 async def _told(poll: Poll, path: str, scope: str, subject: str, name: str) -> list[ProviderLimit]:

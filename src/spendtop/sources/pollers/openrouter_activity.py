@@ -38,9 +38,9 @@ class _Activity(Struct, frozen=True):
     date: str
     model: str = ""
     usage: object = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    requests: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    requests: int | None = None
 
 
 class _Activities(Struct, frozen=True):
@@ -158,7 +158,7 @@ def _billed(
 async def _activity(poll: Poll, query: Query) -> _ByModel:
     sums: defaultdict[tuple[int, str], _Use] = defaultdict(_Use)
     for each in shaped(_WHO, await poll.json("GET", _ACTIVITY, query=query), _Activities).data:
-        use = _Use(_amount(each.usage), each.prompt_tokens, each.completion_tokens, each.requests)
+        use = _Use(_amount(each.usage), each.prompt_tokens or 0, each.completion_tokens or 0, each.requests or 0)
         place = day_number(_WHO, each.date), each.model
         sums[place] = sums[place].plus(use)
     return sums

@@ -74,6 +74,9 @@ class XaiBalance(KeyedBalance):
         super().__init__(key, base_url, scope, bounds=bounds)
         self._clock = clock
 
+    def _what_to_do(self, status: int, message: str) -> str:
+        return _what_to_do(status, message)
+
     async def balance(self) -> Usd:
         if not self._scope:
             raise PollFailed(_NO_TEAM)
@@ -98,7 +101,9 @@ class XaiBills:
 
     def __init__(self, key: str, base_url: str = "", scope: str = "", *, bounds: FetchBounds = USUAL) -> None:
         self._scope = scope
-        self._fetcher = Fetcher(_WHO, base_url or _ADDRESS, {"Authorization": f"Bearer {key}"}, bounds=bounds)
+        self._fetcher = Fetcher(
+            _WHO, base_url or _ADDRESS, {"Authorization": f"Bearer {key}"}, advise=_what_to_do, bounds=bounds
+        )
 
     async def costs(self, first_day: int, last_day: int) -> Costs:
         """Days as xAI names them. Raises PollFailed."""
@@ -113,6 +118,13 @@ class XaiBills:
                 line = ", ".join(series.group or ())
                 billed.add(day_number(_WHO, point.timestamp), value, "USD", project=None, line_item=line)
         return billed.costs(*([_LOWER_BOUND] if used.limitReached else []))
+
+
+def _what_to_do(status: int, message: str) -> str:
+    return (
+        "The key is a management key of the team (console.x.ai, Management Keys), not one for requests; set it as key"
+        " of this account, and the team's id as its scope."
+    )
 
 
 async def _usage(poll: Poll, team: str, first_day: int, last_day: int) -> _XaiUse:

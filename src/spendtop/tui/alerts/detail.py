@@ -112,14 +112,16 @@ class AlertDetailPanel(Panel):
             yield self._fact("left", f"{left}, less than {least}")
             return
         if now is not None:
-            yield self._fact("used", use_words(now.used, now.unpriced, row.limit), self.palette.money)
-        yield self._fact("said", use_words(row.used, row.unpriced, row.limit))
+            yield self._fact(
+                "used", use_words(now.used, now.unpriced, row.limit, row.measure), self.palette.value(row.measure)
+            )
+        yield self._fact("said", use_words(row.used, row.unpriced, row.limit, row.measure))
 
     def _drivers(self, detail: AlertDetail) -> str:
         """Who and what spent most of it: `user alice $9.10 · model o3 $8.20`."""
         costs = side_by_side(*(Usd(nano) for *_, nano in detail.drivers))
         named = (
-            f"{dimension} {clean_line(key, 40) or '(none)'} {cost}"
+            f"{dimension} {clean_line(key, 40) or '(none)'} {detail.row.measure.sign}{cost}"
             for (dimension, key, _), cost in zip(detail.drivers, costs, strict=True)
         )
         return f" {self.glyphs.between} ".join(named)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spendtop.domain.alerting.episode import thresholds
 from spendtop.domain.clock import DAY, HOUR, age
 from spendtop.domain.limits.forecast import reach_words
-from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.limit import LimitedValue, LimitState
 from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
@@ -82,6 +82,8 @@ class LimitPanel(Panel):
     def _words(self, detail: LimitDetail) -> Iterator[Line]:
         """What was said of the present window and before, what drove it, and what is not in it."""
         palette, use = self.palette, detail.question.use
+        if use.limit.measure is LimitedValue.API_EQUIVALENT:
+            yield [("API-equivalent value of plan usage", palette.plan)]
         yield [("tells at ", palette.muted), (_thresholds(use.limit), palette.text)]
         yield from self._ahead(detail)
         for each in use.raises:
@@ -101,8 +103,8 @@ class LimitPanel(Panel):
             yield [(f"most of {since}", palette.muted)]
         for dimension, key, nano in shown[:4]:
             style = palette.who if dimension == "user" else palette.model
-            money = formats.cost(Usd(nano), 0, 10)
-            yield [(f" {money:>9} ", palette.money), (clean_line(key) or "(none)", style)]
+            money = f"{use.limit.measure.sign}{formats.cost(Usd(nano), 0, 10)}"
+            yield [(f" {money:>9} ", palette.value(use.limit.measure)), (clean_line(key) or "(none)", style)]
 
     def _of_provider(self, use: ProviderLimitUse) -> Iterator[Line]:
         """What is known of a limit that can only be read here."""
@@ -135,7 +137,11 @@ class LimitPanel(Panel):
         if forecast.end is None or forecast.end_low is None or forecast.end_high is None:
             return
         end, *band = map(formats.short_usd, (forecast.end, forecast.end_low, forecast.end_high))
-        yield [("ends at ", palette.muted), (f"~{end}", palette.money), (f" ({'-'.join(band)})", palette.muted)]
+        yield [
+            ("ends at ", palette.muted),
+            (f"~{end}", palette.value(detail.question.use.limit.measure)),
+            (f" ({'-'.join(band)})", palette.muted),
+        ]
         if forecast.linear is not None:
             yield [(f"{formats.short_usd(forecast.linear)} if all went on as so far", palette.faint)]
 

@@ -23,6 +23,7 @@ _FIELDS = {
     "usd": "100",
     "each": "empty: everyone; user, model, model_family, token, session",
     "where": "empty: all requests; for example -model:gpt-4o-mini",
+    "measure": "empty: spend; api_equivalent: usage under plans",
     "warn": "empty: 80 %; for example 50%, 80%; none",
     "notify": "empty: all channels; for example ops; none",
 }

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, SECOND, to_datetime
 from spendtop.domain.limits.forecast import Forecast
-from spendtop.domain.limits.limit import Limit
+from spendtop.domain.limits.limit import Limit, LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind
@@ -132,13 +132,16 @@ class CountedQuestion:
         parts = [
             of_entity(connection, limit, self.use.entity.raw, Span(self.use.starts_at, self.use.ends_at)),
             f"({limit.where_text})" if limit.where_text else "",
+            "~plan" if limit.measure is LimitedValue.API_EQUIVALENT else "",
             self._time(limit),
         ]
         return " ".join(filter(None, parts))
 
     def _time(self, limit: Limit) -> str:
         if limit.window.kind is WindowKind.REQUEST:
-            return f"cost>{limit.amount.dollars.normalize():f} t:{_instant(self.now - REQUEST_SPAN)}.."
+            since = f"t:{_instant(self.now - REQUEST_SPAN)}.."
+            of_spend = limit.measure is LimitedValue.SPEND
+            return f"cost>{limit.amount.dollars.normalize():f} {since}" if of_spend else since
         if limit.window.kind is WindowKind.ROLLING:
             return f"t:-{limit.window.text}"
         if self.use.starts_at is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendtop.domain.limits.forecast import moment
-from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.limit import LimitedValue, LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import WindowKind
 from spendtop.tui import formats
@@ -187,8 +187,8 @@ def _window(row: LimitRow, ink: Ink, width: int) -> Piece:
 
 def _used(row: LimitRow, ink: Ink, width: int) -> Piece:
     nothing = "-" if row.told is None else "?"
-    used = formats.used_of(row.use.used, row.use.limit.amount, width) if row.use else f"{nothing}/{row.limit.amount}"
-    return used, ink.palette.text
+    used = formats.used_of(row.use.used, row.use.limit, width) if row.use else f"{nothing}/{row.limit.amount}"
+    return used, ink.palette.text if row.limit.measure is LimitedValue.SPEND else ink.palette.plan
 
 
 def _unpriced(row: LimitRow, ink: Ink, width: int) -> Piece:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.windows import Window, WindowKind
 from spendtop.tui.overview.timeline import Timeline
 from spendtop.tui.widgets.chart import Bar
@@ -59,7 +60,8 @@ def even_pace(uses: Sequence[LimitUse], line: Timeline) -> float | None:
     paces = [
         use.limit.amount.nano / window * length
         for use in uses
-        if use.limit.each is None and use.limit.where is None and (window := _length(use.limit.window))
+        if (use.limit.each, use.limit.where, use.limit.measure) == (None, None, LimitedValue.SPEND)
+        and (window := _length(use.limit.window))
     ]
     return min(paces, default=None)
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR, age
-from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.limit import LimitedValue, LimitState
 from spendtop.tui import formats
 from spendtop.tui.overview.door_panel import DoorPanel
 from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, length
@@ -108,8 +108,9 @@ class LimitsPanel(DoorPanel):
         ]
         if with_amounts:
             bar_width -= _AMOUNTS + 1
-            amounts = formats.used_of(use.used, use.limit.amount, _AMOUNTS)
-            pieces += [(fit_right(amounts, _AMOUNTS) + " ", palette.muted)]
+            amounts = formats.used_of(use.used, use.limit, _AMOUNTS)
+            of_spend = use.limit.measure is LimitedValue.SPEND
+            pieces += [(fit_right(amounts, _AMOUNTS) + " ", palette.muted if of_spend else palette.plan)]
         if unpriced:
             bar_width -= mark
             pieces += [(fit_right(_unpriced(use), unpriced) + " ", palette.unknown)]

@@ -179,7 +179,7 @@ class StatusLine(Canvas):
         share: Piece = (f"{formats.used_percent(use)}{sign}", styles[use.state])
         name = fit(str(use.name) or use.limit.name, 16).rstrip()
         unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
-        amount = f"{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
+        amount = f"{use.limit.measure.sign}{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         whole: Line = [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced]
         short: Line = [(f"{name} ", palette.muted), share, *unpriced]
         forms: list[Line] = [whole, short, [share, *unpriced]]

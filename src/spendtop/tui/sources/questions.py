@@ -30,7 +30,7 @@ from spendtop.tui.screens.questions import read_headline
 
 _PUSHES = frozenset(each.name for each in PUSHES)
 _COSTS = "-costs"
-_KINDS = ("costs", "analytics", "limits", "activity")
+_KINDS = ("costs", "analytics", "limits", "activity", "generations")
 """Of what is asked for, as names of pollers end; others are a balance, or bills where a provider tells no balance."""
 _BILLS = frozenset({"azure", "bedrock", "cursor", "fireworks", "github-copilot"})
 _SETTINGS = {

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, T
 from spendtop.domain.alerting.episode import AlertStage, Message, MessageKind, unusual_words
 from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits.limit import Each, LimitState
+from spendtop.domain.limits.limit import Each, LimitedValue, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.sources.records import SOURCES, AgentSource, Source
 from spendtop.domain.untrusted import Untrusted
@@ -149,6 +149,8 @@ class AlertRow:
     snoozed_by: Untrusted | None
     silence: Silence | None
     """The one that keeps it from speaking, or did so last."""
+    measure: LimitedValue
+    """What its limit sums, as far as that is in force."""
 
     def stage(self, now: int) -> AlertStage:
         """What became of it by `now` (UTC µs)."""
@@ -388,8 +390,9 @@ def _took() -> Label[Any]:
 
 def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, ...]:
     rows = connection.execute(statement).all()
-    in_force = applied(connection) if any(row.entity for row in rows) else None
+    in_force = applied(connection) if any(row.rule.startswith(LIMIT_RULE) or row.entity for row in rows) else None
     limits = in_force.limits if in_force else ()
+    measures = {LIMIT_RULE + limit.name: limit.measure for limit in limits}
     of_tokens = {
         f"{ANOMALY_RULE}{Each.TOKEN}",
         *(LIMIT_RULE + limit.name for limit in limits if limit.each is Each.TOKEN),
@@ -402,6 +405,7 @@ def _alerts(connection: Connection, statement: Select[Any]) -> tuple[AlertRow, .
             row,
             (names if row.rule in of_tokens else called if row.rule.startswith(PROVIDER_RULE) else {}).get(row.entity),
             silencing.of(row.rule, row.entity, (row.severity,)),
+            measures.get(row.rule, LimitedValue.SPEND),
         )
         for row in rows
     )
@@ -414,7 +418,7 @@ def provider_names(connection: Connection) -> Mapping[str, str]:
     return {row.subject: row.name for row in rows}
 
 
-def _alert(row: Any, name: str | None, silence: Silence | None) -> AlertRow:
+def _alert(row: Any, name: str | None, silence: Silence | None, measure: LimitedValue) -> AlertRow:
     return AlertRow(
         id=row.id,
         rule=row.rule,
@@ -441,4 +445,5 @@ def _alert(row: Any, name: str | None, silence: Silence | None) -> AlertRow:
         snoozed_until=row.snoozed_until,
         snoozed_by=outside(row.snoozed_by),
         silence=silence,
+        measure=measure,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, select
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.money import Usd
+from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
 from spendtop.store.reads.alerts import anomalies, loops
 from spendtop.store.reads.alerts.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, LOOP_RULE, AlertRow
@@ -70,7 +70,7 @@ def _amount(
         return None
     kind = limit.window.kind
     if kind is WindowKind.REQUEST:
-        return _cost(connection, alert.entity.raw, ceilings.get(limit.name))
+        return _cost(connection, limit, alert.entity.raw, ceilings.get(limit.name))
     if (kind in CALENDAR_KINDS) is not (alert.window_end is not None):  # the limit had another window then
         return None
     if alert.window_end is not None:
@@ -82,13 +82,14 @@ def _amount(
     return use(connection, limit, alert.entity.raw, window, ceilings.get(limit.name))
 
 
-def _cost(connection: Connection, request_id: str, ceiling: Ceiling | None) -> Use | None:
+def _cost(connection: Connection, limit: Limit, request_id: str, ceiling: Ceiling | None) -> Use | None:
     request = table_of(RequestTable)
     if not (request_id.isascii() and request_id.isdigit()):
         return None
     row = connection.execute(select(*selected()).where(request.c.id == int(request_id))).one_or_none()
     if row is None:
         return None
-    is_unpriced = row.cost_nano is None or row.unpriced_units is not None
-    cost = Usd.of_nano(row.cost_nano) if row.cost_nano is not None or ceiling is None else ceiling(from_row(row))
-    return None if cost is None else Use(cost, int(is_unpriced))
+    stored = from_row(row)
+    known = limit.measure.amount_of(stored.cost)
+    cost = known if known is not None or ceiling is None else ceiling(stored)
+    return None if cost is None else Use(cost, int(known is None or stored.cost.partial))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from spendtop.domain.filters.filters import parse_filter
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each, Limit, LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.untrusted import Untrusted
@@ -90,6 +90,7 @@ class _WrittenLimit(Struct, frozen=True, kw_only=True):
     where: str
     notify: tuple[str, ...] | None
     reserve: str | None
+    measure: LimitedValue = LimitedValue.SPEND
 
     @classmethod
     def of(cls, limit: Limit) -> _WrittenLimit:
@@ -102,6 +103,7 @@ class _WrittenLimit(Struct, frozen=True, kw_only=True):
             where=limit.where_text,
             notify=limit.notify,
             reserve=limit.reserve,
+            measure=limit.measure,
         )
 
     def limit(self) -> Limit:
@@ -115,6 +117,7 @@ class _WrittenLimit(Struct, frozen=True, kw_only=True):
             where_text=self.where,
             notify=self.notify,
             reserve=self.reserve,
+            measure=self.measure,
         )
 
 

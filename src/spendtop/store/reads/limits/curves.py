@@ -12,7 +12,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, WindowKind
-from spendtop.store.reads.limits.uses import RECENT, counts_for
+from spendtop.store.reads.limits.uses import RECENT, counted_for
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.sums import ALL, MINUTES
 from spendtop.store.statements import table_of
@@ -66,15 +66,10 @@ def _buckets(connection: Connection, limit: Limit, entity: str, span: Span, step
             .group_by(total.c.bucket)
         )
     else:
-        request = table_of(RequestTable)
-        begin = request.c.occurred_at - request.c.occurred_at % step
+        at, part = table_of(RequestTable).c.occurred_at, counted_for(connection, limit, entity, [span])
         statement = (
-            select(begin.label("begin"), func.coalesce(func.sum(request.c.cost_nano), 0))
-            .where(
-                request.c.counted.is_(True),
-                span.holds(request.c.occurred_at),
-                counts_for(connection, limit, entity, [span]),
-            )
+            select((at - at % step).label("begin"), func.coalesce(func.sum(part.cost), 0))
+            .where(part.condition, span.holds(at))
             .group_by("begin")
         )
     for at, nano in connection.execute(statement):

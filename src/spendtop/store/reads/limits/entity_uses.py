@@ -13,10 +13,10 @@ from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.model_names import family
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
-from spendtop.store.reads.limits.uses import Ceiling, Use, use, within_scope
+from spendtop.store.reads.limits.uses import Ceiling, Use, summed, use
 from spendtop.store.reads.requests.model_families import names_of
 from spendtop.store.reads.spending.bucket_spans import Span
-from spendtop.store.reads.spending.spend_sql import is_unpriced
+from spendtop.store.reads.spending.spend_sql import Portion
 from spendtop.store.reads.spending.sums import COLUMNS
 from spendtop.store.reads.spending.totals import totals
 from spendtop.store.statements import table_of
@@ -96,8 +96,8 @@ class EntityUses:
     ) -> Sequence[Any]:
         """Of the requests within the limit's scope, by what `each` names."""
         size, names = _padded(entities)
-        key = (size, each, limit.where_text)
-        query = self._query(connection, key, lambda: _requests(size, each, within_scope(connection, limit)))
+        key = (size, each, limit.measure, limit.where_text)
+        query = self._query(connection, key, lambda: _requests(size, each, summed(connection, limit)))
         return query.run(connection, {**names, **_ends(edge)})
 
     def _query(self, connection: Connection, key: tuple[object, ...], statement: Callable[[], Select[Any]]) -> _Query:
@@ -121,20 +121,17 @@ def _totals(total: Table, size: int) -> Select[Any]:
     )
 
 
-def _requests(size: int, each: Each | None, in_scope: ColumnElement[bool]) -> Select[Any]:
+def _requests(size: int, each: Each | None, part: Portion) -> Select[Any]:
     request = table_of(RequestTable)
-    unpriced = func.sum(case((is_unpriced(), 1), else_=0))
-    sums = (func.coalesce(func.sum(request.c.cost_nano), 0), func.coalesce(unpriced, 0))
+    unpriced = func.sum(case((part.is_unpriced, 1), else_=0))
+    sums = (func.coalesce(func.sum(part.cost), 0), func.coalesce(unpriced, 0))
+    selects = (part.condition, _within(request.c.occurred_at))
     if each is None:
-        return select(literal(""), *sums).where(request.c.counted.is_(True), _within(request.c.occurred_at), in_scope)
+        return select(literal(""), *sums).where(*selects)
     column = request.c[COLUMNS[each.value]]
     # The indexes hold the lower case, for filters; the key itself is exact.
     who = and_(func.lower(column).in_([func.lower(entity) for entity in _entities(size)]), column.in_(_entities(size)))
-    return (
-        select(column, *sums)
-        .where(request.c.counted.is_(True), _within(request.c.occurred_at), who, in_scope)
-        .group_by(column)
-    )
+    return select(column, *sums).where(*selects, who).group_by(column)
 
 
 def _entities(size: int) -> list[ColumnElement[str]]:

@@ -12,9 +12,10 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Each, Limit, family_of
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
-from spendtop.store.reads.limits.uses import Ceiling, within_scope
+from spendtop.store.reads.limits.uses import Ceiling, summed
 from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.spend_sql import Portion
 from spendtop.store.reads.spending.sums import COLUMNS
 from spendtop.store.reads.spending.totals import totals
 from spendtop.store.statements import table_of
@@ -67,29 +68,29 @@ def counted_requests(
 
 
 def _plain(connection: Connection, limit: Limit, span: Span) -> Iterator[CountedRequest]:
-    request = table_of(RequestTable)
-    facts = (request.c.occurred_at, _entity(limit), func.coalesce(request.c.cost_nano, 0))
-    found = connection.execute(_counted(connection, limit, span, select(*facts)))
+    part = summed(connection, limit)
+    facts = (table_of(RequestTable).c.occurred_at, _entity(limit), func.coalesce(part.cost, 0))
+    found = connection.execute(_counted(limit, part, span, select(*facts)))
     yield from ((at, entity, nano) for at, entity, nano in found)
 
 
 def _reserved(connection: Connection, limit: Limit, span: Span, ceiling: Ceiling) -> Iterator[CountedRequest]:
-    for row in connection.execute(_counted(connection, limit, span, select(*selected(), _entity(limit)))):
+    facts = select(*selected(), _entity(limit))
+    for row in connection.execute(_counted(limit, summed(connection, limit), span, facts)):
         stored = from_row(row)
-        cost = stored.cost.amount or ZERO
-        if stored.cost.amount is None or stored.cost.partial:
+        amount = limit.measure.amount_of(stored.cost)
+        cost = amount or ZERO
+        if amount is None or stored.cost.partial:
             cost += ceiling(stored)
         yield stored.occurred_at, row[-1], cost.nano
 
 
-def _counted(connection: Connection, limit: Limit, span: Span, facts: Select[Any]) -> Select[Any]:
-    request = table_of(RequestTable)
-    statement = facts.where(
-        request.c.counted.is_(True), span.holds(request.c.occurred_at), within_scope(connection, limit)
-    )
+def _counted(limit: Limit, part: Portion, span: Span, facts: Select[Any]) -> Select[Any]:
+    at = table_of(RequestTable).c.occurred_at
+    statement = facts.where(part.condition, span.holds(at))
     if limit.each is not None:
         statement = statement.where(_entity(limit).is_not(None))
-    return statement.order_by(request.c.occurred_at)
+    return statement.order_by(at)
 
 
 def _entity(limit: Limit) -> ColumnElement[str]:

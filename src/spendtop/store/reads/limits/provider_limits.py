@@ -12,6 +12,7 @@ from spendtop.domain.limits.provider_limits import LimitMeasure, ProviderLimit, 
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds
 from spendtop.store.reads.spending.bucket_spans import Span
+from spendtop.store.reads.spending.spend_sql import spent
 from spendtop.store.reads.spending.sums import scoped_spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BilledNameTable, DayCostPartTable, DayCostTable, ProviderLimitTable, RequestTable
@@ -80,4 +81,4 @@ def _seen(connection: Connection, provider: str, window: Bounds) -> Usd | None:
     """What its requests cost that were seen here; None where the cost of none is known."""
     biller = biller_named(provider) or provider
     span = Span(window.start_us, window.end_us)
-    return scoped_spend(connection, span, "provider", biller, _REQUEST.c.provider == biller).known_cost
+    return scoped_spend(connection, span, "provider", biller, spent().where(_REQUEST.c.provider == biller)).known_cost

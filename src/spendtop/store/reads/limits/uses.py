@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, case, func, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import EVERYTHING, FilterContext
@@ -25,7 +25,7 @@ from spendtop.store.reads.requests.filter_sql import condition
 from spendtop.store.reads.requests.model_families import is_one_of, names_of
 from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.reads.spending.bucket_spans import Span
-from spendtop.store.reads.spending.spend_sql import is_unpriced
+from spendtop.store.reads.spending.spend_sql import Portion, measured
 from spendtop.store.reads.spending.sums import scope, scoped_spend
 from spendtop.store.reads.spending.totals import totals
 from spendtop.store.reads.tokens.names import token_names
@@ -89,11 +89,11 @@ def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceili
     """
     span = Span(bounds.start_us, bounds.end_us)
     _, edges = span.cut(HOUR)
-    selects = counts_for(connection, limit, entity, edges)
-    spend = scoped_spend(connection, span, limit.dimension, entity, selects)
+    part = counted_for(connection, limit, entity, edges)
+    spend = scoped_spend(connection, span, limit.dimension, entity, part)
     if limit.reserve is None or ceiling is None or not spend.unpriced:
         return Use(spend.cost, spend.unpriced)
-    reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, selects)]
+    reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, part)]
     return Use(sum(reserved, spend.cost), spend.unpriced)
 
 
@@ -173,9 +173,9 @@ def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use, 
     )
 
 
-def counts_for(connection: Connection, limit: Limit, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
-    """The condition that a request within `spans` counts against the limit of this entity."""
-    return and_(_of_entity(connection, limit.each, entity, spans), within_scope(connection, limit))
+def counted_for(connection: Connection, limit: Limit, entity: str, spans: Sequence[Span]) -> Portion:
+    """Which requests within `spans` count against the limit of this entity, and with what."""
+    return summed(connection, limit).where(_of_entity(connection, limit.each, entity, spans))
 
 
 def _of_entity(connection: Connection, each: Each | None, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
@@ -187,17 +187,16 @@ def _of_entity(connection: Connection, each: Each | None, entity: str, spans: Se
     return scope(each.value, entity)
 
 
-def within_scope(connection: Connection, limit: Limit) -> ColumnElement[bool]:
-    """The condition on `request` that the limit's `where` makes."""
+def summed(connection: Connection, limit: Limit) -> Portion:
+    """What the limit sums, of whomever: requests of its measure within its `where`."""
     # The fields that a limit can name do not depend on the time.
-    return condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection)
+    within = condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection)
+    return measured(limit.measure).where(within)
 
 
-def _unpriced(connection: Connection, span: Span, selects: ColumnElement[bool]) -> list[RequestRow]:
-    request = table_of(RequestTable)
-    statement = select(*selected()).where(
-        request.c.counted.is_(True), span.holds(request.c.occurred_at), is_unpriced(), selects
-    )
+def _unpriced(connection: Connection, span: Span, part: Portion) -> list[RequestRow]:
+    at = table_of(RequestTable).c.occurred_at
+    statement = select(*selected()).where(part.condition, part.is_unpriced, span.holds(at))
     return [from_row(row) for row in connection.execute(statement)]
 
 
@@ -222,16 +221,13 @@ def costliest_request(
     connection: Connection, limit: Limit, now: int, ceiling: Ceiling | None, raises: Raises
 ) -> LimitUse:
     """A limit on single requests, by the costliest of the last hour."""
-    request = table_of(RequestTable)
-    window = Bounds(now - REQUEST_SPAN, None)
-    statement = select(func.max(request.c.cost_nano), func.sum(case((is_unpriced(), 1), else_=0))).where(
-        request.c.counted.is_(True),
-        Span(window.start_us, None).holds(request.c.occurred_at),
-        within_scope(connection, limit),
+    part, window = summed(connection, limit), Bounds(now - REQUEST_SPAN, None)
+    statement = select(func.max(part.cost), func.sum(case((part.is_unpriced, 1), else_=0))).where(
+        part.condition, Span(window.start_us, None).holds(table_of(RequestTable).c.occurred_at)
     )
     nano, unpriced = connection.execute(statement).one()
     costs = [Usd(nano or 0)]
     if unpriced and limit.reserve is not None and ceiling is not None:
         span = Span(window.start_us, None)
-        costs += [ceiling(row) for row in _unpriced(connection, span, within_scope(connection, limit))]
+        costs += [ceiling(row) for row in _unpriced(connection, span, part)]
     return stands(limit, "", "", window, Use(max(costs), int(unpriced or 0)), raises)

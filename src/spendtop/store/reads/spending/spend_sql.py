@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
+from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Status
 from spendtop.domain.sources.records import LITELLM
@@ -49,21 +50,41 @@ def is_plan() -> ColumnElement[bool]:
 
 
 class Portion(NamedTuple):
-    """Some of the requests, and the sums over them."""
+    """Some of the requests, and what is summed of each."""
 
-    columns: tuple[Label[Any], ...]
-    """`NAMES`."""
+    cost: ColumnElement[Any]
+    """Nano-USD; NULL where it is not known."""
     condition: ColumnElement[bool]
+
+    @property
+    def columns(self) -> tuple[Label[Any], ...]:
+        """`NAMES`."""
+        return _of_requests(self.cost)
+
+    @property
+    def is_unpriced(self) -> ColumnElement[bool]:
+        """Whether one's cost is not known, or in part."""
+        return or_(self.cost.is_(None), table_of(RequestTable).c.unpriced_units.is_not(None))
+
+    def where(self, condition: ColumnElement[bool]) -> Portion:
+        """Those of them that meet a condition, too."""
+        return Portion(self.cost, and_(self.condition, condition))
 
 
 def spent() -> Portion:
     """What counts as spend."""
-    return Portion(of_requests(), table_of(RequestTable).c.counted.is_(True))
+    request = table_of(RequestTable)
+    return Portion(request.c.cost_nano, request.c.counted.is_(True))
 
 
 def under_plan() -> Portion:
     """Calls under a plan, with what they would have cost; they count nowhere else."""
-    return Portion(of_plan(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
+    return Portion(_equivalent(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
+
+
+def measured(measure: LimitedValue) -> Portion:
+    """What limits of this measure sum."""
+    return spent() if measure is LimitedValue.SPEND else under_plan()
 
 
 def of_requests() -> tuple[Label[Any], ...]:
@@ -73,15 +94,17 @@ def of_requests() -> tuple[Label[Any], ...]:
 
 def of_plan() -> tuple[Label[Any], ...]:
     """The same over calls under a plan, with what they would have cost."""
-    request = table_of(RequestTable)
-    return _of_requests(func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano))
+    return _of_requests(_equivalent())
 
 
 def of_all() -> tuple[Label[Any], ...]:
     """The same over any requests: those under a plan with what they would have cost."""
+    return _of_requests(case((is_plan(), _equivalent()), else_=table_of(RequestTable).c.cost_nano))
+
+
+def _equivalent() -> ColumnElement[Any]:
     request = table_of(RequestTable)
-    equivalent = func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano)
-    return _of_requests(case((is_plan(), equivalent), else_=request.c.cost_nano))
+    return func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano)
 
 
 def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:

@@ -103,21 +103,22 @@ def spend(connection: Connection, since: int | None, until: int | None, dimensio
     `dimension` is all, user, model, provider, session, token or source; the key "" of a user, model or provider means
     the requests that name none.
     """
-    return scoped_spend(connection, Span(since, until), dimension, key, scope(dimension, key))
+    part = spend_sql.spent().where(scope(dimension, key))
+    return scoped_spend(connection, Span(since, until), dimension, key, part)
 
 
-def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, condition: ColumnElement[bool]) -> Spend:
-    """Exact spend in `span`: whole hours from the totals of `dimension` and `key`, the edges from the counted requests
-    that meet `condition`, which must select just what those totals sum."""
+def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, part: spend_sql.Portion) -> Spend:
+    """Exact sums in `span`: whole hours from the totals of `dimension` and `key`, the edges from the requests of
+    `part`, which must be just what those totals sum."""
     hours, edges = span.cut(HOUR)
     parts: list[Select[Any]] = []
     if hours is not None:
-        parts += [_sums(part).where(part.key == key) for part in totals(connection, dimension, hours)]
+        parts += [_sums(each).where(each.key == key) for each in totals(connection, dimension, hours)]
     for edge in edges:
         minutes, rest = edge.cut(MINUTE) if dimension == ALL else (None, (edge,))
         if minutes is not None:
             parts.append(_sums(Totals(table_of(TotalTable), MINUTES, minutes)))
-        parts.extend(_requests(seconds).where(condition) for seconds in rest)
+        parts.extend(_requests(seconds, part) for seconds in rest)
     if not parts:
         return Spend.nothing()
     return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))))
@@ -165,7 +166,7 @@ def _by_key(
     column = request.c[COLUMNS[dimension]]
     key = func.coalesce(column, "")
     for edge in edges:
-        at_edge = _requests(edge).add_columns(key.label("key_")).group_by("key_")
+        at_edge = _requests(edge, spend_sql.spent()).add_columns(key.label("key_")).group_by("key_")
         parts.append(at_edge.where(column.is_not(None)) if dimension in ONLY_WHERE_SET else at_edge)
     if not parts:
         return Breakdown((), Spend.nothing(), 0)
@@ -242,9 +243,8 @@ def _sums(part: Totals) -> Select[Any]:
     return select(*spend_sql.of_totals(part.table)).where(part.holds)
 
 
-def _requests(span: Span) -> Select[Any]:
-    request = table_of(RequestTable)
-    return select(*spend_sql.of_requests()).where(request.c.counted.is_(True), span.holds(request.c.occurred_at))
+def _requests(span: Span, part: spend_sql.Portion) -> Select[Any]:
+    return select(*part.columns).where(part.condition, span.holds(table_of(RequestTable).c.occurred_at))
 
 
 def _largest(parts: list[Select[Any]], most: int | None) -> Select[Any]:
