@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spendtop.domain.money import Usd
-from spendtop.domain.requests.request import Request
+from spendtop.domain.requests.request import Request, WaitedFor, Waiting
 from spendtop.sources.receivers import Item
 from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
 
@@ -57,8 +57,8 @@ def items(receiver: OtlpReceiver, content: dict[str, Any], at: int = ARRIVAL) ->
 
 
 def requests(receiver: OtlpReceiver, content: dict[str, Any], at: int = ARRIVAL) -> list[Request]:
-    """The requests of a post, in which there is nothing else."""
-    found = items(receiver, content, at)
+    """The requests of a post, in which there is nothing else but what waits."""
+    found = [each for each in items(receiver, content, at) if not isinstance(each, Waiting | WaitedFor)]
     of_calls = [each for each in found if isinstance(each, Request)]
     assert len(of_calls) == len(found), found
     return of_calls

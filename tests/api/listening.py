@@ -23,7 +23,7 @@ from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import Clock
-from spendtop.domain.requests.request import NotUnderstood, Parsed, TestEvent
+from spendtop.domain.requests.request import Event, NotUnderstood, Request, TestEvent
 from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.registry import READERS, Readers
 from spendtop.sources.settings import SECTIONS
@@ -49,7 +49,7 @@ def settings_of(
 class FakeRecorder:
     """Answers from another thread, as the writer does. `failure` is told instead, `refusal` raised by `submit`."""
 
-    events: list[Parsed] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     failure: Exception | None = None
     refusal: Exception | None = None
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
@@ -60,7 +60,7 @@ class FakeRecorder:
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
-    def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
+    def submit(self, events: Sequence[Event], done: Done, patience: float = 60.0) -> None:
         if self.refusal is not None:
             raise self.refusal
         self.events.extend(events)
@@ -91,12 +91,14 @@ class FakeRecorder:
 
         self.writer.submit(tell).result()
 
-    def _outcome(self, event: Parsed) -> Outcome:
+    def _outcome(self, event: Event) -> Outcome:
         if isinstance(event, TestEvent):
             return Outcome("test", next(self._ids))
         if isinstance(event, NotUnderstood):
             return Outcome("quarantined", next(self._ids))
-        known = [each.external_id for each in self.events[:-1] if not isinstance(each, NotUnderstood)]
+        if not isinstance(event, Request):
+            return Outcome("noted", 0)
+        known = [each.external_id for each in self.events[:-1] if isinstance(each, Request | TestEvent)]
         return Outcome("duplicate" if event.external_id in known else "stored", next(self._ids))
 
 

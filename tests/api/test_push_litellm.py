@@ -16,7 +16,7 @@ from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
-from spendtop.domain.requests.request import Parsed, Request
+from spendtop.domain.requests.request import Event, Request
 from spendtop.domain.sources.records import LITELLM
 from spendtop.services import tokens
 from spendtop.store.engine import Store
@@ -149,7 +149,7 @@ async def test_large_bodies_are_packed_in_a_thread_so_that_others_need_not_wait(
     threads: list[threading.Thread] = []
     submit = recorder.submit
 
-    def noting(events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
+    def noting(events: Sequence[Event], done: Done, patience: float = 60.0) -> None:
         threads.append(threading.current_thread())
         submit(events, done, patience)
 

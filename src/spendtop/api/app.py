@@ -33,9 +33,11 @@ from spendtop.api.pushes import OlderPath, PushRoute
 from spendtop.api.server import serve
 from spendtop.api.upgrade_listener import PONG
 from spendtop.api.verdict import VerdictRoute
+from spendtop.api.waiting import record_overdue
 from spendtop.api.webhook import WebhookRoute
 from spendtop.domain.clock import to_iso
 from spendtop.domain.untrusted import clean_line
+from spendtop.sources.receivers import WaitingReceiver
 from spendtop.sources.registry import READERS, Readers
 
 LARGEST_ADMIN_BODY = 64 * 1024
@@ -50,6 +52,8 @@ async def listen(context: Context, listening: socket.socket, stop: asyncio.Event
     listener = Listener(context)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(listener.warm(stop), name="admin API")
+        for receiver in listener.waiting:
+            tasks.create_task(record_overdue(context, receiver, stop), name=f"waiting {receiver.source}")
         await serve(listener, listening, stop, favoured=listener.favoured)
 
 
@@ -60,6 +64,8 @@ class Listener:
     def __init__(self, context: Context, readers: Readers = READERS) -> None:
         self._context = context
         self._readers = readers
+        self.waiting: list[WaitingReceiver] = []
+        """Receivers of which some items wait for others."""
         self._rules = current_rules(context.settings, readers.signed)
         self._guards = Guards(self._rules, context.counters, context.clock, context.monotonic)
         verdict = VerdictRoute(context, self._guards)
@@ -121,6 +127,8 @@ class Listener:
             yield signed.source.path, WebhookRoute(self._context, self._rules, signed())
         for pushed in self._readers.batches.values():
             source, receiver = pushed.source, pushed()
+            if isinstance(receiver, WaitingReceiver):
+                self.waiting.append(receiver)
             for path in (source.path, *source.further_paths):
                 yield path, PushRoute(self._context, self._guards, receiver, path)
             for path in source.older_paths:

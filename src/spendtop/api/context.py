@@ -17,7 +17,7 @@ from spendtop.api.refusals import Refusals
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
-from spendtop.domain.requests.request import Parsed
+from spendtop.domain.requests.request import Event
 from spendtop.services.recording.transaction import Outcome
 from spendtop.store.dictionaries import Dictionary
 from spendtop.store.engine import Store
@@ -33,7 +33,7 @@ class EventRecorder(Protocol):
     dictionary: Dictionary | None
     """By which prompts and responses are packed; None for the one that is shipped."""
 
-    def submit(self, events: Sequence[Parsed], done: Done, patience: float = 60.0) -> None:
+    def submit(self, events: Sequence[Event], done: Done, patience: float = 60.0) -> None:
         """Record, then call `done`. `patience` is how many seconds a locked store is waited for."""
 
     def run(self, work: Callable[[Connection], Result]) -> Future[Result]:

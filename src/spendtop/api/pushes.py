@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from spendtop.api.guards import Guards
 from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.api.intake import Intake, aside
 from spendtop.api.sampled_pushes import SampledPushes
-from spendtop.domain.requests.request import Request, TestEvent
+from spendtop.domain.requests.request import Request, TestEvent, WaitedFor, Waiting
 from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.services.recording.transaction import Outcome
 from spendtop.sources.receivers import BatchReceiver, Invalid, Item, NotJson, Post, Pushed, Unreadable
@@ -56,6 +57,7 @@ class Barred(Invalid, frozen=True):
     token: str = ""
 
 
+Recordable: TypeAlias = Request | TestEvent | Waiting | WaitedFor
 ItemResult = Outcome | Invalid
 """What became of one item."""
 
@@ -165,7 +167,7 @@ class PushRoute:
 
         return [label(item) for item in items]
 
-    async def _record(self, events: Sequence[Request | TestEvent]) -> Sequence[Outcome]:
+    async def _record(self, events: Sequence[Recordable]) -> Sequence[Outcome]:
         """Record durably, as one submission; one outcome per event."""
         if not events:
             return ()
@@ -177,7 +179,8 @@ class PushRoute:
 
         outcomes = await self._intake.record(size if len(events) <= _MOST_IN_LOOP else LARGE + 1, submit)
         for outcome in outcomes:
-            self._context.counters.add(_COUNTED_AS[outcome.status])
+            if outcome.status in _COUNTED_AS:
+                self._context.counters.add(_COUNTED_AS[outcome.status])
             if outcome.status == "conflict":
                 self._context.counters.refuse(self._receiver.source, Count.INGEST_CONFLICT)
         return outcomes

@@ -40,6 +40,12 @@ def get(connection: Connection, name: str) -> str | None:
     return connection.execute(select(_META.c.value).where(_META.c.name == name)).scalar()
 
 
+def beginning(connection: Connection, with_: str) -> dict[str, str]:
+    """Value by the rest of the name, of all facts whose names begin so."""
+    rows = connection.execute(select(_META).where(_META.c.name.startswith(with_, autoescape=True)))
+    return {row.name.removeprefix(with_): row.value for row in rows}
+
+
 def drop(connection: Connection, name: str) -> None:
     connection.execute(delete(_META).where(_META.c.name == name))
 

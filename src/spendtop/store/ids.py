@@ -37,3 +37,8 @@ def identity(source: Source, external_id: str, scope: str = "") -> bytes:
     inside = f"{scope}\0" if scope else ""
     text = f"{source.space}\0{inside}{external_id}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def former_identity(request_id: int) -> bytes:
+    """The 16-byte digest under which a request is known that turned out to be another one."""
+    return blake2b(f"former\0{request_id}".encode(), digest_size=16).digest()

@@ -17,7 +17,7 @@ from spendtop.domain.clock import HOUR, SECOND
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import SAME_CONTENT, BodyState, Cost, Event, Request, Restored, TimeSource, Usage
 from spendtop.domain.sources.records import HELICONE, HELICONE_API, INGEST, LITELLM, OTLP, Source
-from spendtop.services.recording.group import MOST_CANDIDATES
+from spendtop.services.recording.alike import MOST
 from spendtop.services.recording.preparation import Preparer, Ready
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.totals import ASSUMED_REPEATS, JOINED, REPEATS, SHADOW
@@ -238,9 +238,9 @@ def test_reports_of_one_response_id_are_the_same_requests_in_any_order_and_group
 
 
 def test_a_response_id_that_everything_has_joins_nothing_any_more(reporting: Reporting) -> None:
-    reporting.record(*(report(WEBHOOK, number) for number in range(MOST_CANDIDATES + 1)), report(OTLP, response_id="x"))
+    reporting.record(*(report(WEBHOOK, number) for number in range(MOST + 1)), report(OTLP, response_id="x"))
     reporting.record(*(report(INGEST, number) for number in range(300)))
-    assert len(rows(reporting.store, RequestTable)) == MOST_CANDIDATES + 1 + 1 + 300
+    assert len(rows(reporting.store, RequestTable)) == MOST + 1 + 1 + 300
 
 
 @pytest.mark.parametrize(

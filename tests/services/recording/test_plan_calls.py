@@ -20,7 +20,7 @@ from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.reports.merging import StoredRequest
 from spendtop.domain.requests.request import Basis, Billing, Cost, Reporter, Request, Status, TimeSource, Usage
-from spendtop.domain.sources.records import AGENTS, HELICONE, OTLP
+from spendtop.domain.sources.records import AGENTS, HELICONE, OTLP, Source
 from spendtop.domain.windows import Calendar
 from spendtop.services.agents import billing as agent_billing
 from spendtop.services.limits.limit_book import LimitBook
@@ -28,7 +28,7 @@ from spendtop.services.recording.preparation import Preparer
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.transaction import Recording
 from spendtop.services.stores import reset as store_reset
-from spendtop.sources.agents.requests import Machine, request_of, telemetry_ids
+from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.store.engine import Store
 from spendtop.store.ids import RequestIds
 from spendtop.store.reads.limits.uses import uses
@@ -318,12 +318,59 @@ def test_verification_compares_the_totals_of_plans_with_the_calls(store: Store, 
     assert first.startswith("The total of plan claude-code for the hour")
 
 
-@pytest.mark.parametrize(("minutes", "is_one"), [(0, True), (1.9, True), (-2, True), (6.1, False), (-7, False)])
-def test_telemetry_without_an_id_is_known_by_its_counts_and_the_minutes_around(minutes: float, is_one: bool) -> None:
-    for shift in range(0, 240, 7):
-        at = START + shift * SECOND
-        other = at + round(minutes * MINUTE)
-        assert bool({*telemetry_ids("v", at)} & {*telemetry_ids("v", other)}) is is_one
+CODEX = next(each for each in AGENTS if each.name == "codex")
+
+
+def by_value(source: Source, number: int, at: int) -> Request:
+    """What a file, or telemetry, says of a call with the same counts in one session as all others here."""
+    told = {} if source is CODEX else {"properties": {"agent": "codex"}, "session_path": None}
+    return call(f"{source}-{number}", at, source=source, session_id="s", **told)
+
+
+@pytest.mark.parametrize(("apart", "is_one"), [(0, True), (2 * MINUTE, True), (2 * MINUTE + 1, False)])
+def test_telemetry_without_an_id_is_of_the_call_with_its_counts_within_two_minutes(
+    store: Store, apart: int, is_one: bool
+) -> None:
+    for shift in (0, 61 * SECOND, 119 * SECOND):
+        for sign in (-1, 1):
+            pair = by_value(CODEX, 1, START + shift), by_value(OTLP, 1, START + shift + sign * apart)
+            for order in (pair, pair[::-1]):
+                clear(store)
+                desk = Desk(store)
+                for each in order:
+                    desk.record(each)
+                assert len(desk.known()) == (1 if is_one else 2)
+
+
+def described(desk: Desk) -> list[tuple[list[tuple[str, str]], int]]:
+    """What is stored, but for our own ids."""
+    return sorted((sorted(each.external_ids.items()), each.request.occurred_at) for each in desk.known())
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(data=st.data())
+def test_equal_calls_and_their_telemetry_are_paired_the_nearest_first_in_any_order(
+    store: Store, data: st.DataObject
+) -> None:
+    times = st.lists(st.integers(0, 260), min_size=1, max_size=3)
+    reports = [
+        by_value(source, number, START + seconds * SECOND)
+        for source in (CODEX, OTLP)
+        for number, seconds in enumerate(data.draw(times))
+    ]
+    found = []
+    for order in (reports, reports[::-1], data.draw(st.permutations(reports))):
+        clear(store)
+        desk = Desk(store)
+        for each in (*order, *order):
+            desk.record(each)
+        assert verify(store, lambda share: None).flaws == ()
+        with store.reading() as connection:
+            assert plan_spend(connection, None, None).requests == len(desk.known())
+        found.append(described(desk))
+    assert found == [found[0]] * 3
+    names = sorted(name for ids, _ in found[0] for _, name in ids)
+    assert names == sorted(each.external_id for each in reports)
 
 
 def test_two_calls_of_an_agent_stay_two_whatever_their_telemetry_could_be_taken_for(store: Store, desk: Desk) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from spendtop.domain.requests.request import Request, Status
+from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.requests.request import BodyState, Request, Status, Usage
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, HELICONE, INGEST, LITELLM, OPENROUTER_PUSH, OTLP, Source
-from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.preparation import WAITING, Preparer
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.transaction import Recording
+from spendtop.sources.receivers import Invalid, Item
 from spendtop.sources.receivers.anthropic_push import HELD_FOR
 from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.tables import RequestTable
+from spendtop.store.reads.requests.identities import known_as
+from spendtop.store.tables import BodyTable, RequestTable, RevisionTable
 from tests.conftest import SettableClock
-from tests.provider_pushes import ARRIVAL, push, requests, split
+from tests.provider_pushes import ARRIVAL, items, push, requests, split
 from tests.services.conftest import PRICER, Collecting, clear, request, rows, sums, totals
 
 OCCURRED = 1_795_860_000_000_000
@@ -132,3 +139,99 @@ def test_a_run_that_waited_in_vain_joins_its_late_request(store: Store, clock: S
     found = [*requests(receiver, tool, late), *requests(receiver, around, late + 1)]
     (one,) = recorded(store, clock, tuple(found))
     assert (one.request.response_id, one.request.usage.prompt) == ("msg_01A", 3200)
+
+
+def named(source: Source, name: str, *others: tuple[Source, str], **fields: Any) -> Request:
+    """What a source says under this id, with what else it knows the call as."""
+    usage = Usage(prompt=3200, completion=250)
+    values = {"external_id": name, "other_ids": others, "model": "claude-opus-4-6", "usage": usage}
+    return request(1, OCCURRED, None, source=source, received_at=ARRIVAL, **{**values, **fields})
+
+
+BODY = {"request_body": b'{"a": 1}', "body_state": BodyState.STORED}
+ONE_CALL = (
+    named(ANTHROPIC_PUSH, "request:req_1", (OTLP, "request:req_1"), (OTLP, "req_1")),
+    named(HELICONE, "h1", response_id="msg_1", user_id="alice", **BODY),
+    named(OTLP, "msg_1", (ANTHROPIC_PUSH, "request:req_1"), (OTLP, "request:req_1"), response_id="msg_1"),
+    named(INGEST, "i1", response_id="msg_1", token="app"),
+)
+"""The first one has the id of the request alone, as a push of a failure has, and the third one both."""
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(order=st.permutations(ONE_CALL), size=st.integers(1, 4))
+def test_two_requests_are_one_once_a_third_report_proves_it(
+    store: Store, clock: SettableClock, order: list[Request], size: int
+) -> None:
+    clear(store)
+    preparer = Preparer(PRICER, None, keep_bodies=True)
+    recording = Collecting(store, clock).recording
+    for start in (0, size, 2 * size, 3 * size, 0):
+        with store.writing() as connection:
+            outcomes = recording.record(connection, [preparer.prepare(each) for each in order[start : start + size]])
+        assert totals(store) == sums(store)
+        assert {each.id for each in outcomes} <= {row.id for row in rows(store, RequestTable)}
+    (one,) = (from_row(row) for row in rows(store, RequestTable))
+    assert one.external_ids == {each.source.name: each.external_id for each in ONE_CALL}
+    assert (one.request.user_id, one.request.token, one.probable_twin_of) == ("alice", "app", None)
+    assert [row.request_id for row in rows(store, BodyTable)] == [one.id]
+    assert {row.request_id for row in rows(store, RevisionTable)} <= {one.id}
+
+
+def test_ids_of_a_request_that_became_another_one_lead_there(store: Store, clock: SettableClock) -> None:
+    by_request, gateway, client, _ = ONE_CALL
+    later = named(OTLP, "req_1", user_id="bob")
+    (one,) = recorded(store, clock, (gateway, by_request, client, later))
+    assert one.request.user_id == "alice"
+    with store.reading() as connection:
+        assert known_as(connection, "req_1") == [one.id]
+    assert totals(store)["all", "", OCCURRED // HOUR * HOUR][0] == 1
+
+
+def test_a_third_report_joins_nothing_that_one_gateway_tells_apart(store: Store, clock: SettableClock) -> None:
+    _, gateway, client, _ = ONE_CALL
+    again = named(HELICONE, "h2", response_id="msg_1")
+    for order in permutations((gateway, again, client)):
+        assert len(recorded(store, clock, order)) == 3
+
+
+def test_a_run_that_waits_outlives_a_stop_and_counts_by_time_or_with_its_late_request(
+    store: Store, clock: SettableClock
+) -> None:
+    run, tool, around = split(push("messages"))[:3]
+    for comes_late in (False, True):
+        clear(store)
+        recording, preparer = Collecting(store, clock).recording, Preparer(PRICER, None, keep_bodies=True)
+
+        def record(found: Sequence[Item], recording: Recording = recording, preparer: Preparer = preparer) -> None:
+            with store.writing() as connection:
+                recording.record(
+                    connection, [preparer.prepare(each) for each in found if not isinstance(each, Invalid)]
+                )
+
+        def waiting() -> dict[str, str]:
+            with store.reading() as connection:
+                return facts.beginning(connection, WAITING)
+
+        record(items(OtlpReceiver(), run))
+        assert rows(store, RequestTable) == []
+        started_again = OtlpReceiver()
+        started_again.recall(waiting(), ARRIVAL + MINUTE)
+        assert started_again.overdue(ARRIVAL + HELD_FOR - 1) == []
+        if comes_late:
+            record(items(started_again, tool, ARRIVAL + MINUTE))
+            record(items(started_again, around, ARRIVAL + MINUTE))
+        else:
+            record(started_again.overdue(ARRIVAL + HELD_FOR))
+        assert waiting() == {}
+        (one,) = (from_row(row) for row in rows(store, RequestTable))
+        assert one.request.usage.total is not None
+        assert totals(store) == sums(store)
+
+
+def test_what_another_collector_recorded_waits_no_more() -> None:
+    run, *_ = split(push("messages"))
+    receiver = OtlpReceiver()
+    items(receiver, run)
+    receiver.recall({}, ARRIVAL + MINUTE)
+    assert receiver.overdue(ARRIVAL + HELD_FOR) == []

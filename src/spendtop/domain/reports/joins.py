@@ -62,11 +62,13 @@ def parts_of(record: StoredRequest) -> list[RequestPart]:
     ]
     if by_space.keys() == spaces and all(_is_one_request(*pair) for pair in combinations(parts, 2)):
         return parts
-    return [
-        RequestPart(
-            record=record.id, reports=record.statements, spaces=frozenset(spaces), request=statement(record.request)
-        )
-    ]
+    return [whole(record)]
+
+
+def whole(record: StoredRequest) -> RequestPart:
+    """A request as one part."""
+    spaces = frozenset(source_named(name).space for name in record.external_ids)
+    return RequestPart(record=record.id, reports=record.statements, spaces=spaces, request=statement(record.request))
 
 
 def requests(parts: Iterable[RequestPart]) -> list[list[RequestPart]]:

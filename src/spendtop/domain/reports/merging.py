@@ -125,12 +125,12 @@ def merge(stored: StoredRequest, report: Request, price: Price) -> StoredRequest
         stated = replace(stated, external_id=known.external_id)
         if stated == known:
             return stored
-        stated = _said_again(report.source)(known, stated)
+        stated = said_again(report.source)(known, stated)
     reports[report.source] = stated
     return of_reports(stored, reports, {report.source.name: report.external_id, **stored.external_ids}, price)
 
 
-def _said_again(source: Source) -> Callable[[Request, Request], Request]:
+def said_again(source: Source) -> Callable[[Request, Request], Request]:
     """What makes one of two reports of a source, where the second one says something else."""
     if isinstance(source, AgentSource):
         return _grown

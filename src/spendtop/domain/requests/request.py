@@ -284,8 +284,22 @@ class NotUnderstood(Struct, frozen=True, kw_only=True):
     raw: bytes
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What cannot be recorded before more of it is told: kept in the store meanwhile, under its name."""
+
+    name: str
+    told: str
+    """As its receiver understands it; without prompts and responses."""
+
+
+class WaitedFor(Struct, frozen=True, kw_only=True):
+    """What waited under a name is recorded with this, or is known to be part of something else."""
+
+    name: str
+
+
 Parsed = Request | TestEvent | NotUnderstood
 """What a receiver makes of one event."""
 
-Event = Parsed | Restored
+Event = Parsed | Restored | Waiting | WaitedFor
 """What can be recorded."""

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from spendtop.domain.reports.joins import RequestPart, part_of_report, parts_of, requests
-from spendtop.domain.reports.merging import Price, StoredRequest, contradictions, differences, merge, of_reports
+from spendtop.domain.reports.joins import RequestPart, part_of_report, parts_of, requests, whole
+from spendtop.domain.reports.merging import (
+    Price,
+    StoredRequest,
+    contradictions,
+    differences,
+    merge,
+    of_reports,
+    said_again,
+)
+from spendtop.domain.reports.values import nearest, parts_by_value, value_of
 from spendtop.domain.requests.request import BodyState, Request, is_assumed
 from spendtop.domain.sources.records import Source, source_named
 from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.alike import Alike
+from spendtop.services.recording.body_changes import BodyChanges, body_giver, without_body
+from spendtop.services.recording.key_changes import Key, KeyChanges
 from spendtop.services.recording.preparation import Prepared
 from spendtop.services.recording.totals import TotalsByDifference
-from spendtop.store.ids import identity
 
-Body = tuple[int, bytes]
-"""(dictionary id, compressed prompt and response)."""
-MOST_CANDIDATES = 16
-"""A response id that more requests have is no provider's, but a mock's."""
 _REFUSED = "refused"
 REFUSED = f',"{_REFUSED}"]'
 """Ends each change of a revision that was said, but not taken."""
-
-
-class Key(NamedTuple):
-    """Which request a source's id belongs to, and what was said under it."""
-
-    request_id: int
-    content: bytes | None = None
-
-    def contradicts(self, content: bytes | None) -> bool:
-        """Whether something else was said under the same id of a client's own choice."""
-        return self.content is not None and content is not None and self.content != content
 
 
 class Group:
@@ -53,42 +49,27 @@ class Group:
         """
         self._price = price
         self._new_id = new_id
-        self._known = known
         self._stored = stored
-        self._by_response: dict[str, list[int]] | None = None
-        """Ids of requests by response id; None while requests of one kind of source do not join."""
+        self.alike: Alike | None = None
+        """None while requests of one kind of source do not join."""
         self.totals = TotalsByDifference(book)
         self.new: dict[int, StoredRequest] = {}
         self.changed: dict[int, StoredRequest] = {}
-        self.keys: dict[bytes, tuple[int, bytes | None]] = {}
-        """New ones: the request and what was said, by digest."""
-        self.moved_keys: dict[bytes, int] = {}
-        """Stored ones that belong to another request now."""
-        self.bodies: dict[int, Body] = {}
-        """Of requests that have none."""
-        self.longer_bodies: dict[int, Body] = {}
-        """They replace what the same source sent, where that is shorter."""
-        self.better_bodies: dict[int, Body] = {}
-        """They replace what a less trusted source sent."""
-        self.moved_bodies: list[tuple[int, int]] = []
-        """From which stored request to which."""
+        self.keys = KeyChanges(known)
+        self.bodies = BodyChanges()
+        self.dropped: list[int] = []
+        """Stored requests that turned out to be others."""
         self.revisions: list[dict[str, Any]] = []
         self.twins: dict[int, int | None] = {}
         """Of stored requests of which nothing else changed."""
         self.contradictions: list[dict[str, Any]] = []
         """As revisions, of what was said and not taken."""
 
-    def join_by_response(self, candidates: Mapping[str, Sequence[StoredRequest]]) -> None:
-        """From here on requests join what has their response id: these, and those of the group itself."""
-        self._by_response = {each: [record.id for record in records] for each, records in candidates.items()}
-        for records in candidates.values():
-            for record in records:
-                self._stored.setdefault(record.id, record)
-
-    @property
-    def joins(self) -> bool:
-        """Whether requests of more than one kind of source are known."""
-        return self._by_response is not None
+    def join(self, candidates: Iterable[StoredRequest]) -> None:
+        """From here on requests join what has their response id, or their value: these, and those of the group."""
+        self.alike = Alike(self._stored)
+        for record in candidates:
+            self.alike.note(self._stored.setdefault(record.id, record))
 
     @property
     def touched(self) -> dict[int, StoredRequest]:
@@ -111,11 +92,11 @@ class Group:
     def known_as(self, event: Prepared) -> Key | None:
         """The first of the event's keys that is known. What is only told to be another source's word on the same call
         is not that of a request which has a report of the event's own source: that one is another call."""
-        key = self._known.get(event.digest)
+        key = self.keys.get(event.digest)
         if key is not None:
             return key
         for digest in event.other_digests:
-            key = self._known.get(digest)
+            key = self.keys.get(digest)
             if key is not None and not (digest in event.elsewhere and self._is_told_by(event, key.request_id)):
                 return key
         return None
@@ -130,39 +111,79 @@ class Group:
         Gives the request's id, and whether it is new. What is nearest in time belongs together, so a report may take
         over what another request of the same response id was joined with.
         """
-        candidates = self._candidates(event)
-        if not candidates:
-            return self._first(event), True
+        alike = None if event.external_ids is not None else self.alike
+        candidates = [] if alike is None else alike.named(event.request.response_id)
         report = part_of_report(event.request)
-        parts = [parts_of(record) for record in candidates]
-        first_parts = {id(of_record[0]) for of_record in parts}
-        joined = requests([part for of_record in parts for part in of_record] + [report])
-        homes = [[part.record for part in each if id(part) in first_parts] for each in joined]
-        if any(len(home) > 1 for home in homes):
-            return self._first(event), True  # requests that were told apart stay so
-        before: dict[int | None, StoredRequest] = {record.id: record for record in candidates}
-        home_of_report: int | None = None
-        for each, (home,) in zip(joined, [home or [None] for home in homes], strict=True):
-            others = [part for part in each if part is not report]
-            if home is not None:
-                self._hold(before[home], others, before, event)
-            elif others:
-                home = self._apart(others, before, event)
-            if report in each:
-                home_of_report = home
-        if home_of_report is None:
+        parts = [part for record in candidates for part in parts_of(record)]
+        home = self._settle(requests([*parts, report]), event)[report] if candidates else None
+        if home is None:
             return self._first(event), True
-        self._join(self._stored[home_of_report], event)
-        return home_of_report, False
+        self._join(self._stored[home], event)
+        return home, False
 
-    def _candidates(self, event: Prepared) -> list[StoredRequest]:
-        """Requests with the event's response id; none where so many have it that it tells nothing."""
-        response_id = event.request.response_id
-        if self._by_response is None or response_id is None or event.external_ids is not None:
+    def united(self, request_id: int, event: Prepared) -> int:
+        """The id of the request of an event that is recorded, with all that this event proves to be the same one."""
+        for alike in (self._named_alike, self._answered_alike, self._valued_alike):
+            record = self._stored.get(request_id)
+            joined = [] if record is None or event.external_ids is not None else alike(record, event)
+            homes = self._settle(joined, event) if any(len(parts) > 1 for parts in joined) else {}
+            own = (
+                home
+                for part, home in homes.items()
+                if part.record == request_id and home is not None and event.request.source in part.reports
+            )
+            request_id = next(own, request_id)
+        return request_id
+
+    def _named_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
+        """All requests that the event's ids are of. Both may have a report of its own kind of source, where one of the
+        ids is of that; of other kinds of source they are two."""
+        keys = [(digest, self.keys.get(digest)) for digest in event.other_digests]
+        known = {key.request_id: digest for digest, key in keys if key is not None and key.request_id != record.id}
+        others = {request_id: digest for request_id, digest in known.items() if request_id in self._stored}
+        same = [whole(record)] if others else []
+        for request_id, digest in others.items():
+            part, spaces = whole(self._stored[request_id]), frozenset[str]().union(*(each.spaces for each in same))
+            own = frozenset() if digest in event.elsewhere else frozenset({event.request.source.space})
+            if part.spaces & spaces <= own:
+                same.append(part)
+        return [same]
+
+    def _answered_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
+        """What the requests with its response id are."""
+        found = [] if self.alike is None else self.alike.named(record.request.response_id)
+        return requests([part for each in found for part in parts_of(each)]) if len(found) > 1 else []
+
+    def _valued_alike(self, record: StoredRequest, event: Prepared) -> list[list[RequestPart]]:
+        """What the calls with its value are."""
+        if self.alike is None or value_of(event.request) is None:
             return []
-        records = (self._stored[each] for each in self._by_response.get(response_id, ()))
-        candidates = [each for each in records if each.request.response_id == response_id]
-        return candidates if len(candidates) <= MOST_CANDIDATES else []
+        found = self.alike.named(value_of(record.statements.get(event.request.source)))
+        return nearest([part for each in found for part in parts_by_value(each)]) if len(found) > 1 else []
+
+    def _settle(self, joined: Sequence[Sequence[RequestPart]], event: Prepared) -> dict[RequestPart, int | None]:
+        """Have each request consist of its parts; gives what the home of each part is now. A part that is no record's
+        has none where it is alone.
+
+        A request stays where its first part is; one of several that turned out to be the same stays, the oldest.
+        """
+        first: dict[int, RequestPart] = {}
+        for part in sorted((part for parts in joined for part in parts), key=lambda part: part.request.source.trust):
+            if part.record is not None:
+                first.setdefault(part.record, part)
+        before = {request_id: self._stored[request_id] for request_id in first}
+        homes: dict[RequestPart, int | None] = {}
+        for parts in joined:
+            told = [part for part in parts if part.record is not None]
+            here = sorted(request_id for request_id, part in first.items() if part in parts)
+            if here:
+                self._hold(before[here[0]], told, before, event)
+            elif told:
+                here = [self._apart(told, before, event)]
+            for other in here[1:]:
+                self._drop(before[other], before[here[0]], event)
+            homes |= dict.fromkeys(parts, here[0] if here else None)
+        return homes
 
     def _first(self, event: Prepared) -> int:
         """A request that nobody reported before."""
@@ -173,19 +194,19 @@ class Group:
             external_ids=event.external_ids or {request.source.name: request.external_id},
         )
         self._add(record)
-        self._add_keys(record.id, event)
+        self.keys.add(record.id, event)
         if event.body is not None:
-            self.bodies[record.id] = event.body
+            self.bodies.first[record.id] = event.body
         return record.id
 
     def _add(self, record: StoredRequest) -> None:
         self.new[record.id] = self._stored[record.id] = record
-        self._note_response(record)
+        self._note(record)
         self.totals.add(record.request, record.id)
 
     def _join(self, record: StoredRequest, event: Prepared) -> None:
         """A request that another source reported."""
-        self._add_keys(record.id, event)
+        self.keys.add(record.id, event)
         less_trusted = max(record.request.source, event.request.source, key=lambda source: source.trust)
         self.totals.count_joined(less_trusted, event.request.received_at)
         self._merge(record, event)
@@ -194,51 +215,77 @@ class Group:
         self,
         record: StoredRequest,
         parts: Sequence[RequestPart],
-        before: Mapping[int | None, StoredRequest],
+        before: Mapping[int, StoredRequest],
         event: Prepared,
     ) -> None:
         """Have a request consist of these parts, which may have been other ones'."""
-        reports = {source: report for part in parts for source, report in part.reports.items()}
-        if reports.keys() == record.statements.keys() and all(part.record == record.id for part in parts):
+        own = [part for part in parts if part.record == record.id]
+        reports = {source: report for part in own for source, report in part.reports.items()}
+        if reports.keys() == record.statements.keys() and len(own) == len(parts):
             return
-        spaces = {space for part in parts for space in part.spaces}
+        spaces = {space for part in own for space in part.spaces}
         ids = {name: each for name, each in record.external_ids.items() if source_named(name).space in spaces}
         for part in parts:
-            if part.record != record.id:
-                reports |= self._moved(part, before[part.record], record.id)
-                ids |= {source.name: report.external_id for source, report in part.reports.items()}
+            if part.record is None or part.record == record.id:
+                continue
+            former = before[part.record]
+            for source, report in self._moved(part, former, record.id, body_giver(record)).items():
+                known = reports.get(source)
+                reports[source] = report if known is None else said_again(source)(known, report)
+            theirs = former.external_ids.items()
+            ids = {name: each for name, each in theirs if source_named(name).space in part.spaces} | ids
         self._replace(record, of_reports(record, reports, ids, self._price), event)
 
-    def _apart(self, parts: Sequence[RequestPart], before: Mapping[int | None, StoredRequest], event: Prepared) -> int:
+    def _drop(self, record: StoredRequest, home: StoredRequest, event: Prepared) -> None:
+        """A request turned out to be another one, which has its reports already."""
+        self.totals.remove(record.request)
+        del self._stored[record.id]
+        is_stored = self.new.pop(record.id, None) is None
+        self.keys.drop(record.id, home.id, is_stored)
+        if is_stored:
+            self.changed.pop(record.id, None)
+            self.twins.pop(record.id, None)
+            self.dropped.append(record.id)
+        less_trusted = max(record.request.source, home.request.source, key=lambda source: source.trust)
+        self.totals.count_joined(less_trusted, event.request.received_at)
+        self.bodies.drop(record.id)
+        if record.probable_twin_of is not None:
+            self._part(record.probable_twin_of)
+
+    def _part(self, request_id: int) -> None:
+        """Have a request without a twin."""
+        known = self._stored.get(request_id)
+        if known is not None:
+            self._stored[request_id] = alone = msgspec.structs.replace(known, probable_twin_of=None)
+            for records in (self.new, self.changed):
+                if request_id in records:
+                    records[request_id] = alone
+        if request_id not in self.new:
+            self.twins[request_id] = None
+
+    def _apart(self, parts: Sequence[RequestPart], before: Mapping[int, StoredRequest], event: Prepared) -> int:
         """Make a request of parts that others do not have any more; gives its id."""
         request_id = self._new_id(event.request.received_at)
         reports: dict[Source, Request] = {}
         for part in parts:
-            reports |= self._moved(part, before[part.record], request_id)
-        arrived = before[parts[0].record].request.received_at
-        first = msgspec.structs.replace(next(iter(reports.values())), received_at=arrived)
-        priced = msgspec.structs.replace(first, cost=self._price(first))
-        ids = {source.name: report.external_id for source, report in reports.items()}
-        self._add(of_reports(StoredRequest(id=request_id, request=priced, external_ids=ids), reports, ids, self._price))
+            former = before[part.record or 0]
+            reports |= self._moved(part, former, request_id, None)
+        arrived = before[parts[0].record or 0].request.received_at
+        self._add(_separate(request_id, reports, arrived, self._price))
         return request_id
 
-    def _moved(self, part: RequestPart, former: StoredRequest, to: int) -> Mapping[Source, Request]:
-        """What a part says, with its keys moved to another request, and its bodies where they were the ones kept."""
+    def _moved(
+        self, part: RequestPart, former: StoredRequest, to: int, kept: Source | None
+    ) -> Mapping[Source, Request]:
+        """What a part says, with its keys moved to another request, and its bodies where they were the ones kept and
+        are not those of a source that is trusted less than the one whose are `kept` there."""
         for report in part.reports.values():
-            digest = identity(report.source, report.external_id, report.scope)
-            self._known[digest] = Key(to)
-            if digest in self.keys:
-                self.keys[digest] = (to, self.keys[digest][1])
-            else:
-                self.moved_keys[digest] = to
-        if _body_giver(former) in part.reports:
-            if former.id not in self.bodies:
-                self.moved_bodies.append((former.id, to))
-            for waiting in (self.bodies, self.longer_bodies, self.better_bodies):
-                if former.id in waiting:
-                    waiting[to] = waiting.pop(former.id)
+            self.keys.move(report, to)
+        giver = body_giver(former)
+        if giver is not None and giver in part.reports and (kept is None or giver.trust < kept.trust):
+            self.bodies.move(former.id, to)
             return part.reports
-        return {source: _without_body(report) for source, report in part.reports.items()}
+        return {source: without_body(report) for source, report in part.reports.items()}
 
     def again(self, request_id: int, event: Prepared) -> None:
         """One more report of a known request: it may fill gaps or correct, but not where it is only assumed to be the
@@ -246,7 +293,7 @@ class Group:
 
         A restored one says nothing new, but under which ids its sources know it.
         """
-        self._add_keys(request_id, event)
+        self.keys.add(request_id, event)
         if event.external_ids is not None:
             return
         record = self._stored.get(request_id)
@@ -266,49 +313,24 @@ class Group:
                     _revision(merged.id, report, {name: (*values, _REFUSED) for name, values in refused.items()})
                 )
         if event.body is not None and merged.request.body_state is BodyState.STORED:
-            self._keep_body(old, report.source, event.body)
+            self.bodies.keep(old, report.source, event.body)
         if merged != old:
             self._replace(old, merged, event)
 
     def _replace(self, old: StoredRequest, new: StoredRequest, event: Prepared) -> None:
         request_id = old.id
         self._stored[request_id] = new
-        self._note_response(new)
+        self._note(new)
         self.totals.replace(old.request, new.request, request_id)
         (self.new if request_id in self.new else self.changed)[request_id] = new
         changes = differences(old.request, new.request)
         if changes:
             self.revisions.append(_revision(request_id, event.request, changes))
 
-    def _keep_body(self, old: StoredRequest, source: Source, body: Body) -> None:
-        """The most trusted source's body is kept, and of one source's the longest, which is the most complete."""
-        giver = _body_giver(old)
-        if giver is None:
-            self.bodies[old.id] = body
-        elif source.trust < giver.trust:
-            self.better_bodies[old.id] = body
-            self.longer_bodies.pop(old.id, None)
-        elif source is giver:
-            kept = self.longer_bodies.get(old.id)
-            if kept is None or len(kept[1]) < len(body[1]):
-                self.longer_bodies[old.id] = body
-
-    def _note_response(self, record: StoredRequest) -> None:
-        response_id = record.request.response_id
-        if self._by_response is not None and response_id is not None:
-            ids = self._by_response.setdefault(response_id, [])
-            if record.id not in ids:
-                ids.append(record.id)
-
-    def _add_keys(self, request_id: int, event: Prepared) -> None:
-        self._add_key(event.digest, request_id, event.request.content)
-        for digest in event.other_digests:
-            self._add_key(digest, request_id, None)
-
-    def _add_key(self, digest: bytes, request_id: int, content: bytes | None) -> None:
-        if digest not in self._known:
-            self._known[digest] = Key(request_id, content)
-            self.keys[digest] = (request_id, content)
+    def _note(self, record: StoredRequest) -> None:
+        """Have a request found by what it may be joined by."""
+        if self.alike is not None:
+            self.alike.note(record)
 
 
 def _revision(request_id: int, report: Request, changes: Mapping[str, tuple[object, ...]]) -> dict[str, Any]:
@@ -320,16 +342,9 @@ def _revision(request_id: int, report: Request, changes: Mapping[str, tuple[obje
     }
 
 
-def _body_giver(record: StoredRequest) -> Source | None:
-    """Whose prompt and response are kept."""
-    if record.request.body_state is not BodyState.STORED:
-        return None
-    givers = (source for source, each in record.statements.items() if each.body_state is BodyState.STORED)
-    return next(givers, record.request.source)
-
-
-def _without_body(report: Request) -> Request:
-    """A report whose prompt and response were not kept, as another source's were."""
-    if report.body_state is not BodyState.STORED:
-        return report
-    return msgspec.structs.replace(report, body_state=BodyState.NOT_KEPT)
+def _separate(request_id: int, reports: Mapping[Source, Request], arrived: int, price: Price) -> StoredRequest:
+    """A request of reports that were another one's."""
+    first = msgspec.structs.replace(next(iter(reports.values())), received_at=arrived)
+    ids = {source.name: report.external_id for source, report in reports.items()}
+    priced = msgspec.structs.replace(first, cost=price(first))
+    return of_reports(StoredRequest(id=request_id, request=priced, external_ids=ids), reports, ids, price)

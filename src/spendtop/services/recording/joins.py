@@ -1,4 +1,4 @@
-"""Finding requests by the provider's response id, once a second kind of source is active."""
+"""Finding requests by the provider's response id or by their counts, once a second kind of source is active."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from hashlib import blake2b
 from sqlalchemy import Connection, Transaction, select, text
 
 from spendtop.domain.reports.merging import StoredRequest
+from spendtop.domain.reports.values import WITHIN, CallValue, value_of
+from spendtop.domain.requests.request import Request
 from spendtop.services.recording import twins
 from spendtop.services.recording.rows import from_row
 from spendtop.store import facts
@@ -23,6 +25,9 @@ _IS_THERE = {
     "postgresql": "SELECT count(to_regclass('request_counts'))",
 }
 _IDS_PER_QUERY = 500
+_AROUND = 5 * WITHIN
+"""How far around a call those are looked for that may be nearer to what it is near to."""
+_LOCKED = {"postgresql": " FOR UPDATE OF request"}
 _LOCKS = 256
 _LOCK_CLASS = 0x5350
 
@@ -82,18 +87,28 @@ class Joining:
         self._noting = connection.get_transaction()
         return seen
 
-    def candidates(self, connection: Connection, response_ids: Iterable[str]) -> dict[str, list[StoredRequest]]:
-        """Stored records by response id. On PostgreSQL other collectors wait with the same ids until the commit."""
-        wanted = sorted(set(response_ids))
-        records: defaultdict[str, list[StoredRequest]] = defaultdict(list)
-        if wanted and connection.dialect.name == "postgresql":
-            _lock(connection, wanted)
-        for start in range(0, len(wanted), _IDS_PER_QUERY):
-            part = wanted[start : start + _IDS_PER_QUERY]
-            having = select(_REQUEST).where(_REQUEST.c.response_id.in_(part)).order_by(_REQUEST.c.id)
-            for row in connection.execute(having.with_for_update()):
-                records[row.response_id].append(from_row(row))
-        return records
+    def candidates(self, connection: Connection, reports: Iterable[Request]) -> list[StoredRequest]:
+        """Stored requests with the response ids of reports, or with counts of calls that are known by these. On
+        PostgreSQL other collectors wait with the same ones until the commit."""
+        reports = list(reports)
+        response_ids = sorted({each.response_id for each in reports if each.response_id is not None})
+        valued: defaultdict[CallValue, set[int]] = defaultdict(set)
+        for each in reports:
+            if (value := value_of(each)) is not None:
+                valued[value].add(each.occurred_at)
+        if connection.dialect.name == "postgresql" and (response_ids or valued):
+            _lock(connection, [*response_ids, *map(str, valued)])
+        records: list[StoredRequest] = []
+        for start in range(0, len(response_ids), _IDS_PER_QUERY):
+            part = _REQUEST.c.response_id.in_(response_ids[start : start + _IDS_PER_QUERY])
+            having = select(_REQUEST).where(part).order_by(_REQUEST.c.id)
+            records += map(from_row, connection.execute(having.with_for_update()))
+        around = {
+            (value.prompt, value.completion, at - _AROUND, at + _AROUND)
+            for value, times in valued.items()
+            for at in times
+        }
+        return records + twins.equal(connection, sorted(around), (), _LOCKED.get(connection.dialect.name, ""))
 
 
 def _read(connection: Connection, lock: str) -> frozenset[str]:

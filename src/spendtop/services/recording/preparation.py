@@ -13,7 +13,17 @@ from msgspec.structs import replace
 
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.requests.fields import REPORTED, ValueKind
-from spendtop.domain.requests.request import BodyState, Cost, Event, NotUnderstood, Request, Restored, TestEvent
+from spendtop.domain.requests.request import (
+    BodyState,
+    Cost,
+    Event,
+    NotUnderstood,
+    Request,
+    Restored,
+    TestEvent,
+    WaitedFor,
+    Waiting,
+)
 from spendtop.domain.sources.records import ImportedSource, source_named
 from spendtop.domain.untrusted import storable_name
 from spendtop.store import bodies
@@ -52,7 +62,16 @@ class SetAside(Struct, frozen=True):
     raw: bytes | None
 
 
-Ready = Prepared | SetAside
+class Note(Struct, frozen=True):
+    """A fact that is written along with events; no value forgets it."""
+
+    name: str
+    value: str | None
+
+
+WAITING = "waiting "
+"""Begins the name of the fact of what waits to be recorded."""
+Ready = Prepared | SetAside | Note
 
 
 class Preparer:
@@ -83,6 +102,10 @@ class Preparer:
                     return _bare(event)
             case Restored():
                 return self._restored(event, dictionary)
+            case Waiting(name=name, told=told):
+                return Note(WAITING + name, told)
+            case WaitedFor(name=name):
+                return Note(WAITING + name, None)
             case TestEvent():
                 return self._set_aside(event, "test", identity(event.source, event.external_id), "test event")
             case NotUnderstood():
@@ -144,7 +167,7 @@ class Preparer:
 
 def without_body(ready: Ready) -> Ready:
     """The same, but that prompt and response of a request are not kept. What was not understood stays whole."""
-    if isinstance(ready, SetAside) or ready.body is None:
+    if not isinstance(ready, Prepared) or ready.body is None:
         return ready
     return replace(ready, body=None, request=replace(ready.request, body_state=BodyState.NOT_KEPT))
 

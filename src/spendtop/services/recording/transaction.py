@@ -9,23 +9,27 @@ from operator import itemgetter
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, Dialect, delete, select, update
 
 from spendtop.domain.reports.merging import Price, StoredRequest
+from spendtop.domain.reports.values import value_of, values_of
 from spendtop.domain.requests.request import BodyState, Request
 from spendtop.domain.sources.remarks import Remark, RemarkKind, folded, remark
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording import remarks
-from spendtop.services.recording.group import REFUSED, Body, Group, Key
+from spendtop.services.recording.body_changes import Body
+from spendtop.services.recording.group import REFUSED, Group
 from spendtop.services.recording.joins import Joining
-from spendtop.services.recording.preparation import Prepared, Ready, SetAside
+from spendtop.services.recording.key_changes import Key
+from spendtop.services.recording.preparation import Note, Prepared, Ready, SetAside
 from spendtop.services.recording.rows import COLUMNS, from_row, to_row, to_values
 from spendtop.services.recording.totals import TotalsByDifference
 from spendtop.services.recording.twins import Twins
-from spendtop.store import dictionaries
+from spendtop.store import dictionaries, facts
 from spendtop.store.day_totals import TotalsAddition, keep_others_out
-from spendtop.store.ids import RequestIds
+from spendtop.store.ids import RequestIds, former_identity
 from spendtop.store.statements import (
     insert_or_ignore,
     insert_or_keep_larger,
@@ -53,7 +57,7 @@ MOST_CONTRADICTIONS = 10
 class Outcome(Struct, frozen=True):
     """What became of one event; `id` is ours, of the request or of the quarantine row."""
 
-    status: Literal["stored", "duplicate", "conflict", "test", "quarantined"]
+    status: Literal["stored", "duplicate", "conflict", "test", "quarantined", "noted"]
     """A conflict is known under the same id of its client's own choice, but said something else then."""
     id: int
     request: Request | None = None
@@ -85,11 +89,15 @@ class Recording:
         """Record a group of events in the open transaction; one outcome per event, in their order."""
         self.book.look_up(connection)
         group = self._group(connection, [event for event in events if isinstance(event, Prepared)])
-        outcomes = [
-            _set_aside(connection, event) if isinstance(event, SetAside) else self._request_outcome(group, event)
-            for event in events
-        ]
-        if group.joins and group.touched:
+        outcomes = [self._outcome(connection, group, event) for event in events]
+        if group.dropped:
+            _drop(connection, group)
+        if homes := group.keys.homes:
+            outcomes = [
+                replace(each, id=group.keys.home(each.id), request=None) if each.id in homes else each
+                for each in outcomes
+            ]
+        if group.alike is not None and group.touched:
             group.pair(Twins(connection, group.touched).pair(group.changed))
         self._write(connection, group)
         self._note_unread(connection, events, outcomes)
@@ -115,13 +123,48 @@ class Recording:
         """The group with all that is known about its requests."""
         spaces = {source.space for source in {each.request.source for each in requests}}
         joins = bool(spaces) and self._joining.is_active(connection, spaces)
-        keys = self._keys(connection, requests)
-        stored = _stored(connection, {key.request_id for key in keys.values()})
+        keys, stored = self._stored(connection, requests)
         group = Group(self.book, self.price, self._ids.next, keys, stored)
         if joins:
-            new = (event.request.response_id for event in requests if event.digest not in keys)
-            group.join_by_response(self._joining.candidates(connection, [each for each in new if each is not None]))
+            unsettled = [
+                event.request
+                for event in requests
+                if (key := keys.get(event.digest)) is None or _brings_more(event.request, stored.get(key.request_id))
+            ]
+            group.join(self._joining.candidates(connection, unsettled))
         return group
+
+    def _stored(
+        self, connection: Connection, requests: Sequence[Prepared]
+    ) -> tuple[dict[bytes, Key], dict[int, StoredRequest]]:
+        """The requests' keys that are known, by digest, and what they are of."""
+        keys = self._keys(connection, [each for event in requests for each in (event.digest, *event.other_digests)])
+        stored = _stored(connection, {key.request_id for key in keys.values()})
+        missing = {key.request_id for key in keys.values()} - stored.keys()
+        while missing:
+            homes = self._keys(connection, list(map(former_identity, missing)))
+            moved = {id: homes[digest].request_id for id in missing if (digest := former_identity(id)) in homes}
+            keys = {
+                digest: key._replace(request_id=moved.get(key.request_id, key.request_id))
+                for digest, key in keys.items()
+            }
+            missing = set(moved.values()) - stored.keys()
+            stored |= _stored(connection, missing)
+            missing -= stored.keys()
+        return keys, stored
+
+    def _outcome(self, connection: Connection, group: Group, event: Ready) -> Outcome:
+        match event:
+            case SetAside():
+                return _set_aside(connection, event)
+            case Note():
+                if event.value is None:
+                    facts.drop(connection, event.name)
+                else:
+                    facts.put(connection, event.name, event.value)
+                return Outcome("noted", 0)
+            case Prepared():
+                return self._request_outcome(group, event)
 
     def _request_outcome(self, group: Group, event: Prepared) -> Outcome:
         request = event.request
@@ -130,14 +173,13 @@ class Recording:
             if key.contradicts(request.content):
                 return Outcome("conflict", key.request_id)
             group.again(key.request_id, event)
-            return Outcome("duplicate", key.request_id)
+            return Outcome("duplicate", group.united(key.request_id, event))
         request_id, is_new = group.record(event)
-        return Outcome("stored", request_id, request if is_new else None)
+        home = group.united(request_id, event)
+        return Outcome("stored", home, request if is_new and home == request_id else None)
 
-    def _keys(self, connection: Connection, requests: Sequence[Prepared]) -> dict[bytes, Key]:
-        """Those of the requests' keys that are known, by digest."""
-        digests = [event.digest for event in requests]
-        digests += [digest for event in requests for digest in event.other_digests]
+    def _keys(self, connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Key]:
+        """Those that are known, by digest."""
         keys: dict[bytes, Key] = {}
         for start in range(0, len(digests), _KEYS_PER_QUERY):
             part = tuple(digests[start : start + _KEYS_PER_QUERY])
@@ -149,8 +191,8 @@ class Recording:
 
     def _write(self, connection: Connection, group: Group) -> None:
         self._request.run_many(connection, [self._in_order(to_row(record)) for record in group.new.values()])
-        self._key.run_many(connection, [(digest, *key) for digest, key in sorted(group.keys.items())])
-        if group.moved_keys or group.moved_bodies:
+        self._key.run_many(connection, group.keys.new)
+        if group.keys.moved or group.bodies.moved or group.dropped:
             _move(connection, group)
         self._totals.run(connection, group.totals.rows(self._ids.slot))
         self._mark.run_many(connection, group.totals.marks(self._ids.slot))
@@ -161,18 +203,18 @@ class Recording:
             request = table_of(RequestTable)
             connection.execute(update(request).where(request.c.id == request_id).values(probable_twin_of=twin))
         if group.revisions:
-            connection.execute(table_of(RevisionTable).insert(), group.revisions)
+            connection.execute(table_of(RevisionTable).insert(), _at_home(group, group.revisions))
         if group.contradictions:
-            _contradict(connection, group.contradictions)
+            _contradict(connection, _at_home(group, group.contradictions))
 
     def _write_bodies(self, connection: Connection, group: Group) -> None:
         """Not before the totals: see `dictionaries.keep`."""
-        self._body.run_many(connection, _rows(group.bodies))
-        if group.better_bodies or group.longer_bodies:
-            self._better_body.run_many(connection, _rows(group.better_bodies))
-            self._longer_body.run_many(connection, _rows(group.longer_bodies))
-        written = (*group.bodies.values(), *group.better_bodies.values(), *group.longer_bodies.values())
-        dictionaries.keep(connection, {dictionary for dictionary, _ in written})
+        bodies = group.bodies
+        self._body.run_many(connection, _rows(bodies.first))
+        if bodies.better or bodies.longer:
+            self._better_body.run_many(connection, _rows(bodies.better))
+            self._longer_body.run_many(connection, _rows(bodies.longer))
+        dictionaries.keep(connection, {dictionary for dictionary, _ in bodies.written})
 
     def correct(self, connection: Connection, totals: TotalsByDifference, changed: Mapping[int, StoredRequest]) -> None:
         """Write requests that were changed by hand, with the differences to the totals."""
@@ -192,6 +234,8 @@ def _trace(events: Sequence[Ready], outcomes: Sequence[Outcome], group: Group) -
     for event, outcome in zip(events, outcomes, strict=True):
         if isinstance(event, SetAside):
             _log.debug("%s event of %s: %s, kept as %d", event.kind, event.source, outcome.status, outcome.id)
+            continue
+        if isinstance(event, Note):
             continue
         joined = outcome.status == "stored" and outcome.request is None
         _log.debug(
@@ -219,11 +263,36 @@ def _rows(bodies: Mapping[int, Body]) -> list[tuple[int, int, bytes]]:
 def _move(connection: Connection, group: Group) -> None:
     """Give keys and bodies to the requests that they belong to now."""
     key, body = table_of(RequestKeyTable), table_of(BodyTable)
-    for digest, request_id in sorted(group.moved_keys.items()):
+    for digest, request_id in group.keys.moved:
         connection.execute(update(key).where(key.c.digest == digest).values(request_id=request_id))
-    for former, request_id in group.moved_bodies:
+    for former, request_id in group.bodies.moved:
         connection.execute(delete(body).where(body.c.request_id == request_id))
-        connection.execute(update(body).where(body.c.request_id == former).values(request_id=request_id))
+        connection.execute(
+            update(body).where(body.c.request_id == former).values(request_id=group.keys.home(request_id))
+        )
+    connection.execute(delete(body).where(body.c.request_id.in_(group.dropped)))
+
+
+def _drop(connection: Connection, group: Group) -> None:
+    """Delete requests that turned out to be others, before anything is compared with them; their bodies go when those
+    that are kept have moved."""
+    request, revision = table_of(RequestTable), table_of(RevisionTable)
+    for request_id in sorted(group.dropped):
+        home = group.keys.home(request_id)
+        connection.execute(update(revision).where(revision.c.request_id == request_id).values(request_id=home))
+    connection.execute(delete(request).where(request.c.id.in_(group.dropped)))
+
+
+def _at_home(group: Group, revisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**each, "request_id": group.keys.home(each["request_id"])} for each in revisions]
+
+
+def _brings_more(report: Request, known: StoredRequest | None) -> bool:
+    """Whether a further report says something that requests are joined by and that was not known."""
+    if known is None:
+        return False
+    brings_id = report.response_id is not None and report.response_id != known.request.response_id
+    return brings_id or value_of(report) not in (None, *values_of(known))
 
 
 def _contradict(connection: Connection, contradictions: Sequence[dict[str, Any]]) -> None:

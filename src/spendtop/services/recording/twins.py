@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -94,17 +94,17 @@ class Twins:
 
     def _near(self, id: int) -> Iterator[tuple[Distance, int]]:
         record = self._records[id]
-        equal = self._by_counts[counts(record) or (0, 0)]
-        place = bisect_left(equal, (span(record.request)[0], id))
-        for _, other in equal[max(0, place - _MOST_COMPARED) : place + _MOST_COMPARED]:
+        alike = self._by_counts[counts(record) or (0, 0)]
+        place = bisect_left(alike, (span(record.request)[0], id))
+        for _, other in alike[max(0, place - _MOST_COMPARED) : place + _MOST_COMPARED]:
             apart = distance(record, self._records[other])
             if apart is not None:
                 yield apart, other
 
     def _note(self, record: StoredRequest) -> None:
-        equal = counts(record)
-        if equal is not None:
-            self._by_counts[equal].append((span(record.request)[0], record.id))
+        known = counts(record)
+        if known is not None:
+            self._by_counts[known].append((span(record.request)[0], record.id))
 
     def _add(self, rows: Iterable[StoredRequest]) -> None:
         for record in rows:
@@ -130,29 +130,34 @@ class Twins:
             until = end + (end - start) + WITHIN  # where another source only knows when it heard of a call as long
             sought[spaces(record)][counts(record) or (0, 0)].append((start - LONGEST - WITHIN, until))
         for known_to, spans in sought.items():
-            wanted = [(*equal, *part) for equal, parts in spans.items() for part in _united(parts)]
+            own = [name for name, source in SOURCES.items() if source.space in known_to]
+            wanted = [(*counted, *part) for counted, parts in spans.items() for part in _united(parts)]
             for start in range(0, len(wanted), _PER_QUERY):
-                self._add(self._equal(wanted[start : start + _PER_QUERY], known_to))
+                part = wanted[start : start + _PER_QUERY]
+                self._add(equal(self._connection, part, own, _SKIP_LOCKED.get(self._connection.dialect.name, "")))
         self._load(twin for record in list(self._records.values()) if (twin := record.probable_twin_of) is not None)
-        for equal in self._by_counts.values():
-            equal.sort()
+        for alike in self._by_counts.values():
+            alike.sort()
 
-    def _equal(self, wanted: list[tuple[int, int, int, int]], known_to: frozenset[str]) -> list[StoredRequest]:
-        """Calls with these counts at these times, without those of these kinds of source."""
-        own = [name for name, source in SOURCES.items() if source.space in known_to]
-        dialect = self._connection.dialect
-        mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        row = f"({', '.join([f'CAST({mark} AS bigint)'] * 4)})"
-        sql = (
-            f"WITH sought (prompt, completion, since, until) AS (VALUES {', '.join([row] * len(wanted))})"
-            f" SELECT {_COLUMNS} FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
-            " AND request.prompt_tokens = sought.prompt AND coalesce(request.completion_tokens, 0) = sought.completion"
-            " AND request.occurred_at BETWEEN sought.since AND sought.until"
-            f" AND request.source NOT IN ({', '.join([mark] * len(own))})"
-            f" LIMIT {_MOST_CANDIDATES}{_SKIP_LOCKED.get(dialect.name, '')}"
-        )
-        values = (*(value for each in wanted for value in each), *own)
-        return [from_row(row) for row in self._connection.exec_driver_sql(sql, values)]
+
+def equal(
+    connection: Connection, wanted: Sequence[tuple[int, int, int, int]], own: Sequence[str], locked: str
+) -> list[StoredRequest]:
+    """Requests with these counts of prompt and completion between these two times each, without those of these
+    sources; `locked` is how they are locked."""
+    if not wanted:
+        return []
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    row = f"({', '.join([f'CAST({mark} AS bigint)'] * 4)})"
+    others = f" AND request.source NOT IN ({', '.join([mark] * len(own))})" if own else ""
+    sql = (
+        f"WITH sought (prompt, completion, since, until) AS (VALUES {', '.join([row] * len(wanted))})"
+        f" SELECT {_COLUMNS} FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
+        " AND request.prompt_tokens = sought.prompt AND coalesce(request.completion_tokens, 0) = sought.completion"
+        f" AND request.occurred_at BETWEEN sought.since AND sought.until{others} LIMIT {_MOST_CANDIDATES}{locked}"
+    )
+    values = (*(value for each in wanted for value in each), *own)
+    return [from_row(row) for row in connection.exec_driver_sql(sql, values)]
 
 
 def _united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -14,10 +14,6 @@ from spendtop.domain.clock import MINUTE
 from spendtop.domain.requests.request import Billing, Cost, Reporter, Request, TimeSource, Usage
 from spendtop.domain.sources.records import OTLP, source_named
 
-_BY_VALUE = ("codex", "gemini-cli")
-"""Agents whose telemetry names no call: it is known by its session and its counts."""
-_APART = 2 * MINUTE
-"""How far an agent's file and its telemetry may be apart about one call."""
 _AHEAD = 5 * MINUTE
 """So far a clock may be ahead of ours."""
 
@@ -42,10 +38,6 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
     other_ids = [(source, alias) for alias in sorted(call.aliases)]
     if call.request_id is not None:
         other_ids.append((OTLP, call.request_id))
-    usage = _usage(call)
-    if call.agent in _BY_VALUE:
-        value = call_value(call.agent, call.session, usage)
-        other_ids += [(OTLP, each) for each in telemetry_ids(value, call.occurred_at)]
     return Request(
         source=source,
         external_id=call.key,
@@ -60,7 +52,7 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         session_id=call.session,
         session_path=call.path,
         properties={**call.properties, "host": machine.host},
-        usage=usage,
+        usage=_usage(call),
         cost=Cost(reported=call.reported, reported_by=None if call.reported is None else Reporter.CLIENT),
         response_id=call.response_id,
         counted=billing is Billing.API,
@@ -69,19 +61,6 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         billing=billing,
         output_final=call.output_final,
     )
-
-
-def call_value(agent: str, session: str | None, usage: Usage) -> str:
-    """What a call is known by that its telemetry gives no id: its session and its counts."""
-    counts = (usage.prompt, usage.cache_read or 0, usage.completion, usage.reasoning or 0)
-    return f"{agent}:{session}:{'-'.join(str(each) for each in counts)}"
-
-
-def telemetry_ids(value: str, at: int) -> list[str]:
-    """That value with the minutes around an instant (UTC µs): file and telemetry that are no more than two minutes
-    apart have one of these in common, and nothing that is further apart than six."""
-    spans = {(at + way * _APART // 2) // (2 * _APART) for way in (-1, 1)}
-    return [f"{value}:{span}" for span in sorted(spans)]
 
 
 def _usage(call: AgentCall) -> Usage:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
-from spendtop.domain.requests.request import Parsed, Request, TestEvent
+from spendtop.domain.requests.request import Parsed, Request, TestEvent, WaitedFor, Waiting
 from spendtop.domain.sources.records import PushedSource
 from spendtop.domain.sources.remarks import Remark
 
@@ -99,7 +99,7 @@ class Reply(Struct, frozen=True):
     content_type: bytes
 
 
-Item: TypeAlias = Request | TestEvent | Invalid
+Item: TypeAlias = Request | TestEvent | Waiting | WaitedFor | Invalid
 """What one pushed item is."""
 
 
@@ -146,3 +146,14 @@ class BatchReceiver(Protocol):
 
     def read(self, post: Post) -> Pushed:
         """What the post says. May be called in any thread. Raises NotJson and Unreadable."""
+
+
+@runtime_checkable
+class WaitingReceiver(BatchReceiver, Protocol):
+    """One of which some items wait for others."""
+
+    def recall(self, told: Mapping[str, str], now: int) -> None:
+        """Have exactly this wait, by name, as the store has it, besides what came in the last minute."""
+
+    def overdue(self, now: int) -> Sequence[Item]:
+        """What has waited long enough, to be recorded as it is."""

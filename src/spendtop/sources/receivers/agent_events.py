@@ -16,7 +16,6 @@ from spendtop.domain.requests.timing import when
 from spendtop.domain.sources.records import OTLP
 from spendtop.domain.usage.counts import count
 from spendtop.sources.agents.fields import dollars, text
-from spendtop.sources.agents.requests import call_value, telemetry_ids
 from spendtop.sources.receivers.otlp_logs import LogRecord
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 from spendtop.sources.settings import AgentsSettings
@@ -119,11 +118,12 @@ def _by_value(
     received_at: int,
 ) -> Request:
     """A call without an id: known by its session, its counts and its time; its file says the same but for the time."""
-    value = call_value(agent, session, usage)
+    counts = (usage.prompt, usage.cache_read or 0, usage.completion, usage.reasoning or 0)
     moment = record.attributes.get("event.timestamp") or record.at
-    call = _call(agent, f"{value}:{moment}", record, settings, received_at)
-    ids = tuple((OTLP, each) for each in telemetry_ids(value, call.occurred_at))
-    return replace(call, provider=provider, session_id=session, usage=usage, other_ids=ids)
+    name = f"{agent}:{session}:{'-'.join(map(str, counts))}:{moment}"
+    return replace(
+        _call(agent, name, record, settings, received_at), provider=provider, session_id=session, usage=usage
+    )
 
 
 def _call(agent: str, name: str, record: LogRecord, settings: AgentsSettings, received_at: int) -> Request:

@@ -6,17 +6,18 @@ up its model requests, and ends after them. Spans come in any order, in any numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import islice
 from threading import Lock
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import MINUTE
-from spendtop.domain.requests.request import Request, Status, TimeSource, Usage
+from spendtop.domain.requests.request import Request, Status, TimeSource, Usage, WaitedFor, Waiting
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.sources.receivers import Invalid, Item
 from spendtop.sources.receivers import otlp_attributes as read
@@ -41,6 +42,7 @@ _PROPERTIES = (
     "gen_ai.agent.id",
     "gen_ai.agent.name",
 )
+_MESSAGES = (".messages", ".system_instructions", ".tool.definitions")
 _LIFETIMES = ("cache_write_5m_tokens", "cache_write_1h_tokens")
 
 
@@ -69,9 +71,17 @@ class _Held(Struct, frozen=True):
     """A model run inside a span that nobody told of yet."""
 
     run: Request
+    parent: SpanKey
     since: int
     is_of_session: bool
     """Whether it is a managed session's: only turns are around these, and end much later."""
+
+
+class _Told(Struct, frozen=True):
+    """What the store keeps of a model run that waits."""
+
+    span: TraceSpan
+    received_at: int
 
 
 class _Bare(Struct, frozen=True):
@@ -97,8 +107,9 @@ class AnthropicSpans:
         self._lock = Lock()
 
     def items(self, spans: Sequence[TraceSpan], received_at: int) -> list[Item]:
-        """What is to be recorded once these spans are known; the runs that waited are among it."""
-        if not spans and not self._held:
+        """What is to be recorded once these spans are known; the runs that waited are among it, and those that wait
+        from now on."""
+        if not spans:
             return []
         stated = [read.readable(span.attributes) for span in spans]
         roles = [_role(span, attributes) for span, attributes in zip(spans, stated, strict=True)]
@@ -107,14 +118,37 @@ class AnthropicSpans:
                 if key_of(span) != NO_SPAN:
                     self._known[key_of(span)] = _Known(role, parent_of(span))
             items: list[Item] = []
+            waited = set(self._held)
             for span, attributes, role in zip(spans, stated, roles, strict=True):
                 if span.name == _TEST:
                     items.append(trial(ANTHROPIC_PUSH, span, received_at))
                 elif role in (_Role.REQUEST, _Role.RUN):
                     items += self._call(span, attributes, role, received_at)
-            items += self._settled(received_at)
-            self._forget()
+            items += self._settled(received_at, waited)
+            for span in spans:
+                if key_of(span) in self._held:
+                    told = msgspec.json.encode(_Told(_without_messages(span), received_at)).decode()
+                    items.append(Waiting(name=_named(key_of(span)), told=told))
+            items += self._forget()
         return items
+
+    def recall(self, told: Mapping[str, str], now: int) -> None:
+        """Have exactly these runs wait, by name, besides those of the last minute, which may be on their way there."""
+        with self._lock:
+            held = {key: each for key, each in self._held.items() if _named(key) in told or now - each.since < MINUTE}
+            for name, value in told.items():
+                kept = msgspec.json.decode(value, type=_Told)
+                key, attributes = key_of(kept.span), read.readable(kept.span.attributes)
+                if name == _named(key) and key not in held:
+                    run = _request(kept.span, attributes, _Role.RUN, kept.received_at)
+                    held[key] = _Held(run, parent_of(kept.span), kept.received_at, is_of_session=False)
+                    self._known.setdefault(key, _Known(_Role.RUN, parent_of(kept.span)))
+            self._held = held
+
+    def overdue(self, now: int) -> list[Item]:
+        """The runs that have waited long enough, as requests."""
+        with self._lock:
+            return list(self._settled(now, set(self._held)))
 
     def _call(self, span: TraceSpan, attributes: Attributes, role: _Role, received_at: int) -> Iterator[Item]:
         try:
@@ -125,21 +159,24 @@ class AnthropicSpans:
         key = key_of(span)
         if role is _Role.RUN and key != NO_SPAN:
             is_of_session = read.text(attributes, _OF_A_SESSION) is not None
-            self._held.setdefault(key, _Held(call, received_at, is_of_session))
+            self._held.setdefault(key, _Held(call, parent_of(span), received_at, is_of_session))
             return
         if not call.usage.is_known and key != NO_SPAN:
             self._bare.setdefault(key, _Bare(call, {}))
         yield call
 
-    def _settled(self, now: int) -> Iterator[Request]:
-        """The runs of which it is known by now that they count, and requests of which a run says what they used."""
+    def _settled(self, now: int, waited: Collection[SpanKey]) -> Iterator[Item]:
+        """The runs of which it is known by now that they count, and requests of which a run says what they used; with
+        those of `waited` that wait no more."""
         for key, held in list(self._held.items()):
             around = self._around(key)
             if around is None and now - held.since < HELD_FOR and not held.is_of_session:
                 continue
             del self._held[key]
+            if key in waited:
+                yield WaitedFor(name=_named(key))
             if around is None and not held.is_of_session:
-                yield replace(held.run, other_ids=((ANTHROPIC_PUSH, _named(self._known[key].parent)),))
+                yield _alone(held)
             elif around is None or around[0] in (_Role.TURN, _Role.DOOR):
                 yield held.run
             elif (bare := self._bare.get(around[1])) is not None and held.run.usage.is_known:
@@ -160,11 +197,25 @@ class AnthropicSpans:
             parent = known.parent
         return _Role.DOOR, NO_SPAN
 
-    def _forget(self) -> None:
-        memories: tuple[dict[SpanKey, Any], ...] = (self._known, self._held, self._bare)
+    def _forget(self) -> Iterator[Item]:
+        """Remember no more than that; the runs that have waited longest wait no more."""
+        for key in list(islice(self._held, max(0, len(self._held) - MOST_REMEMBERED))):
+            yield WaitedFor(name=_named(key))
+            yield _alone(self._held.pop(key))
+        memories: tuple[dict[SpanKey, Any], ...] = (self._known, self._bare)
         for memory in memories:
             for key in list(islice(memory, max(0, len(memory) - MOST_REMEMBERED))):
                 del memory[key]
+
+
+def _alone(held: _Held) -> Request:
+    """A run that waited in vain; it joins its request when that comes after all."""
+    return replace(held.run, other_ids=((ANTHROPIC_PUSH, _named(held.parent)),))
+
+
+def _without_messages(span: TraceSpan) -> TraceSpan:
+    attributes = {name: value for name, value in span.attributes.items() if not name.endswith(_MESSAGES)}
+    return replace(span, attributes=attributes, events=())
 
 
 def _role(span: TraceSpan, attributes: Attributes) -> _Role:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from spendtop.domain.sources.records import OTLP, PushedSource
 from spendtop.domain.sources.remarks import folded
-from spendtop.sources.receivers import Described, Invalid, Post, Pushed, Reply, Schema, Unreadable
+from spendtop.sources.receivers import Described, Invalid, Item, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.agent_events import CLAUDE_SPAN, requests_of, requests_of_spans
 from spendtop.sources.receivers.anthropic_push import AnthropicSpans, is_by_anthropic
@@ -96,6 +96,14 @@ class OtlpReceiver:
         spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
         calls = requests_of_spans(spans, post.settings.section(AgentsSettings), post.received_at)
         return replace(pushed, items=(*pushed.items, *calls))
+
+    def recall(self, told: Mapping[str, str], now: int) -> None:
+        """Have exactly these calls wait for what is around them, besides those of the last minute."""
+        self._anthropic.recall(told, now)
+
+    def overdue(self, now: int) -> Sequence[Item]:
+        """The calls for which nothing came that is around them."""
+        return self._anthropic.overdue(now)
 
     def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
         """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export

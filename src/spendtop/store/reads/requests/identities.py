@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, select
 
 from spendtop.domain.requests.request import FAILED_TRY
 from spendtop.domain.sources.records import by_trust
-from spendtop.store.ids import identity
+from spendtop.store.ids import former_identity, identity
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestKeyTable, RequestTable, TokenTable, TotalTable
 
@@ -26,14 +26,21 @@ def known_as(connection: Connection, external_id: str) -> list[int]:
 
     The same id under two tracking tokens is two requests. A request that was purged is still known.
     """
-    key = table_of(RequestKeyTable)
     digests = list(dict.fromkeys(_digests(connection, external_id)))
+    ids = _ids(connection, digests)
+    homes = _ids(connection, [former_identity(each) for each in ids.values()])
+    found = (ids[digest] for digest in digests if digest in ids)
+    return list(dict.fromkeys(homes.get(former_identity(each), each) for each in found))
+
+
+def _ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+    key = table_of(RequestKeyTable)
     ids: dict[bytes, int] = {}
     for start in range(0, len(digests), _PER_QUERY):
         part = digests[start : start + _PER_QUERY]
         rows = connection.execute(select(key.c.digest, key.c.request_id).where(key.c.digest.in_(part)))
         ids.update({bytes(row.digest): int(row.request_id) for row in rows})
-    return list(dict.fromkeys(ids[digest] for digest in digests if digest in ids))
+    return ids
 
 
 def ending_in(connection: Connection, digits: str) -> list[int]:
