@@ -84,7 +84,7 @@ def test_every_wrong_value_is_named_at_its_field() -> None:
         "name": 'there is another limit "daily"',
         "window": "unknown window 'fortnight'",
         "usd": 'must be an amount such as 100, 10.50 or "$50", not text',
-        "each": 'must be one of "user", "model", "token", "session", "model_family"',
+        "each": 'must be one of "user", "model", "token", "session", "model_family", "agent"',
         "where": "there is no field 'colour'",
         "warn": "must lie between 0 and 1 (both excluded), for example 0.8 for 80 %",
         "notify": 'unknown channel "opps"',

@@ -7,7 +7,7 @@ from spendtop.config import settings
 from spendtop.config.settings import LimitSettings, ServerSettings, Settings, settings_class
 from spendtop.config.shape import meanings
 from spendtop.config.time_settings import TimeSettings
-from spendtop.config.types import Section
+from spendtop.config.types import Section, Surroundings
 from spendtop.domain.limits.limit import Each
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import parse_window
@@ -94,3 +94,12 @@ def test_only_loopback_addresses_are_local(host: str, is_local: bool) -> None:
 def test_the_calendar_follows_the_time_section() -> None:
     calendar = TimeSettings(zone="Asia/Tokyo", day_starts="04:30", week_starts="sunday").calendar
     assert (calendar.zone, calendar.day_starts, calendar.week_starts) == ("Asia/Tokyo", "04:30", "sunday")
+
+
+def test_a_limit_of_blocks_is_per_agent_and_user_and_no_other_limit_is() -> None:
+    block = LimitSettings.model_validate({"name": "b", "window": "5h-block", "usd": 5}, context=Surroundings())
+    assert block.limit().each is Each.AGENT
+    for window, each in (("5h-block", "user"), ("day", "agent")):
+        with pytest.raises(ValidationError, match="leave `each` out"):
+            table = {"name": "b", "window": window, "usd": 5, "each": each}
+            LimitSettings.model_validate(table, context=Surroundings())

@@ -15,6 +15,7 @@ from spendtop.domain.limits.limit import LimitedValue
 from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message
+from spendtop.domain.windows import WindowKind
 
 TITLE_LIMIT = 120
 BODY_LIMIT = 900
@@ -278,7 +279,8 @@ def _window(message: Message) -> str:
     if message.window_start is None or message.window_end is None:
         return message.window
     start, end = (_local(instant, message.zone) for instant in (message.window_start, message.window_end))
-    return f"{message.window}, {start} to {end} {message.zone}"
+    estimate = " (an estimate)" if message.window == WindowKind.BLOCK else ""
+    return f"{message.window}{estimate}, {start} to {end} {message.zone}"
 
 
 def _local(instant: int, zone: str) -> str:

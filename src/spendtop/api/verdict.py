@@ -45,6 +45,7 @@ _WORDS: Mapping[LimitState, _Word] = {
     LimitState.EXCEEDED: "deny",
 }
 _GRAVITY = {state: rank for rank, state in enumerate(_WORDS)}
+_UNTOLD = (WindowKind.REQUEST, WindowKind.BLOCK)
 _Use = tuple[str, str]
 """A limit's name and whose use of it."""
 
@@ -62,7 +63,8 @@ class Verdict(Struct, frozen=True):
 
 class _InForce(Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
-    """Those that sum requests; a limit on single requests says nothing about the next one."""
+    """Those that sum requests; a limit on single requests says nothing about the next one, and whose block of an agent
+    that falls in no application can say."""
     calendar: Calendar = Calendar()
     raises: Raises = Raises()
     told: tuple[ProviderLimitUse, ...] = ()
@@ -149,7 +151,7 @@ class VerdictRoute:
             told = provider_limits(connection, self._context.clock()) if includes else ()
         if configured is None:
             return {None: _InForce()}
-        summing = tuple(limit for limit in configured.limits if limit.window.kind is not WindowKind.REQUEST)
+        summing = tuple(limit for limit in configured.limits if limit.window.kind not in _UNTOLD)
         enforced = tuple(use for use in told if use.told.enforced)
         return {None: _InForce(summing, configured.calendar, raises, enforced)}
 

@@ -50,7 +50,7 @@ from spendtop.domain.limits.limit import Each, Limit, LimitedValue
 from spendtop.domain.pricing.price import Rate
 from spendtop.domain.pricing.price_names import PRICE_NAMES
 from spendtop.domain.sources.records import KeyRule, pushed_sources
-from spendtop.domain.windows import parse_window
+from spendtop.domain.windows import WindowKind, parse_window
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -160,6 +160,10 @@ def _ascending(fractions: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sorted(set(fractions)))
 
 
+_EACH_OF: Mapping[WindowKind, Each] = {WindowKind.SESSION: Each.SESSION, WindowKind.BLOCK: Each.AGENT}
+"""What limits of these windows are one per."""
+
+
 class LimitSettings(Section):
     """An amount that spend within a window should not exceed."""
 
@@ -167,7 +171,7 @@ class LimitSettings(Section):
     """What screens and messages call it."""
     window: WindowText
     """The last N ("1h", "24h", "7d"), a calendar unit ("hour", "day", "week", "month"), or "request", "session",
-    "lifetime"."""
+    "lifetime", or "5h-block": an estimate of the five hours that plans of coding agents count, per agent and user."""
     usd: Amount
     """The amount in US dollars."""
     each: Annotated[Each, Strict(False)] | None = None
@@ -186,14 +190,22 @@ class LimitSettings(Section):
     reserve: Annotated[str, AfterValidator(_reserve)] | None = None
     """Counts requests without a known price at this model's price, for example "model:gpt-4o"."""
 
+    @model_validator(mode="after")
+    def _blocks_of_agents(self) -> LimitSettings:
+        of_agents = parse_window(self.window).kind is WindowKind.BLOCK
+        if (self.each is Each.AGENT and not of_agents) or (of_agents and self.each not in (None, Each.AGENT)):
+            raise ValueError('counts by "agent" where the window is "5h-block", and only there; leave `each` out')
+        return self
+
     def limit(self) -> Limit:
         """The limit as the rules know it."""
+        window = parse_window(self.window)
         return Limit(
             name=self.name,
-            window=parse_window(self.window),
+            window=window,
             amount=self.usd,
             warn=self.warn,
-            each=self.each or (Each.SESSION if self.window == "session" else None),
+            each=self.each or _EACH_OF.get(window.kind),
             where=parse_filter(self.where) if self.where else None,
             where_text=self.where,
             notify=self.notify,

@@ -36,12 +36,17 @@ class WindowKind(StrEnum):
     REQUEST = "request"
     SESSION = "session"
     LIFETIME = "lifetime"
+    BLOCK = "5h-block"
+    """Five hours of a coding agent, by which plans are commonly told to count (see `domain.agents.blocks`)."""
 
 
 _DateKind = Literal[WindowKind.DAY, WindowKind.WEEK, WindowKind.MONTH]
 """Those that begin on a date."""
 _CalendarKind = Literal[WindowKind.HOUR, WindowKind.DAY, WindowKind.WEEK, WindowKind.MONTH]
 CALENDAR_KINDS: frozenset[WindowKind] = frozenset(get_args(_CalendarKind))
+ENDING_KINDS = CALENDAR_KINDS | {WindowKind.BLOCK}
+"""Those that end at an instant that is known, and after which another one begins."""
+BLOCK_LENGTH = 5 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ def parse_duration(text: str) -> int:
 
 
 def parse_window(text: str) -> Window:
-    """The window that `text` names: `90s`, `1h`, `7d`, or hour, day, week, month, request, session, lifetime.
+    """The window that `text` names: `90s`, `1h`, `7d`, or hour, day, week, month, request, session, lifetime, 5h-block.
 
     Raises ValueError with the valid forms and the nearest name.
     """
@@ -152,11 +157,13 @@ def bounds(window: Window, now_us: int, calendar: Calendar) -> Bounds:
     """The span of `window` that `now_us` lies in.
 
     A rolling window starts its length before now and has no end; a session or lifetime has neither start nor end.
-    Raises ValueError for `request`, which spans no time.
+    Raises ValueError for `request`, which spans no time, and for `5h-block`, which begins with a call.
     """
     match window.kind:
         case WindowKind.REQUEST:
             raise ValueError("the window 'request' spans no time")
+        case WindowKind.BLOCK:
+            raise ValueError("the window '5h-block' begins with a call")
         case WindowKind.SESSION | WindowKind.LIFETIME:
             return Bounds(None, None)
         case WindowKind.ROLLING:
@@ -168,6 +175,13 @@ def bounds(window: Window, now_us: int, calendar: Calendar) -> Bounds:
         max(instant for instant in instants if instant <= now_us),
         min(instant for instant in instants if instant > now_us),
     )
+
+
+def widest(window: Window, now_us: int, calendar: Calendar) -> Bounds:
+    """The span that the window of `now_us` lies within, whoever's it is."""
+    if window.kind is WindowKind.BLOCK:
+        return Bounds(now_us - BLOCK_LENGTH, None)
+    return bounds(window, now_us, calendar)
 
 
 def _boundaries(kind: _CalendarKind, now_us: int, calendar: Calendar) -> Iterator[int]:

@@ -22,6 +22,7 @@ from spendtop.store.day_totals import UNTIL
 from spendtop.store.engine import SCHEMA, Store
 from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.limits.uses import summed
+from spendtop.store.reads.limits.whose import whose
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -142,16 +143,14 @@ def _hour_so_far(connection: Connection, span: Span) -> dict[Key, Spend]:
 
 def _of_limit(connection: Connection, limit: Limit, span: Span) -> dict[str, Spend]:
     """What counts for a limit that keeps totals of its own, by entity. What a `reserve` adds is not in it."""
-    request, part = table_of(RequestTable), summed(connection, limit)
-    match limit.each:
-        case None:
-            return _spends(connection, span, literal(""), part.condition, part.columns)
-        case Each.MODEL_FAMILY:
-            families: defaultdict[str, Spend] = defaultdict(Spend.nothing)
-            for model, spend in _spends(connection, span, request.c.model, part.condition, part.columns).items():
-                families[family(model)] += spend
-            return families
-    return _spends(connection, span, request.c[COLUMNS[limit.each.value]], part.condition, part.columns)
+    part = summed(connection, limit)
+    found = _spends(connection, span, whose(connection, limit), part.condition, part.columns)
+    if limit.each is not Each.MODEL_FAMILY:
+        return found
+    families: defaultdict[str, Spend] = defaultdict(Spend.nothing)
+    for model, spend in found.items():
+        families[family(model)] += spend
+    return families
 
 
 def _spends(

@@ -7,7 +7,7 @@ from typing import cast
 
 from spendtop.domain.clock import DAY, HOUR, SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.requests.request import Cost
+from spendtop.domain.requests.request import Basis, Cost
 from spendtop.domain.windows import Calendar
 from spendtop.store.reads.requests.lists import RequestPage
 from spendtop.store.reads.rows import RequestRow
@@ -28,6 +28,8 @@ class Row:
     occurred_at: int
     cost: Cost = PRICED
     counted: bool = True
+    is_plan: bool = False
+    output_final: bool = True
 
 
 def listing(*rows: Row, more: bool = False, from_end: bool = False) -> Listing:
@@ -62,6 +64,13 @@ def test_a_minute_has_one_line_with_what_its_requests_add_up_to() -> None:
     }
     turned = words(listing(*rows, from_end=True))
     assert list(turned) == [0, 3] and turned[3].endswith("14:00 1 request $1.50")
+
+
+def test_usage_under_a_plan_stands_beside_the_spend_and_a_lower_bound_is_one() -> None:
+    under_plan = Row(1, NOON - 1, Cost(basis=Basis.PLAN, computed=Usd.of("0.40")), counted=False, is_plan=True)
+    rows = [Row(0, NOON - 1, output_final=False), under_plan, Row(2, NOON - 2, counted=False)]
+    ((_, line),) = words(listing(*rows)).items()
+    assert line.endswith("13:59 1 request >=$1.50 1 under a plan ~$0.400 1 not counted")
 
 
 def test_what_may_not_be_all_of_a_minute_says_so() -> None:

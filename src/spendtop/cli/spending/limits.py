@@ -20,7 +20,7 @@ from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raise, amount_of, end_of
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.untrusted import clean_line
-from spendtop.domain.windows import Calendar
+from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services.exchange.export import ascii_json
 from spendtop.services.limits import raises
 from spendtop.services.limits.backtests import LONGEST, backtest
@@ -190,6 +190,8 @@ def _table(standing: _AllLimits, limits: Sequence[_AheadLimit]) -> str:
     lines = [table(headers, rows)]
     if any(each.use.limit.measure is LimitedValue.API_EQUIVALENT for each in limits):
         lines.append("~ is the API-equivalent value of usage under a plan; it was not spent.")
+    if any(each.use.limit.window.kind is WindowKind.BLOCK for each in limits):
+        lines.append("5h-block is an estimate: no provider tells when its own begins.")
     return "\n".join(lines)
 
 

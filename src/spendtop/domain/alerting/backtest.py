@@ -22,11 +22,12 @@ from spendtop.domain.alerting.episode import (
     patience,
     thresholds,
 )
+from spendtop.domain.clock import HOUR
 from spendtop.domain.counted import counted
 from spendtop.domain.limits.limit import Limit, LimitState
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent
-from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind, bounds, parse_window
+from spendtop.domain.windows import BLOCK_LENGTH, CALENDAR_KINDS, Bounds, Calendar, WindowKind, bounds, parse_window
 
 _DATES = 5
 """Dates that a sentence names; of more it says how many there are."""
@@ -157,16 +158,22 @@ class Replay:
         self._entities: dict[str, _EntityReplay] = {}
         self._window = Bounds(0, 0)
         self._sums: dict[str, int] = {}
+        self._blocks: dict[str, tuple[int, int]] = {}
+        """By entity, when its last block begins, and its nano-USD."""
 
     def run(self, requests: Iterable[CountedRequest]) -> Iterator[Firing]:
         """What fires because of these requests; call `finish` behind the last ones."""
         kind = self._limit.window.kind
         if kind is WindowKind.REQUEST:
             return self._single(requests)
+        if kind is WindowKind.BLOCK:
+            return self._in_blocks(requests)
         return self._summed(requests) if kind in CALENDAR_KINDS else self._stepped(requests)
 
     def finish(self) -> Iterator[Firing]:
-        """What the last calendar window comes to."""
+        """What the last calendar window, or the last block of each, comes to."""
+        for entity in list(self._blocks):
+            yield from self._end_block(entity)
         start, sums = self._window.start_us, self._sums
         self._sums = {}
         for entity, used in sums.items():
@@ -187,6 +194,20 @@ class Replay:
                 self._window = bounds(self._limit.window, at, self._calendar)
                 ends_at = self._window.end_us or 0
             self._sums[entity] = self._sums.get(entity, 0) + nano
+
+    def _in_blocks(self, requests: Iterable[CountedRequest]) -> Iterator[Firing]:
+        for at, entity, nano in requests:
+            begin, used = self._blocks.get(entity, (None, 0))
+            if begin is None or at >= begin + BLOCK_LENGTH:
+                yield from self._end_block(entity)
+                begin, used = at // HOUR * HOUR, 0
+            self._blocks[entity] = begin, used + nano
+
+    def _end_block(self, entity: str) -> Iterator[Firing]:
+        begin, used = self._blocks.pop(entity, (0, 0))
+        highest = reached(self._limit, Usd(used))
+        if highest:
+            yield Firing(begin, entity, 0.0, highest)
 
     def _stepped(self, requests: Iterable[CountedRequest]) -> Iterator[Firing]:
         for at, name, nano in requests:

@@ -14,6 +14,7 @@ from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
 from spendtop.domain.requests.request import Cost, Request, RequestFields
+from spendtop.domain.sources.records import AgentSource
 from spendtop.domain.windows import Window, WindowKind
 
 OWN_DIMENSION = "limit/"
@@ -28,6 +29,8 @@ class Each(StrEnum):
     TOKEN = "token"
     SESSION = "session"
     MODEL_FAMILY = "model_family"
+    AGENT = "agent"
+    """A coding agent of one user: whose blocks of five hours are."""
 
     def value_of(self, request: Request) -> str | None:
         """The entity that this request counts for, or None when it names none."""
@@ -42,6 +45,17 @@ class Each(StrEnum):
                 return request.session_id
             case Each.MODEL_FAMILY:
                 return family_of(request.model)
+            case Each.AGENT:
+                return agent_of(request)
+
+
+def agent_of(request: Request) -> str | None:
+    """`claude-code mira`: the coding agent whose call it is, and whose agent that is; None of all other requests."""
+    if request.billing is None:
+        return None
+    named = isinstance(request.source, AgentSource)
+    agent = request.source.name if named else (request.properties or {}).get("agent", "")
+    return f"{agent} {request.user_id or ''}"
 
 
 def family_of(model: str | None) -> str | None:
@@ -99,11 +113,12 @@ class Limit(Struct, frozen=True, kw_only=True):
     def dimension(self) -> str:
         """The dimension of `total` that holds what this limit sums.
 
-        A limit with a scope or a reserve of its own keeps totals of its own, and so do those of families and of
-        API-equivalent value, which are kept by nothing else.
+        A limit with a scope or a reserve of its own keeps totals of its own, and so do those of families, of agents and
+        of API-equivalent value, which are kept by nothing else.
         """
         of_spend = self.measure is LimitedValue.SPEND
-        if of_spend and not self.where_text and self.reserve is None and self.each is not Each.MODEL_FAMILY:
+        is_kept = self.each not in (Each.MODEL_FAMILY, Each.AGENT)
+        if of_spend and is_kept and not self.where_text and self.reserve is None:
             return self.each.value if self.each else "all"
         parts = [str(self.each), self.where_text, str(self.reserve), *([] if of_spend else [self.measure])]
         digest = blake2b("\0".join(parts).encode(), digest_size=8)

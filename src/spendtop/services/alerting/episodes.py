@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select, updat
 from spendtop.domain.alerting.episode import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
-from spendtop.domain.windows import CALENDAR_KINDS, Calendar, WindowKind, bounds
+from spendtop.domain.windows import CALENDAR_KINDS, ENDING_KINDS, Calendar, WindowKind, bounds
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -32,7 +32,7 @@ def current(
 ) -> dict[str, Any]:
     """The alert rows that crossings in this window belong to, by entity; where there is none a new episode opens."""
     same = (_ALERT.c.rule == rule_of(limit.name), _ALERT.c.entity.in_(entities))
-    if limit.window.kind in CALENDAR_KINDS:
+    if limit.window.kind in ENDING_KINDS:
         query = select(_ALERT).where(*same, _ALERT.c.window_start == window_start)
     else:
         single = limit.window.kind is WindowKind.REQUEST
@@ -83,7 +83,7 @@ def from_row(row: Any) -> Episode:
 
 def fits(limit: Limit, episode: Episode) -> bool:
     """Whether an episode can be one of this limit, whose window may have been changed since."""
-    ends = limit.window.kind in CALENDAR_KINDS or limit.window.kind is WindowKind.REQUEST
+    ends = limit.window.kind in ENDING_KINDS or limit.window.kind is WindowKind.REQUEST
     return ends == (episode.window_end is not None)
 
 
@@ -108,9 +108,10 @@ def end(connection: Connection, ids: Sequence[int], now: int) -> None:
 def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -> None:
     """Go on, without a word, with the episodes that ended only because this limit was not in force for a while.
 
-    Acks and snoozes stay with them. A single request speaks only once, so that there is nothing to go on with.
+    Acks and snoozes stay with them. A single request speaks only once, so that there is nothing to go on with, and
+    blocks are soon over.
     """
-    if limit.window.kind is WindowKind.REQUEST:
+    if limit.window.kind in (WindowKind.REQUEST, WindowKind.BLOCK):
         return
     window = bounds(limit.window, now, calendar)
     same = [_ALERT.c.rule == rule_of(limit.name), is_resolved()]

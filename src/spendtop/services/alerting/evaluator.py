@@ -30,6 +30,7 @@ from spendtop.store.reads.limits import uses as limit_reads
 from spendtop.store.reads.limits.entity_uses import EntityUses
 from spendtop.store.reads.limits.raises import raises_in_force
 from spendtop.store.reads.limits.uses import Use
+from spendtop.store.reads.limits.whose import windows_of
 from spendtop.store.reads.rows import from_row as request_row
 from spendtop.store.reads.rows import selected
 from spendtop.store.reads.tokens.names import name_of
@@ -254,11 +255,16 @@ class _LimitInTurn:
         window: Bounds | None = None
         for mark in sorted(marks, key=lambda mark: mark.happened_at):
             for inside in (mark.hour, mark.happened_at):  # a window of a zone can begin within the marked hour
-                if window is None or inside not in window:
-                    window = bounds(self._limit.window, self._now if rolling else inside, self._calendar)
+                if window is None or inside not in window or self._limit.window.kind is WindowKind.BLOCK:
+                    window = self._window_of(mark.entity, self._now if rolling else inside)
+                if window is None:
+                    continue
                 at = mark.happened_at if window.end_us is None else min(mark.happened_at, window.end_us - 1)
                 latest.setdefault(window, {})[mark.entity] = at
         return latest
+
+    def _window_of(self, entity: str, at: int) -> Bounds | None:
+        return windows_of(self._connection, self._limit, [entity], at, self._calendar).get(entity)
 
     def _worth_deciding(self, window: Bounds, entities: list[str], alerted: Container[str]) -> list[str]:
         """The entities that are alerted, or whose use may have reached a threshold by whole hours alone."""

@@ -80,6 +80,10 @@ def of_entity(connection: Connection, limit: Limit, entity: str, span: Span) -> 
             listed = f"({' | '.join(names)})"
             # So many names are better found by what they have in common.
             return listed if names and len(listed) < LONGEST_FILTER // 2 else f"model:*{entity}*"
+        case Each.AGENT:
+            agent, _, user = entity.partition(" ")
+            name = quoted(agent)
+            return f"(source:{name} | prop.agent:{name}){f' user:{quoted(user)}' if user else ''}"
         case each:
             return f"{each.value}:{quoted(entity)}"
 

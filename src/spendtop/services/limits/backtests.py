@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from spendtop.domain.alerting.backtest import Backtest, CountedRequest, Firing, Replay, first_instant, periods, reached
 from spendtop.domain.alerting.episode import thresholds
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.limits.limit import OWN_DIMENSION, Limit, LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind
@@ -122,6 +122,8 @@ def _by_requests(
             begin = None
         case WindowKind.ROLLING:
             begin = since - 2 * (limit.window.length_us or 0)
+        case WindowKind.BLOCK:
+            begin = since - 2 * DAY
         case kind if kind in CALENDAR_KINDS:
             begin = periods(limit, since, since + 1, calendar)[0].start_us
     able = _able(store, limit, Bounds(begin, now + 1))

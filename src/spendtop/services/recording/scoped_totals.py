@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, delete, literal, select
+from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit, LimitedValue, family_of
@@ -17,6 +17,7 @@ from spendtop.services.limits.limit_book import LimitBook
 from spendtop.store import day_totals, facts
 from spendtop.store.ids import SLOTS
 from spendtop.store.reads.limits.uses import summed
+from spendtop.store.reads.limits.whose import whose
 from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.reads.spending import spend_sql
 from spendtop.store.statements import table_of
@@ -28,14 +29,6 @@ _FACT = "scoped_totals"
 FAILED_NOT_COUNTED = "scoped totals without failed"
 """The row of `meta` that says up to which id failed requests are not counted here yet, as only who knows the limits can
 count them."""
-_ENTITY = {
-    "user": _REQUEST.c.user_id,
-    "model": _REQUEST.c.model,
-    "token": _REQUEST.c.token,
-    "session": _REQUEST.c.session_id,
-    "model_family": _REQUEST.c.model,
-}
-"""What the key of a limit's totals is made of: it is that itself, but of a family the model."""
 
 
 def rebuild_changed(connection: Connection, book: LimitBook) -> list[str]:
@@ -136,7 +129,7 @@ def _totals(connection: Connection, limit: Limit) -> Select[Any]:
         # Those of the models say it all, also of what is purged by now.
         kept = (_TOTAL.c.key, _TOTAL.c.bucket, _TOTAL.c.shard, *(_TOTAL.c[name] for name in spend_sql.NAMES))
         return select(*kept).where(_TOTAL.c.dimension == Each.MODEL.value)
-    entity, part = _entity(limit), summed(connection, limit)
+    entity, part = whose(connection, limit), summed(connection, limit)
     bucket = _REQUEST.c.occurred_at - _REQUEST.c.occurred_at % HOUR
     shard = _REQUEST.c.id % SLOTS
     named = (entity.label("key"), bucket.label("bucket"), shard.label("shard"))
@@ -148,7 +141,7 @@ def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator
     ceiling = book.ceilings.get(limit.name)
     if ceiling is None:
         return
-    entity, part = _entity(limit), summed(connection, limit)
+    entity, part = whose(connection, limit), summed(connection, limit)
     query = select(*selected(), entity.label("entity")).where(part.condition, part.is_unpriced, entity.is_not(None))
     for row in connection.execute(query):
         key = _key(limit, row.entity)
@@ -165,7 +158,3 @@ def _reserved(connection: Connection, limit: Limit, book: LimitBook) -> Iterator
 
 def _key(limit: Limit, entity: str) -> str | None:
     return family_of(entity) if limit.each is Each.MODEL_FAMILY else entity
-
-
-def _entity(limit: Limit) -> Any:
-    return _ENTITY[limit.each.value] if limit.each else literal("")

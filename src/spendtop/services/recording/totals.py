@@ -13,7 +13,7 @@ from spendtop.domain.limits.limit import Limit, LimitedValue
 from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.requests.request import Request, Status, is_assumed
 from spendtop.domain.sources.records import AgentSource, Source
-from spendtop.domain.windows import Bounds, Calendar, Window, WindowKind, bounds
+from spendtop.domain.windows import Bounds, Calendar, Window, WindowKind, widest
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.store.day_totals import TotalRow
 from spendtop.store.reads.spending.grown_costs import LOWERED
@@ -174,7 +174,7 @@ class TotalsByDifference:
             if limit.window.kind is WindowKind.REQUEST:
                 told = Bounds(received_at - HOUR, None)
             else:
-                told = bounds(limit.window, received_at, self._book.calendar)
+                told = widest(limit.window, received_at, self._book.calendar)
             self._told_in[which] = told
         return told
 
@@ -208,7 +208,7 @@ def open_windows(now: int, calendar: Calendar) -> SpeaksAt:
         if limit.window.kind is WindowKind.REQUEST:
             return False
         if limit.window not in spans:
-            spans[limit.window] = bounds(limit.window, now, calendar)
+            spans[limit.window] = widest(limit.window, now, calendar)
         return at in spans[limit.window]
 
     return is_open

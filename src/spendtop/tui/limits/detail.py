@@ -13,7 +13,7 @@ from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
 from spendtop.domain.untrusted import clean_line
-from spendtop.domain.windows import Calendar
+from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.tui import formats
 from spendtop.tui.widgets.axis import nice_ceiling
 from spendtop.tui.widgets.canvas import Line, Panel, Piece
@@ -84,6 +84,8 @@ class LimitPanel(Panel):
         palette, use = self.palette, detail.question.use
         if use.limit.measure is LimitedValue.API_EQUIVALENT:
             yield [("API-equivalent value of plan usage", palette.plan)]
+        if use.limit.window.kind is WindowKind.BLOCK:
+            yield [("an estimate: no provider tells its blocks", palette.muted)]
         yield [("tells at ", palette.muted), (_thresholds(use.limit), palette.text)]
         yield from self._ahead(detail)
         for each in use.raises:

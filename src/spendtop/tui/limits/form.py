@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FIELDS = {
     "name": "daily",
-    "window": "1h, 24h, hour, day, week, month, request, session, lifetime",
+    "window": "1h, 24h, hour, day, week, month, request, session, lifetime, 5h-block",
     "usd": "100",
     "each": "empty: everyone; user, model, model_family, token, session",
     "where": "empty: all requests; for example -model:gpt-4o-mini",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.cost_words import known_cost
-from spendtop.domain.money import Usd
+from spendtop.domain.cost_words import bounded, known_cost
+from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.money import ZERO, Usd
 from spendtop.tui import formats
 
 if TYPE_CHECKING:
@@ -33,28 +35,59 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSum:
+    """Those requests of a group that count as the same: as spend, or as usage under a plan."""
+
+    requests: int
+    cost: Usd
+    unpriced: int
+    output_final: bool
+    """Whether all output of all of them is known; else the cost is a lower bound."""
+
+    @classmethod
+    def of(cls, rows: Sequence[RequestRow], measure: LimitedValue) -> GroupSum:
+        of_measure = [row for row in rows if LimitedValue.of(row) is measure]
+        amounts = [measure.amount_of(row.cost) for row in of_measure]
+        return cls(
+            requests=len(of_measure),
+            cost=sum((amount for amount in amounts if amount is not None), ZERO),
+            unpriced=sum(amount is None or row.cost.partial for row, amount in zip(of_measure, amounts, strict=True)),
+            output_final=all(row.output_final for row in of_measure),
+        )
+
+    def words(self, whole: bool) -> str:
+        """`$0.0090 +1?`; a lower bound where the group may hold more than is listed."""
+        known = known_cost(self.cost, self.requests, self.unpriced)
+        return bounded(partial(formats.cost, known), whole and self.output_final)(self.unpriced)
+
+
+@dataclass(frozen=True, slots=True)
 class TimeGroup:
     """Neighbouring rows of one minute, hour or day."""
 
     day: str
     clock: str
     """The local time of its beginning; empty for a day."""
-    requests: int
-    """Those that count; `shadow` ones and those under a plan are in no sum."""
-    cost: Usd
-    unpriced: int
+    spent: GroupSum
+    plan: GroupSum
+    """Calls under a plan, with what they would have cost: no spend."""
     uncounted: int
+    """Requests of shadow tokens, which are in no sum."""
     whole: bool
     """Whether all of it is listed and in memory; else its sums are lower bounds."""
 
     @property
     def words(self) -> Sequence[str]:
-        """`4 requests`, `$0.0090 +1?`; `>=4 requests` where there may be more."""
+        """`4 requests`, `$0.0090 +1?`, `2 under a plan`, `~$0.40`; `>=4 requests` where there may be more."""
         sign = "" if self.whole else ">="
-        known = known_cost(self.cost, self.requests, self.unpriced)
-        counted = [f"{sign}{formats.requests(self.requests)}", f"{sign}{formats.cost(known, self.unpriced)}"]
+        spent = [f"{sign}{formats.requests(self.spent.requests)}", self.spent.words(self.whole)]
+        plan = [f"{sign}{formats.grouped(self.plan.requests)} under a plan", f"~{self.plan.words(self.whole)}"]
         uncounted = [f"{sign}{formats.grouped(self.uncounted)} not counted"]
-        return (counted if self.requests else []) + (uncounted if self.uncounted else [])
+        return [
+            *(spent if self.spent.requests else []),
+            *(plan if self.plan.requests else []),
+            *(uncounted if self.uncounted else []),
+        ]
 
 
 def step_for(listing: Listing) -> Step | None:
@@ -112,14 +145,13 @@ def _runs(listing: Listing, step: Step, calendar: Calendar) -> Iterator[_Run]:
 
 
 def _group(run: _Run, whole: bool) -> TimeGroup:
-    counted = [row for row in run.rows if row.counted]
     day, _, clock = run.beginning.partition(" ")
+    spent, plan = (GroupSum.of(run.rows, measure) for measure in LimitedValue)
     return TimeGroup(
         day=day,
         clock=clock,
-        requests=len(counted),
-        cost=Usd(sum(row.cost.amount.nano for row in counted if row.cost.amount is not None)),
-        unpriced=sum(row.cost.amount is None or row.cost.partial for row in counted),
-        uncounted=len(run.rows) - len(counted),
+        spent=spent,
+        plan=plan,
+        uncounted=len(run.rows) - spent.requests - plan.requests,
         whole=whole,
     )

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from spendtop.domain.agents.blocks import LENGTH, last_begin
+from spendtop.domain.agents.blocks import last_begin
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.sources.records import AGENTS
 from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.windows import BLOCK_LENGTH
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -40,7 +41,7 @@ class OpenBlock:
 
     @property
     def ends_at(self) -> int:
-        return self.begins_at + LENGTH
+        return self.begins_at + BLOCK_LENGTH
 
     def pace(self, now: int) -> Usd:
         """Of an hour, as it went so far."""
@@ -49,7 +50,7 @@ class OpenBlock:
 
 def open_blocks(connection: Connection, now: int) -> tuple[OpenBlock, ...]:
     """The largest first."""
-    recent = _REQUEST.c.occurred_at > now - LENGTH, _REQUEST.c.occurred_at <= now
+    recent = _REQUEST.c.occurred_at > now - BLOCK_LENGTH, _REQUEST.c.occurred_at <= now
     if (
         connection.execute(select(_REQUEST.c.id).where(_REQUEST.c.billing.is_not(None), *recent).limit(1)).first()
         is None
@@ -87,7 +88,7 @@ def _agent(sources: str, properties: str | None) -> str:
 
 
 def _has_pause(times: list[int], since: int) -> bool:
-    return any(after - before >= LENGTH for before, after in zip([since, *times], times, strict=False))
+    return any(after - before >= BLOCK_LENGTH for before, after in zip([since, *times], times, strict=False))
 
 
 def _block(agent: str, user: str, calls: list[tuple[int, int | None]]) -> OpenBlock:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Limit
-from spendtop.domain.windows import CALENDAR_KINDS, Bounds, WindowKind, bounds
+from spendtop.domain.windows import ENDING_KINDS, Bounds, WindowKind, bounds
 from spendtop.store.reads.alerts import anomalies, loops
 from spendtop.store.reads.alerts.attention import ANOMALY_RULE, BALANCE_RULE, LIMIT_RULE, LOOP_RULE, AlertRow
 from spendtop.store.reads.configuration.applied import Applied, applied
@@ -71,7 +71,7 @@ def _amount(
     kind = limit.window.kind
     if kind is WindowKind.REQUEST:
         return _cost(connection, limit, alert.entity.raw, ceilings.get(limit.name))
-    if (kind in CALENDAR_KINDS) is not (alert.window_end is not None):  # the limit had another window then
+    if (kind in ENDING_KINDS) is not (alert.window_end is not None):  # the limit had another window then
         return None
     if alert.window_end is not None:
         window = Bounds(alert.window_start, alert.window_end)

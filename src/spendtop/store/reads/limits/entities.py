@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from spendtop.domain.limits.limit import Each, Limit
-from spendtop.domain.windows import Calendar, WindowKind, bounds
+from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds, widest
 from spendtop.store.reads.limits.entity_uses import EntityUses
 from spendtop.store.reads.limits.raises import raises_in_force
 from spendtop.store.reads.limits.uses import (
@@ -19,6 +20,7 @@ from spendtop.store.reads.limits.uses import (
     stands,
     use,
 )
+from spendtop.store.reads.limits.whose import windows_of
 from spendtop.store.reads.tokens.names import token_names
 
 MOST_ENTITIES = 300
@@ -50,14 +52,23 @@ def _each(connection: Connection, limits: Sequence[Limit], calendar: Calendar, n
         if limit.window.kind is WindowKind.REQUEST:
             yield LimitEntities(limit, (costliest_request(connection, limit, now, None, raises),))
             continue
-        window = bounds(limit.window, now, calendar)
         if limit.each is None:
+            window = bounds(limit.window, now, calendar)
             yield LimitEntities(limit, (stands(limit, "", "", window, use(connection, limit, "", window), raises),))
             continue
-        entities, count = largest_entities(connection, limit, window, now, MOST_ENTITIES)
+        span = widest(limit.window, now, calendar)
+        entities, count = largest_entities(connection, limit, span, now, MOST_ENTITIES)
         called = names if limit.each is Each.TOKEN else {}
-        uses = reader.uses(connection, limit, entities, window)
         each = (
-            stands(limit, entity, called.get(entity, entity), window, used, raises) for entity, used in uses.items()
+            stands(limit, entity, called.get(entity, entity), window, used, raises)
+            for window, some in _by_window(windows_of(connection, limit, entities, now, calendar))
+            for entity, used in reader.uses(connection, limit, some, window).items()
         )
         yield LimitEntities(limit, tuple(fullest_first(each)), count - len(entities))
+
+
+def _by_window(windows: Mapping[str, Bounds]) -> Iterable[tuple[Bounds, list[str]]]:
+    entities: defaultdict[Bounds, list[str]] = defaultdict(list)
+    for entity, window in windows.items():
+        entities[window].append(entity)
+    return entities.items()

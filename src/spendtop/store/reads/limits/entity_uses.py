@@ -56,7 +56,7 @@ class EntityUses:
         ceiling: Ceiling | None = None,
     ) -> dict[str, Use]:
         """What `limits.use` says, for each of the entities ("" for everyone)."""
-        if limit.reserve is not None and ceiling is not None:
+        if limit.each is Each.AGENT or (limit.reserve is not None and ceiling is not None):
             return {entity: use(connection, limit, entity, bounds, ceiling) for entity in entities}
         uses = dict.fromkeys(entities, Use(ZERO, 0))
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):

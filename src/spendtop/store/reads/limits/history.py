@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
+from sqlalchemy import Connection, Select, func, select, union_all
 
 from spendtop.domain.alerting.backtest import CountedRequest
 from spendtop.domain.clock import HOUR
@@ -13,10 +13,10 @@ from spendtop.domain.limits.limit import Each, Limit, family_of
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
 from spendtop.store.reads.limits.uses import Ceiling, summed
+from spendtop.store.reads.limits.whose import whose
 from spendtop.store.reads.rows import from_row, selected
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.spend_sql import Portion
-from spendtop.store.reads.spending.sums import COLUMNS
 from spendtop.store.reads.spending.totals import totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
@@ -69,14 +69,14 @@ def counted_requests(
 
 def _plain(connection: Connection, limit: Limit, span: Span) -> Iterator[CountedRequest]:
     part = summed(connection, limit)
-    facts = (table_of(RequestTable).c.occurred_at, _entity(limit), func.coalesce(part.cost, 0))
-    found = connection.execute(_counted(limit, part, span, select(*facts)))
+    facts = (table_of(RequestTable).c.occurred_at, whose(connection, limit), func.coalesce(part.cost, 0))
+    found = connection.execute(_counted(connection, limit, part, span, select(*facts)))
     yield from ((at, entity, nano) for at, entity, nano in found)
 
 
 def _reserved(connection: Connection, limit: Limit, span: Span, ceiling: Ceiling) -> Iterator[CountedRequest]:
-    facts = select(*selected(), _entity(limit))
-    for row in connection.execute(_counted(limit, summed(connection, limit), span, facts)):
+    facts = select(*selected(), whose(connection, limit))
+    for row in connection.execute(_counted(connection, limit, summed(connection, limit), span, facts)):
         stored = from_row(row)
         amount = limit.measure.amount_of(stored.cost)
         cost = amount or ZERO
@@ -85,17 +85,9 @@ def _reserved(connection: Connection, limit: Limit, span: Span, ceiling: Ceiling
         yield stored.occurred_at, row[-1], cost.nano
 
 
-def _counted(limit: Limit, part: Portion, span: Span, facts: Select[Any]) -> Select[Any]:
+def _counted(connection: Connection, limit: Limit, part: Portion, span: Span, facts: Select[Any]) -> Select[Any]:
     at = table_of(RequestTable).c.occurred_at
     statement = facts.where(part.condition, span.holds(at))
     if limit.each is not None:
-        statement = statement.where(_entity(limit).is_not(None))
+        statement = statement.where(whose(connection, limit).is_not(None))
     return statement.order_by(at)
-
-
-def _entity(limit: Limit) -> ColumnElement[str]:
-    """Whose it is; of a family's limit the model."""
-    if limit.each is None:
-        return literal("")
-    column: ColumnElement[str] = table_of(RequestTable).c[COLUMNS.get(limit.each.value, "model")]
-    return column

@@ -19,8 +19,9 @@ from spendtop.domain.limits.limit import Each, Limit, LimitState
 from spendtop.domain.limits.raises import Raise, Raises
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
-from spendtop.domain.windows import Bounds, Calendar, WindowKind, bounds
+from spendtop.domain.windows import Bounds, Calendar, WindowKind, widest
 from spendtop.store.reads.limits.raises import raises_in_force
+from spendtop.store.reads.limits.whose import whose, windows_of
 from spendtop.store.reads.requests.filter_sql import condition
 from spendtop.store.reads.requests.model_families import is_one_of, names_of
 from spendtop.store.reads.rows import RequestRow, from_row, selected
@@ -135,8 +136,8 @@ def uses(
         if limit.window.kind is WindowKind.REQUEST:
             standing.append(costliest_request(connection, limit, now, ceiling, raises))
             continue
-        window = bounds(limit.window, now, calendar)
-        entities = largest_entities(connection, limit, window, now, entities_per_limit)[0] if limit.each else [""]
+        span = widest(limit.window, now, calendar)
+        entities = largest_entities(connection, limit, span, now, entities_per_limit)[0] if limit.each else [""]
         standing += (
             stands(
                 limit,
@@ -146,7 +147,7 @@ def uses(
                 use(connection, limit, entity, window, ceiling),
                 raises,
             )
-            for entity in entities
+            for entity, window in windows_of(connection, limit, entities, now, calendar).items()
         )
     return tuple(fullest_first(standing))
 
@@ -175,16 +176,18 @@ def stands(limit: Limit, entity: str, name: str, window: Bounds, now_used: Use, 
 
 def counted_for(connection: Connection, limit: Limit, entity: str, spans: Sequence[Span]) -> Portion:
     """Which requests within `spans` count against the limit of this entity, and with what."""
-    return summed(connection, limit).where(_of_entity(connection, limit.each, entity, spans))
+    return summed(connection, limit).where(_of_entity(connection, limit, entity, spans))
 
 
-def _of_entity(connection: Connection, each: Each | None, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
-    match each:
+def _of_entity(connection: Connection, limit: Limit, entity: str, spans: Sequence[Span]) -> ColumnElement[bool]:
+    match limit.each:
         case None:
             return true()
         case Each.MODEL_FAMILY:
             return is_one_of(connection, names_of(connection, [entity], spans))
-    return scope(each.value, entity)
+        case Each.AGENT:
+            return whose(connection, limit) == entity
+    return scope(limit.each.value, entity)
 
 
 def summed(connection: Connection, limit: Limit) -> Portion:
