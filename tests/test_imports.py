@@ -73,7 +73,7 @@ def test_a_headless_collector_never_loads_a_terminal_face(tmp_path: Path) -> Non
 
 def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
     with collecting(tmp_path) as collector:
-        eventually((tmp_path / "spendtop.db.status.json").exists)
+        eventually(lambda: list(tmp_path.rglob("*.status.json")))
         collector.end()
     done = subprocess.run(
         command("status", "--config", configured(tmp_path)),
