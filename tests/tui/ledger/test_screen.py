@@ -332,7 +332,7 @@ async def test_enter_shows_a_day_part_by_part_beside_ours_and_why(face: Spendtop
         assert "$2.30  BILLED by the provider, as of 4m ago" in text
         assert "$2.00  proj␛[2Jweb · key_7 · gpt-4.1, 0" in text
         assert "$0.30  gpt-4.1 · 3 requests" in text
-        assert "custom-7b · 1 requests +1 unpriced" in text
+        assert "custom-7b · 1 request +1 unpriced" in text
         await pilot.press("enter")
         await until(pilot, lambda: "BY USER" in picture(pilot))
         await pilot.press("q")

@@ -40,7 +40,7 @@ def age(version: ListVersion, now: int) -> str:
     """How old the list is, as far as that is known."""
     if version.as_of is not None:
         days = max(now - version.as_of, 0) // DAY
-        return "fetched within the last 24 h" if not days else f"fetched {_days(days)} ago"
+        return "fetched within the last 24 h" if not days else f"fetched {counted(days, 'day')} ago"
     newest = f", newest dated price of {version.newest_price}" if version.newest_price else ""
     return f"came with the program, age not known{newest}"
 
