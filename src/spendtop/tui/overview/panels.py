@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.spending.sums import Breakdown, KeySpend
-    from spendtop.tui.overview.plan_lines import PlanStanding
+    from spendtop.tui.widgets.plan_lines import PlanStanding
 
 _QUIET = HOUR
 _FRAMED = 4
