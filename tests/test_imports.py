@@ -11,6 +11,7 @@ import pytest
 from spendtop.domain.errors import ExitCode
 from tests.e2e.processes import LISTENER, collecting, command, configured, environment
 from tests.helicone_captures import captures
+from tests.waiting import eventually
 
 TERMINAL = {"textual", "rich"}
 HEAVY = TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlalchemy", "sqlmodel", "pydantic", "httpx", "uvicorn"}
@@ -72,6 +73,7 @@ def test_a_headless_collector_never_loads_a_terminal_face(tmp_path: Path) -> Non
 
 def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
     with collecting(tmp_path) as collector:
+        eventually(lambda: list(tmp_path.rglob("*.status.json")))
         collector.end()
     done = subprocess.run(
         command("status", "--config", configured(tmp_path)),

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
+from spendtop.api.recent_posts import RecentPosts
 from spendtop.api.refusals import Refusals
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings
@@ -68,4 +69,5 @@ class Context:
     """Set when answers without an end have to end."""
     counters: Counters = field(default_factory=Counters)
     refusals: Refusals
+    posts: RecentPosts = field(default_factory=RecentPosts)
     monotonic: Callable[[], float] = time.monotonic

@@ -27,7 +27,7 @@ class Disconnected(Exception):
 class HttpRequest:
     """What a client asks, before its body is read."""
 
-    __slots__ = ("headers", "method", "path", "peer", "receive", "scope")
+    __slots__ = ("beginning", "headers", "method", "path", "peer", "receive", "scope", "size")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -35,6 +35,10 @@ class HttpRequest:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.peer: str = scope["client"][0] if scope["client"] else ""
+        self.size = 0
+        """Bytes of the body, once it is read."""
+        self.beginning = b""
+        """Of the body."""
         self.headers: dict[bytes, list[bytes]] = {}
         """Lower-case name to all values."""
         for name, value in scope["headers"]:

@@ -15,6 +15,7 @@ from spendtop.api.body_places import BodyPlaces
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.http_request import LARGE, HttpRequest
+from spendtop.api.recent_posts import BEGINNING, TakenPost
 from spendtop.domain.errors import SpendtopError, StoreFull
 from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.services.recording.transaction import Outcome
@@ -69,13 +70,17 @@ class Intake:
     def __init__(self, context: Context, receiver: SignedReceiver | BatchReceiver) -> None:
         self._counters = context.counters
         self._refusals = context.refusals
+        self._posts = context.posts
+        self._clock = context.clock
         self._receiver = receiver
         self._acks: Acks[Outcome] = Acks()
         self._places = BodyPlaces()
 
     async def body(self, http: HttpRequest) -> bytes:
         """Raises Refused, and Disconnected."""
-        return await http.body(self._receiver.largest, self._places)
+        body = await http.body(self._receiver.largest, self._places)
+        http.size, http.beginning = len(body), body[:BEGINNING]
+        return body
 
     async def record(self, size: int, submit: Callable[[Done], None]) -> Sequence[Outcome]:
         """The outcomes of what `submit` hands to the recorder, once they are durable. Raises Refused.
@@ -100,6 +105,7 @@ class Intake:
     def admit(self, http: HttpRequest) -> None:
         """Something of this sender was taken."""
         self._refusals.take(self._receiver.source, http.peer)
+        self._posts.add(self._receiver.source.name, TakenPost(self._clock(), http.size, http.beginning))
 
     def reject(self, why: Count) -> None:
         """One more that was refused for what it says."""

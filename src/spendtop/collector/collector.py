@@ -18,6 +18,7 @@ from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import listen
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
+from spendtop.api.recent_posts import RecentPosts
 from spendtop.api.refusals import Refusals
 from spendtop.api.server import bind
 from spendtop.api.token_book import TokenCopy
@@ -141,8 +142,7 @@ class Collector:
         self._supervisor = Supervisor(signals.stop)
         active = self._active = ActiveConfig(setup.loaded, setup.clock)
         self._conditions = Conditions(setup.clock)
-        self._counters = Counters()
-        self._refusals = Refusals(setup.clock)
+        self._counters, self._refusals, self._posts = Counters(), Refusals(setup.clock), RecentPosts()
         self._refusal_watch = RefusalWatch(self._refusals, self._conditions)
         self._notifier = Notifier(store)
         self._summary = RunSummary(setup.clock())
@@ -241,6 +241,7 @@ class Collector:
             stopping=self._stop,
             counters=self._counters,
             refusals=self._refusals,
+            posts=self._posts,
         )
         try:
             await listen(context, listening, self._stop)
@@ -266,7 +267,7 @@ class Collector:
             lambda: self._evaluator.owns,
             self._stop.set,
             self._wake,
-            all_slow_tasks(polling, pollers, self._settings, self._readiness.url),
+            all_slow_tasks(polling, pollers, self._settings, self._readiness.url, self._posts),
         )
         housekeeping = Housekeeping(
             self._owned,

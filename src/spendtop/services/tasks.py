@@ -40,6 +40,8 @@ class TaskKind(StrEnum):
     """`since`, `until`: UTC µs or null; `filter`: its text. The result is a ComparisonExcerpt. Can be stopped."""
     REPRICE_UNDO = "reprice-undo"
     """`run`, and `by`: who asked. Can be stopped."""
+    LAST_POSTS = "last-posts"
+    """`source`: its name. The result are PostOutlines, the newest first."""
     STOP = "stop"
 
 

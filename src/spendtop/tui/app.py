@@ -181,6 +181,10 @@ class SpendtopApp(ThemedApp):
         self.headline, self.unreadable_since = headline, None
         self._outside.tell(headline)
 
+    @property
+    def is_slow(self) -> bool:
+        return self.pace_seconds == SLOW_PACE_SECONDS
+
     def set_slow(self, slow: bool) -> None:
         """Read and repaint seldom and in few colours, for thin lines; or as usual."""
         self.pace_seconds = SLOW_PACE_SECONDS if slow else PACE_SECONDS

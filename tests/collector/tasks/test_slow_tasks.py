@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from spendtop.api.recent_posts import RecentPosts
 from spendtop.collector.polling.poll_supervisor import PollSupervisor
 from spendtop.collector.tasks.kinds import all_slow_tasks
 from spendtop.collector.tasks.slow_tasks import SlowTasks
@@ -333,5 +334,5 @@ async def test_an_unknown_request_has_no_body(bench: Bench) -> None:
 def test_every_kind_of_task_can_be_asked(bench: Bench) -> None:
     office, context = Office(bench), Polling(bench).context
     pollers = PollSupervisor(context, lambda: bench.active.settings, lambda: True)
-    slow = all_slow_tasks(context, pollers, lambda: bench.active.settings, "http://127.0.0.1:1")
+    slow = all_slow_tasks(context, pollers, lambda: bench.active.settings, "http://127.0.0.1:1", RecentPosts())
     assert {*office.runner._quick, *slow} == set(TaskKind)

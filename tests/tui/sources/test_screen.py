@@ -8,11 +8,13 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
+from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
 from spendtop.domain.agents.plan_windows import PlanWindow
+from spendtop.domain.bodies.outlines import PostOutline
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.requests.request import SAME_CONTENT, Cost, Request
@@ -332,6 +334,19 @@ async def test_a_source_shows_its_last_events_as_they_are_kept(
         told = " ".join(picture(pilot).split())
         assert "not understood: no ␛[2J id (12 B)" in told and '"key": "[redacted sk-…]",' in told
         assert "its body is not kept" in told
+
+        def answer(connection: Connection) -> bool:
+            task = tasks.claim(connection, clock())
+            if task is not None:
+                assert task.arguments == {"source": "helicone"}
+                text = '{"model": "gpt-4.1", "usage": {"prompt_tokens": 12}}'
+                posts = json.encode([PostOutline(clock(), 12_000, text), PostOutline(clock(), 12, "")]).decode()
+                tasks.finish(connection, task.id, TaskState.DONE, posts, clock())
+            return task is not None
+
+        await until(pilot, lambda: write(store, answer))
+        await until(pilot, lambda: 'model: "gpt-4.1"' in picture(pilot))
+        assert 'usage: {"prompt_tokens": 12}' in picture(pilot) and "no JSON, not shown" in picture(pilot)
         await pilot.press("G")
         await pilot.pause()
         assert "alice" in picture(pilot) and "external-29" in picture(pilot)

@@ -1,4 +1,4 @@
-"""The last events of one source: what was refused, what was set aside as it came, and the newest requests."""
+"""The last events of one source: what was refused, posted and set aside, and the newest requests."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from spendtop.tui.widgets.canvas import Line, fit, fit_middle, fit_right
 from spendtop.tui.widgets.request_table import cost_word, status_word
 
 if TYPE_CHECKING:
+    from spendtop.domain.bodies.outlines import PostOutline
+    from spendtop.services.tasks import Task
     from spendtop.store.reads.rows import RequestRow
     from spendtop.store.reads.sources.door_events import DoorEvents, EventAside
     from spendtop.tui.face import Face
@@ -40,10 +42,33 @@ class DoorScreen(ReadingDialog):
         self._happened = happened
         self._events = events
         self._list_requests = list_requests
+        self._posts: Sequence[PostOutline] = ()
+        self._remark = ""
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="text", can_focus=False):
             yield Static(Text("\n").join(self._lines()))
+
+    def hear(self, task: Task | None) -> None:
+        """What the collector remembers of posts, once it has said so."""
+        from msgspec import json
+
+        from spendtop.domain.bodies.outlines import PostOutline
+        from spendtop.services.tasks import TaskState
+
+        if task is not None and not task.finished:
+            return
+        if task is None or task.state is not TaskState.DONE or task.result is None:
+            self.remark((task and task.result) or "The collector did not say what came.")
+            return
+        self._posts = json.decode(task.result, type=list[PostOutline])
+        self.remark("" if self._posts else "none since the collector started")
+
+    def remark(self, words: str) -> None:
+        """Say why there are no posts."""
+        self._remark = words
+        for text in self.query("#text Static").results(Static):
+            text.update(Text("\n").join(self._lines()))
 
     def action_requests(self) -> None:
         self.dismiss(None)
@@ -54,6 +79,14 @@ class DoorScreen(ReadingDialog):
         yield Text("Refused, not read, found missing", palette.title)
         for line in self._happened or [[("nothing", palette.muted)]]:
             yield Text.assemble(*line)
+        if self._posts or self._remark:
+            yield Text()
+            yield Text("Posts that were taken: without secrets and prompts", palette.title)
+        for post in self._posts:
+            yield Text(f"{self._moment(post.at)}  {formats.size(post.size)}", palette.text)
+            yield from self._raw(_by_member(post.text) if post.text else "no JSON, not shown")
+        if self._remark:
+            yield Text(self._remark, palette.muted)
         yield Text()
         yield Text("Set aside: not counted, kept as they came without recognised secrets", palette.title)
         for each in events.set_aside:
@@ -76,7 +109,10 @@ class DoorScreen(ReadingDialog):
         if aside.raw is None:
             yield Text("  its body is not kept ([privacy] bodies)", palette.muted)
             return
-        lines = _spread(aside.raw).splitlines()
+        yield from self._raw(_spread(aside.raw))
+
+    def _raw(self, text: str) -> Iterator[Text]:
+        palette, lines = self._face.palette, text.splitlines()
         for line in lines[:_LINES]:
             yield Text(f"  {line}", palette.muted)
         if len(lines) > _LINES:
@@ -105,5 +141,15 @@ def _spread(raw: Untrusted) -> str:
     """JSON with a line for each value; anything else as it is."""
     try:
         return clean_text(json.dumps(json.loads(raw.raw), indent=2, ensure_ascii=False))
-    except ValueError:
+    except (ValueError, RecursionError):
         return raw.text()
+
+
+def _by_member(text: str) -> str:
+    """JSON with a line for each part of the whole; one that is cut off as it is."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return clean_text(text)
+    members = whole.items() if isinstance(whole, dict) else enumerate(whole)
+    return clean_text("\n".join(f"{name}: {json.dumps(part, ensure_ascii=False)}" for name, part in members))

@@ -14,7 +14,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from spendtop.domain.filters.filters import FilterContext
-from spendtop.domain.sources.records import HELICONE, ProviderPush
+from spendtop.domain.sources.records import HELICONE, ProviderPush, PushedSource
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
@@ -200,7 +200,16 @@ class SourcesScreen(LiveScreen):
 
     def _show_door(self, source: Source, events: DoorEvents) -> None:
         happened = self.query_one(SourceEvents).of_source(source.name)
-        self.app.push_screen(DoorScreen(self.face, source.title, happened, events, self._list_requests))
+        dialog = DoorScreen(self.face, source.title, happened, events, self._list_requests)
+        self.app.push_screen(dialog)
+        if not isinstance(source, PushedSource) or self.face.session.read_only:
+            return
+        if self.face.status_facts().nobody_records:
+            dialog.remark("A collector remembers the last ones, and none runs.")
+            return
+        from spendtop.services.tasks import TaskKind
+
+        self.writer.ask_collector(TaskKind.LAST_POSTS, {"source": source.name}, dialog.hear)
 
     def _list_requests(self) -> None:
         text = self._listed()
