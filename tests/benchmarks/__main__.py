@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.benchmarks import (
     agent_files,
     backfilling,
+    batching,
     breaking_down,
     calls,
     first_scans,
@@ -38,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "recording": recording.against_others,
     "latency": recording.latency_when_full,
     "growth": recording.growth,
+    "batches": batching.batches,
     "sharing": sharing.sharing,
     "pushes": pushing.pushes,
     "verdict": judging.verdict,

@@ -16,8 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from spendtop.domain.filters.filters import FilterContext
-from spendtop.domain.pricing.price import Price
-from spendtop.domain.pricing.pricer import Pricer, Terms
+from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.requests.request import Request, Restored
 from spendtop.domain.windows import Calendar
 from spendtop.services.exchange.export import FORMATS, pages
@@ -32,7 +31,7 @@ from spendtop.store.schema import upgrade
 from tests.benchmarks.filling import filled
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
 from tests.benchmarks.processes import Running, collector, environment, write_config
-from tests.benchmarks.reading import limits
+from tests.benchmarks.reading import limits, no_price
 from tests.benchmarks.workshop import Workshop
 
 _IMPORTED = 100_000
@@ -117,13 +116,13 @@ def _resident(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def exported(folder: Path, path: Path) -> Path:
-    """All that a filled store holds, as CSV."""
-    file, store = folder / "exported.csv", Store(f"sqlite:///{path}")
+def exported(folder: Path, path: Path, form: str = "csv") -> Path:
+    """All that a filled store holds."""
+    file, store = folder / f"exported.{form}", Store(f"sqlite:///{path}")
     with store.writing() as connection:  # as a collector would have stored what nobody can price
         connection.exec_driver_sql("UPDATE request SET basis = 'unknown' WHERE cost_nano IS NULL")
     with file.open("wb") as out:
-        for chunk in FORMATS["csv"](pages(store, RequestQuery(), FilterContext(_now(), Calendar()))):
+        for chunk in FORMATS[form](pages(store, RequestQuery(), FilterContext(_now(), Calendar()))):
             out.write(chunk)
     store.close()
     return file
@@ -133,7 +132,7 @@ def recorded(path: Path, events: Sequence[Event]) -> float:
     """Seconds for the events to be in a new store, group by group."""
     store, tally = Store(f"sqlite:///{path}"), Tally()
     upgrade(store)
-    preparer = Preparer(Pricer({}, None, _no_price), None, keep_bodies=True)
+    preparer = Preparer(Pricer({}, None, no_price), None, keep_bodies=True)
     recorder = Recorder(store, preparer, LimitBook(limits(), Calendar(), {}))
     recorder.start()
     start = time.perf_counter()
@@ -152,10 +151,6 @@ def _imported(folder: Path, path: Path, file: Path) -> float:
     start = time.perf_counter()
     subprocess.run(command, env=environment(folder), cwd=folder, check=True, capture_output=True, timeout=600)
     return time.perf_counter() - start
-
-
-def _no_price(provider: str | None, model: str, terms: Terms, at: int) -> Price | None:
-    return None
 
 
 def _now() -> int:

@@ -185,7 +185,7 @@ def _evaluated(path: Path, users: int, requests: int = 150) -> float:
     evaluator = Evaluator(book, [])
     with store.reading() as connection:
         ids = RequestIds(0, newest_id(connection))
-    preparer = Preparer(Pricer({}, None, _no_price), None, keep_bodies=False)
+    preparer = Preparer(Pricer({}, None, no_price), None, keep_bodies=False)
     recording = Recording(store.write_engine.dialect, ids, book, preparer.cost)
     receiver, taken = HeliconeReceiver(), []
     for webhook in islice(webhooks(time.time_ns(), int(time.time()), users), requests):
@@ -201,5 +201,5 @@ def _evaluated(path: Path, users: int, requests: int = 150) -> float:
     return median(taken)
 
 
-def _no_price(provider: str | None, model: str, terms: Terms, at: int) -> None:
+def no_price(provider: str | None, model: str, terms: Terms, at: int) -> None:
     return None

@@ -13,6 +13,7 @@ VERIFIED_FROM = "verified_from"
 """Start of the month of arrival (UTC µs) from which on requests are kept; what came before is in the totals only."""
 _COMPLETE_SINCE = "complete since "
 _BILLED_UNTIL, _SPLIT = "billed until ", "split of "
+_IMPORTED = "imported "
 _META = table_of(MetaTable)
 
 
@@ -29,6 +30,16 @@ def billed_until(account: str) -> str:
 def split(account: str) -> str:
     """The name of the fact by what an account's days are split."""
     return _SPLIT + account
+
+
+def imported_at(connection: Connection, source: str) -> int | None:
+    """When files of a source were read last, UTC µs."""
+    value = get(connection, _IMPORTED + source)
+    return None if value is None else int(value)
+
+
+def note_import(connection: Connection, source: str, at: int) -> None:
+    put(connection, _IMPORTED + source, str(at))
 
 
 def put(connection: Connection, name: str, value: str) -> None:

@@ -80,7 +80,7 @@ def test_small_files_come_together(tmp_path: Path) -> None:
     for number in range(120):
         transcript(tmp_path, str(number), line(message_id=f"msg_{number}"))
     scan = scan_of(tmp_path)
-    assert [len(news.reads) for news in look_through(scan, scan.changed())] == [0, 25, 25, 0, 25, 25, 0, 20]
+    assert [len(news.reads) for news in look_through(scan, scan.changed())] == [0, 50, 50, 20]
 
 
 def test_what_cannot_be_read_is_counted_once_and_said(tmp_path: Path) -> None:

@@ -129,6 +129,21 @@ def test_a_request_without_usage_has_that_of_its_runs_in_any_order() -> None:
         assert (largest.usage.prompt, largest.usage.completion, largest.usage.cache_read) == (6400, 500, 3600)
 
 
+def test_searches_of_the_web_are_counted_where_the_answer_is_sent() -> None:
+    content = named(MESSAGES, "anthropic.messages.create")
+    calls = [{"type": "tool_call", "id": f"srvtoolu_{number}", "name": "web_search"} for number in (1, 2, 2)]
+    others = [{"type": "tool_call", "id": "toolu_1", "name": "web_search"}, {"type": "text", "content": "web_search"}]
+    results = [{"type": "tool_call_response", "id": "srvtoolu_1", "response": "found"}, "x", None]
+    for parts, searches in (([*calls, *others, *results], 2), (others, 0), ("srvtoolu_1", 0)):
+        (span,) = spans_of(content)
+        value = {"stringValue": json.dumps([{"role": "assistant", "parts": parts}, 7])}
+        span["attributes"] = [each for each in span["attributes"] if each["key"] != "gen_ai.output.messages"]
+        span["attributes"].append({"key": "gen_ai.output.messages", "value": value})
+        (request,) = requests(OtlpReceiver(), content)
+        assert (request.usage.units or {}).get("web_searches", 0) == searches
+        assert request.response_body is not None
+
+
 def test_lifetimes_of_the_last_run_alone_are_left_out() -> None:
     content = named(MESSAGES, "anthropic.messages.create")
     for each in spans_of(content)[0]["attributes"]:

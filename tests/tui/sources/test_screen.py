@@ -20,14 +20,14 @@ from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.requests.request import SAME_CONTENT, Cost, Request
 from spendtop.domain.sources import push_health
 from spendtop.domain.sources.push_health import PushHealth
-from spendtop.domain.sources.records import INGEST
+from spendtop.domain.sources.records import INGEST, LANGFUSE
 from spendtop.domain.sources.remarks import Remark, RemarkKind
 from spendtop.services import checkpoints, tasks, tokens
 from spendtop.services.agents import plan_windows
 from spendtop.services.recording import missed_requests
 from spendtop.services.recording.remarks import note
 from spendtop.services.tasks import TaskState
-from spendtop.store import bodies
+from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
 from spendtop.store.reads.configuration.applied import Applied, Doors, applied, keep, tell_public_url
@@ -554,6 +554,16 @@ async def test_what_a_provider_says_of_its_plan_stands_with_its_age(
         await shown(pilot)
         assert "codex 5h 45%" in picture(pilot) and "said 12m ago" in picture(pilot)
         assert "codex 7d" not in picture(pilot)
+
+
+async def test_what_was_imported_has_its_row(face: SpendtopApp, busy: Till, store: Store, clock: SettableClock) -> None:
+    busy.record(*(a_request(n, clock(), source=LANGFUSE, external_id=f"lf-{n}") for n in range(4)))
+    write(store, lambda connection: facts.note_import(connection, LANGFUSE.name, clock() - 3 * HOUR))
+    async with face.run_test(size=(80, 24), notifications=True) as pilot:
+        screen = await shown(pilot)
+        screen.table.to(len(screen.table.rows) - 1)
+        await until(pilot, lambda: "again adds what is new" in picture(pilot))
+        assert row_of(pilot, "langfuse")[:6] == ["langfuse", "imported", "3h", "4", "requests,", "by"]
 
 
 async def test_providers_that_push_stand_with_how_they_deliver(face: SpendtopApp, store: Store) -> None:

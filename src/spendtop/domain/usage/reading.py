@@ -74,7 +74,7 @@ def read_response(
     The request's body tells the service level that was asked for, where the answer says none; provider and model are
     those that the report names.
     """
-    if answer is None and request is None:
+    if not answer and not request:
         return NOTHING
     kept, answered = kept_answer(answer, request)
     if not kept.flat and answered is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 
 from msgspec import Struct
@@ -12,9 +13,11 @@ from sqlalchemy import select
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.requests.request import Request, Restored
+from spendtop.domain.sources.records import ImportedSource
 from spendtop.services.recording.preparation import Prepared, Preparer
 from spendtop.services.recording.recorder import Recorder
 from spendtop.services.recording.transaction import Outcome
+from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.ids import arrival
 from spendtop.store.statements import table_of
@@ -77,6 +80,13 @@ def record(recorder: Recorder, events: Iterable[Event], tally: Tally, after_grou
         except KeyboardInterrupt:
             _count(recorder, group, answer, tally)
             raise
+        arrivals = {
+            each.source.name: each.received_at
+            for each in group
+            if isinstance(each, Request) and isinstance(each.source, ImportedSource)
+        }
+        for source, at in arrivals.items():
+            recorder.run(partial(facts.note_import, source=source, at=at)).result()
         after_group()
 
 

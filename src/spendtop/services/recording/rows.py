@@ -120,7 +120,7 @@ def _by_source(
 
 
 def _to_column(field: RequestField) -> Callable[[Any], Any] | None:
-    """What makes a column's value of a field's value that is none and not None."""
+    """What makes a column's value of a field's value that is not None; None where it is that itself."""
     match field.kind:
         case ValueKind.WORD:
             return {word: word.value for word in field.words}.__getitem__

@@ -18,7 +18,7 @@ from spendtop.sources.agents.bookmark import Bookmark, FileStamp, Tally
 from spendtop.sources.agents.call_book import CallBook
 from spendtop.sources.agents.files import stamp_at
 
-AT_ONCE = 25
+AT_ONCE = 100
 """Calls that are handed on together: few, as a webhook waits for the transaction that records them."""
 _MOST_LINES = 3000
 """What is said of calls before what is known of them is handed on."""

@@ -42,6 +42,8 @@ _PROPERTIES = (
     "gen_ai.agent.id",
     "gen_ai.agent.name",
 )
+_SERVER_TOOL = "srvtoolu_"
+"""Begins the ids of calls of tools that the API runs itself."""
 _MESSAGES = (".messages", ".system_instructions", ".tool.definitions")
 _LIFETIMES = ("cache_write_5m_tokens", "cache_write_1h_tokens")
 
@@ -245,7 +247,7 @@ def _request(span: TraceSpan, attributes: Attributes, role: _Role, received_at: 
         provider=call.provider or ANTHROPIC_PUSH.provider,
         status=status,
         http_status=http_status,
-        usage=_whole(call.usage),
+        usage=_with_searches(_whole(call.usage), attributes),
         properties={**(call.properties or {}), **{name: value for name, value in stated.items() if value}} or None,
     )
 
@@ -271,6 +273,22 @@ def _whole(usage: Usage) -> Usage:
     if not lifetimes or sum(lifetimes) == usage.cache_write:
         return usage
     return replace(usage, units={unit: each for unit, each in units.items() if unit not in _LIFETIMES} or None)
+
+
+def _with_searches(usage: Usage, attributes: Attributes) -> Usage:
+    """With the searches of the web, which are paid for each; they are told by the answer alone, where that is sent."""
+    messages = read.opened(attributes.get("gen_ai.output.messages"))
+    parts = [
+        part
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and isinstance(message.get("parts"), list)
+        for part in message["parts"]
+        if isinstance(part, dict) and part.get("name") == "web_search"
+    ]
+    searches = {id for part in parts if isinstance(id := part.get("id"), str) and id.startswith(_SERVER_TOOL)}
+    if not searches or "web_searches" in (usage.units or {}):
+        return usage
+    return replace(usage, units={**(usage.units or {}), "web_searches": len(searches)})
 
 
 def _with_usage(bare: _Bare, run: Request) -> Request:

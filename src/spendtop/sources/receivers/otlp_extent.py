@@ -18,6 +18,8 @@ _UNCOUNTED = 128 * 1024
 _DEEPEST = 100
 """As deep as protobuf reads messages in messages."""
 _SPAN = "opentelemetry.proto.trace.v1.Span"
+_TAGS = bytes(byte for byte in range(256) if byte & 7 == 2)
+"""What a message or a text can begin with. Other bytes may be the same, so there are at most as many as these."""
 
 _Parts = Mapping[int, "Descriptor"]
 """Fields of a message that hold messages, by number."""
@@ -60,6 +62,7 @@ class _Count:
         self._raw = raw
         self._place = 0
         self._known: dict[str, _Parts] = {}
+        self._looks_into_spans = len(raw) - len(raw.translate(None, _TAGS)) > MOST_PARTS
 
     def run(self, message: Descriptor) -> None:
         """Raises Unreadable, and IndexError for what ends too early."""
@@ -78,7 +81,9 @@ class _Count:
                         raise malformed()
                     part = parts.get(tag >> 3)
                     count += 1
-                    spans += part is not None and part.full_name == _SPAN
+                    if part is not None and part.full_name == _SPAN:
+                        spans += 1
+                        part = part if self._looks_into_spans else None
                     if count > MOST_PARTS or spans > MOST_SPANS:
                         raise too_much()
                     if part is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from spendtop.domain.untrusted import storable_name
+from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.sources.receivers.otlp_attributes import text
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_spans import Attributes
@@ -117,6 +118,7 @@ _HOSTS = {
     "services.ai.azure.com": "azure",
 }
 """A client of OpenAI's or Anthropic's is pointed at many hosts, and its instrumentation names the client's provider."""
+_LONGEST_HOST = 253
 _AROUND_HOST = re.compile(r"^[a-z]+://|[:/].*$")
 _BEDROCK = re.compile(r"bedrock[a-z-]*\.[a-z0-9-]+\.amazonaws\.com")
 
@@ -128,7 +130,7 @@ def provider(attributes: Attributes) -> str | None:
         return host
     for each in NAMES.provider:
         named = attributes.get(each)
-        if isinstance(named, str) and named and (ours := _ours(named)):
+        if isinstance(named, str) and named and (ours := _ours(named[:NAME_LIMIT])):
             return storable_name(ours)
     return None
 
@@ -137,13 +139,18 @@ def _host(attributes: Attributes) -> str | None:
     address = text(attributes, NAMES.address)
     if address is None:
         return None
-    host = _AROUND_HOST.sub("", address.lower())
+    return _served_at(_AROUND_HOST.sub("", address.lower())[-_LONGEST_HOST:])
+
+
+@lru_cache(maxsize=256)
+def _served_at(host: str) -> str | None:
     if _BEDROCK.fullmatch(host):
         return "aws"
     names = (suffix for suffix in _HOSTS if host == suffix or host.endswith((f".{suffix}", f"-{suffix}")))
     return next((_HOSTS[suffix] for suffix in names), None)
 
 
+@lru_cache(maxsize=256)
 def _ours(named: str) -> str | None:
     lowered = named.lower()
     whole = _spelled(lowered)

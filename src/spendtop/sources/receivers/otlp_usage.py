@@ -187,7 +187,7 @@ def inference_geo(attributes: Attributes) -> str | None:
 
 
 def _first(read: Callable[[object], str | None], values: Iterable[object]) -> str | None:
-    return next((word for word in map(read, values) if word is not None), None)
+    return next((word for value in values if value is not None and (word := read(value)) is not None), None)
 
 
 def reported_cost(attributes: Attributes) -> Usd | None:

@@ -34,6 +34,8 @@ class State(StrEnum):
     """Asked in vain."""
     STALE = "-- stale"
     """Not asked for too long."""
+    IMPORTED = "imported"
+    """From files, by hand."""
     SHADOW = "OK shadow"
     QUIET_SHADOW = "-- shadow"
 
@@ -57,6 +59,8 @@ def is_connected(row: SourceRow, doors: Doors | None) -> bool:
 def source_state(row: SourceRow, doors: Doors | None, recording: bool, now: int, amiss: str = "") -> State:
     """Of a source that pushes, as the collector applied it and by what arrived; `amiss` is what a provider says of its
     deliveries."""
+    if row.imported is not None:
+        return State.IMPORTED
     if amiss:
         return State.FAILING
     if not is_open(row.source, doors) or (isinstance(row.source, ProviderPush) and not is_connected(row, doors)):
@@ -149,9 +153,10 @@ def push_advice(source: ProviderPush, state: State, poller: PollerRow | None, no
 
 
 def advice(source: Source, state: State, base: str | None) -> str:
-    """What the notice says of a source that pushes; `base` is our address without a path, None where nobody
-    listens."""
-    assert isinstance(source, PushedSource)
+    """What the notice says of a source that pushes or was imported; `base` is our address without a path, None where
+    nobody listens."""
+    if not isinstance(source, PushedSource):
+        return f"read from files; {source.setting} again adds what is new"
     if state is State.OFF:
         return f"set {source.setting} in spendtop.toml; saving it is enough"
     if state is State.UNSIGNED:

@@ -80,7 +80,8 @@ class SourceTable(ListTable["Row", RowKey]):
         self.pushes = answer.pushes
         self.push_health = {row.name: row for row in answer.sources.pollers if row.push_health is not None}
         by_providers = [row for row in answer.sources.sources if isinstance(row.source, ProviderPush)]
-        self.show([*_tree(answer.sources), *answer.polled, *by_providers, *self._of_agents(answer.sources)])
+        imported = [row for row in answer.sources.sources if row.imported is not None]
+        self.show([*_tree(answer.sources), *answer.polled, *by_providers, *self._of_agents(answer.sources), *imported])
 
     def _note(self, asks_helicone: bool) -> Line:
         """That webhooks are open to all, or which share of requests they brought."""
@@ -144,6 +145,9 @@ class SourceTable(ListTable["Row", RowKey]):
             return SpanningCell([(fit_right(last, width) + "  ", style), self._of_polled(row, self.state(row))])
         if (found := self.agent(row)) is not None and (found.waiting or row.last_at is None):
             words = found.reading or "no calls are in its files"
+            return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
+        if not is_token(row) and row.imported is not None:
+            words = f"{formats.grouped(row.imported)} requests, by {row.source.setting}"
             return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
         if not is_token(row) and (amiss := self._amiss(row)):
             return SpanningCell([(fit_right(last, width) + "  ", style), (amiss, ink.palette.bad)])

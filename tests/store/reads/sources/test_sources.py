@@ -10,6 +10,7 @@ from spendtop.domain.requests.request import SAME_CONTENT, Request, TimeSource
 from spendtop.domain.sources.records import HELICONE, IMPORTED, INGEST, OTLP, SOURCES, Source
 from spendtop.services import checkpoints, tokens
 from spendtop.services.recording import missed_requests
+from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.reads.sources.sources import TREND_HOURS, SourceRow, Sources, _bytes, sources
 from spendtop.store.statements import table_of
@@ -83,6 +84,18 @@ def test_counts_the_last_minute_and_the_day(recorded: Recorded) -> None:
     row = of(read(recorded.store), INGEST)
     assert (row.last_minute, row.today) == (2, 4)
     assert row.trend == (0,) * (TREND_HOURS - 1) + (3,)
+
+
+def test_a_history_that_is_read_is_no_rate_and_what_was_imported_is_said(recorded: Recorded) -> None:
+    imported = recorded.request(NOW - 9 * SECOND, source=IMPORTED[0], received_at=NOW - SECOND)
+    recorded.add([push(recorded, 2 * HOUR, received_at=NOW - SECOND), push(recorded, 2 * SECOND), imported])
+    with recorded.store.writing() as connection:
+        facts.note_import(connection, IMPORTED[0].name, NOW - MINUTE)
+    found = read(recorded.store)
+    assert (of(found, INGEST).last_minute, of(found, INGEST).imported) == (1, None)
+    row = of(found, IMPORTED[0])
+    assert (row.imported, row.last_at, row.last_minute) == (1, NOW - MINUTE, 0)
+    assert IMPORTED[1] not in [each.source for each in found.sources]
 
 
 def test_a_day_that_begins_within_an_hour_is_exact(recorded: Recorded) -> None:

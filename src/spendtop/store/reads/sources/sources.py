@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select, text
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, func, select, text
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.requests.request import TimeSource
-from spendtop.domain.sources.records import SOURCES, ImportedSource, Source
+from spendtop.domain.sources.records import IMPORTED, SOURCES, ImportedSource, Source
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.facts import imported_at
 from spendtop.store.ids import SLOTS, arrival
 from spendtop.store.reads.sources.completeness import Coverage, GapRow, PollerRow, coverage, gaps, pollers
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -35,6 +36,8 @@ _SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _JOINED, _REFUSED = (
     "joined",
     "refused",
 )
+_LATE = HOUR
+"""What arrives so long after it happened is history."""
 _LAG_SPAN, _LAG_SAMPLE = 15 * MINUTE, 2_000
 
 
@@ -47,7 +50,7 @@ class SourceRow:
     """Arrival of its newest request, UTC µs, to the hour when that is over a day ago; None when it never reported
     any."""
     last_minute: int
-    """Requests that arrived in the last minute, shadow ones too."""
+    """Requests that arrived in the last minute, shadow ones too, without any history that is read."""
     today: int
     """Counted requests."""
     trend: tuple[int, ...]
@@ -60,6 +63,8 @@ class SourceRow:
     """Reports of today that were not taken."""
     lag: int | None
     """From happening to arrival, µs: 95 % of the last quarter of an hour's requests were faster."""
+    imported: int | None = None
+    """All requests of a source that is read from files by hand; `last_at` is when that was done last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +131,7 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
     tallies = _tallies(connection, min(day_start, now - DAY))
     today = _Today(tallies, _edge(connection, day_start), day_start)
     heard = _heard(connection, now)
+    imports = _imports(connection)
     lags = _lags(connection, now)
     first_hour = now - now % HOUR - (TREND_HOURS - 1) * HOUR
     gaps_since = now - now % HOUR - _GAPS_OVER * DAY
@@ -135,7 +141,8 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
         sources=tuple(
             SourceRow(
                 source=source,
-                last_at=max(
+                last_at=imported_at(connection, name)
+                or max(
                     (heard.last.get((_SOURCE, name)), *tallies[_JOINED, name], *tallies[PLAN, name]),
                     key=lambda at: at or 0,
                 ),
@@ -149,9 +156,10 @@ def sources(connection: Connection, day_start: int, now: int) -> Sources:
                 assumed_repeats=today.hourly(_ASSUMED, name),
                 refused=today.refused(name),
                 lag=lags.get(name),
+                imported=imports.get(name),
             )
             for name, source in SOURCES.items()
-            if not isinstance(source, ImportedSource) or (_SOURCE, name) in heard.last
+            if not isinstance(source, ImportedSource) or name in imports
         ),
         tokens=tuple(
             TokenRow(
@@ -268,17 +276,30 @@ def _note(
     connection: Connection,
     condition: ColumnElement[bool],
 ) -> None:
-    """Who reported the requests that meet the condition: latest arrivals and numbers."""
+    """Who reported the requests that meet the condition: latest arrivals, and numbers of those that happened then."""
     request = table_of(RequestTable)
+    is_late = request.c.received_at - request.c.occurred_at > _LATE
+    live = and_(~is_late, request.c.source.not_in([each.name for each in IMPORTED]))
     rows = connection.execute(
-        select(request.c.source, request.c.token, func.max(request.c.received_at), func.count())
+        select(request.c.source, request.c.token, func.max(request.c.received_at), func.sum(case((live, 1), else_=0)))
         .where(condition)
         .group_by(request.c.source, request.c.token)
     )
     for source, token, arrived, count in rows:
         for who in ((_SOURCE, source), *([] if token is None else [(_TOKEN, token)])):
             last[who] = max(int(arrived), last.get(who, 0))
-            counts[who] += count
+            counts[who] += int(count)
+
+
+def _imports(connection: Connection) -> dict[str, int]:
+    """Requests of all times that only imported files tell of, by source, where there are any."""
+    total = table_of(TotalTable)
+    rows = connection.execute(
+        select(total.c.key, func.sum(total.c.requests))
+        .where(total.c.dimension == _SOURCE, total.c.key.in_([each.name for each in IMPORTED]))
+        .group_by(total.c.key)
+    )
+    return {name: int(count) for name, count in rows if count}
 
 
 def _newest_hours(connection: Connection) -> dict[tuple[str, str], int]:
