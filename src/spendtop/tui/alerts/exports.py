@@ -1,4 +1,4 @@
-"""Alerts to elsewhere: onto the clipboard, or into a file."""
+"""Alerts as records, and into a file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
-from spendtop.tui.alerts.table import AlertList
 from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.clipboard import Clipboard, tab_separated
 from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
     from spendtop.store.reads.alerts.attention import AlertRow
 
-_COPIES = (("i", "id of the alert"), ("t", "table: all that are listed"))
 COLUMNS = (
     "id",
     "kind",
@@ -39,24 +36,6 @@ COLUMNS = (
     "acked_by",
     "snoozed_until",
 )
-
-
-class AlertCopy:
-    """Copies the alert under the cursor, or the table."""
-
-    def __init__(self, screen: LiveScreen, table: AlertList) -> None:
-        self._table = table
-        self._screen = screen
-        self._clipboard = Clipboard(screen)
-
-    def ask(self) -> None:
-        self._screen.app.push_screen(ChooseScreen("Copy", _COPIES), self._take)
-
-    def _take(self, key: str | None) -> None:
-        row = self._table.row
-        if key is not None and row is not None:
-            table = tab_separated(COLUMNS, (record(each).values() for each in self._table.rows))
-            self._clipboard.copy(str(row.id) if key == "i" else table)
 
 
 class AlertExport:

@@ -16,10 +16,11 @@ from spendtop.tui import formats
 from spendtop.tui.actions import ALERTS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.alerts.detail import AlertDetailPanel
 from spendtop.tui.alerts.doings import AlertDoings
-from spendtop.tui.alerts.exports import AlertCopy, AlertExport
+from spendtop.tui.alerts.exports import COLUMNS, AlertExport, record
 from spendtop.tui.alerts.silencing import SilenceDesk, SilenceDraft, silence_of
 from spendtop.tui.alerts.table import AlertList, stage_words
 from spendtop.tui.screens.arrangement import Arrangement, Layout
+from spendtop.tui.screens.list_copy import ListCopy
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
@@ -58,7 +59,7 @@ class AlertsScreen(LiveScreen):
         self.writer = StoreWriter(self)
         self.doings = AlertDoings(self, self.writer)
         self.silencing = SilenceDesk(self, self.writer)
-        self.copier = AlertCopy(self, self.table)
+        self.copier = ListCopy(self, self.table, "alert", COLUMNS, record)
         self.exporter = AlertExport(self)
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda _: None, self.order_by)
         self.part = AlertPart.OPEN

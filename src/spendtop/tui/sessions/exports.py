@@ -1,4 +1,4 @@
-"""Sessions to elsewhere: onto the clipboard, or into a file."""
+"""Sessions as records, and into a file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
 from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.clipboard import Clipboard, tab_separated
 from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.selection import Selection
-from spendtop.tui.sessions.table import SessionTable
 
 if TYPE_CHECKING:
     from spendtop.store.reads.sessions.sessions import SessionRow
 
-_COPIES = (("i", "id of the session"), ("t", "table: all that are listed"))
 _FORMATS = (("c", "CSV, all sessions that are selected"), ("l", "JSON lines, all sessions that are selected"))
 COLUMNS = (
     "session_id",
@@ -32,24 +29,6 @@ COLUMNS = (
     "total_tokens",
     "models",
 )
-
-
-class SessionCopy:
-    """Copies the session under the cursor, or the table."""
-
-    def __init__(self, screen: LiveScreen, table: SessionTable) -> None:
-        self._screen = screen
-        self._table = table
-        self._clipboard = Clipboard(screen)
-
-    def ask(self) -> None:
-        self._screen.app.push_screen(ChooseScreen("Copy", _COPIES), self._take)
-
-    def _take(self, key: str | None) -> None:
-        row = self._table.row
-        if key is not None and row is not None:
-            table = tab_separated(COLUMNS, (record(each).values() for each in self._table.rows))
-            self._clipboard.copy(str(row.session) if key == "i" else table)
 
 
 class SessionExport:

@@ -16,10 +16,11 @@ from spendtop.tui.actions import LIVE, MOVE, ORDER, SESSIONS, Action, bindings
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.filter_prompt import FilterPrompt
 from spendtop.tui.screens.helicone_fetch import HeliconeFetch
+from spendtop.tui.screens.list_copy import ListCopy
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
-from spendtop.tui.sessions.exports import SessionCopy, SessionExport
+from spendtop.tui.sessions.exports import COLUMNS, SessionExport, record
 from spendtop.tui.sessions.table import SessionTable
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
@@ -44,7 +45,7 @@ class SessionsScreen(LiveScreen):
         self.table = SessionTable()
         self.selection = Selection()
         self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
-        self.copier = SessionCopy(self, self.table)
+        self.copier = ListCopy(self, self.table, "session", COLUMNS, record)
         self.exporter = SessionExport(self)
         self.fetcher = HeliconeFetch(self)
         self.arrangement = Arrangement(
