@@ -61,7 +61,7 @@ def _indexes(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
         str(name)
         for (name,) in connection.execute(
             "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relnamespace = to_regnamespace(%s)"
-            " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
+            " AND NOT relispartition AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
             [SCHEMA],
         )
     }

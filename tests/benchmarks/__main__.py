@@ -20,6 +20,7 @@ from tests.benchmarks import (
     judging,
     migration,
     moving,
+    pruning,
     pushing,
     reading,
     recording,
@@ -32,7 +33,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say, take_said
-from tests.benchmarks.report import Section, write
+from tests.benchmarks.report import Section, merge
 from tests.benchmarks.workshop import Workshop
 
 BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
@@ -59,6 +60,7 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "traffic": screens.traffic,
     "calls": calls.calls,
     "migration": migration.migration,
+    "pruning": pruning.pruning,
     "disk": sizes.disk,
     "memory": sizes.memory,
 }
@@ -77,7 +79,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load on each server, per round")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
-    parser.add_argument("--report", action="store_true", help=f"also write {_PAGE.relative_to(_ROOT)} about the run")
+    parser.add_argument(
+        "--report", action="store_true", help=f"also write what was measured into {_PAGE.relative_to(_ROOT)}"
+    )
     asked = parser.parse_args()
     unknown = set(asked.names) - BENCHMARKS.keys()
     if unknown:
@@ -92,11 +96,11 @@ def main() -> int:
             say(f"\n{name}: {about}")
             take_said()
             figures = BENCHMARKS[name](workshop)
-            sections.append(Section(name, " ".join(about.split()), take_said(), figures))
+            sections.append(Section(name, " ".join(about.split()), f"{_run(asked)}; {machine}", take_said(), figures))
             for figure in figures:
                 say(figure.row())
             if asked.report:
-                write(_PAGE, machine, _run(asked), sections, _NOTES.read_text(encoding="utf-8"))
+                merge(_PAGE, sections, list(BENCHMARKS), _NOTES.read_text(encoding="utf-8"))
     say("")
     figures = [figure for section in sections for figure in section.figures]
     for figure in figures:

@@ -1,4 +1,7 @@
-"""The page about one run: every figure with its goal, and what it was measured beside."""
+"""The page about all benchmarks: every figure with its goal, and what it was measured beside.
+
+A run replaces the sections of what it measured; the others stay as they were measured last.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from pathlib import Path
+
+import msgspec
 
 from tests.benchmarks.measuring import Figure
 
@@ -17,29 +22,39 @@ _GOOD, _BAD = "#2e7d32", "#c62828"
 
 @dataclass(frozen=True)
 class Section:
-    """One benchmark: what it measures, what it said meanwhile, and its figures."""
+    """One benchmark: what it measures, on what and when, what it said meanwhile, and its figures."""
 
     name: str
     about: str
+    run: str
     said: Sequence[str]
     figures: Sequence[Figure]
 
 
-def write(page: Path, machine: str, run: str, sections: Sequence[Section], notes: str) -> None:
-    """Write the page, and the plot beside it."""
+def merge(page: Path, measured: Sequence[Section], order: Sequence[str], notes: str) -> None:
+    """Write the page with the measured sections and those it has of other benchmarks of `order`, and beside it the plot
+    and the figures."""
+    kept = page.with_suffix(".json")
+    earlier = msgspec.json.decode(kept.read_bytes(), type=list[Section]) if kept.exists() else []
+    by_name = {section.name: section for section in (*earlier, *measured)}
+    sections = [by_name[name] for name in order if name in by_name]
+    missing = [name for name in order if name not in by_name]
+    kept.write_bytes(msgspec.json.format(msgspec.json.encode(sections)) + b"\n")
     plot = page.with_suffix(".svg")
     plot.write_text(_plot([figure for section in sections for figure in section.figures]), encoding="utf-8")
-    page.write_text(_page(machine, run, sections, notes, plot.name), encoding="utf-8")
+    page.write_text(_page(sections, missing, notes, plot.name), encoding="utf-8")
 
 
-def _page(machine: str, run: str, sections: Sequence[Section], notes: str, plot: str) -> str:
+def _page(sections: Sequence[Section], missing: Sequence[str], notes: str, plot: str) -> str:
     figures = [figure for section in sections for figure in section.figures]
     reached = sum(figure.is_reached for figure in figures)
     parts = [
         "# Benchmarks",
-        "Written by `python -m tests.benchmarks --report`. Contenders are measured in turn in one run, and figures are"
-        " medians of the rounds' ratios; times and rates alone hold for this machine only.",
-        f"* Machine: {machine}\n* Run: {run}\n* {reached} of {len(figures)} figures reach their goal.",
+        "Written by `python -m tests.benchmarks --report`, or in parts with names after it. Contenders are measured in"
+        " turn in one run, and figures are medians of the rounds' ratios; times and rates alone hold for this machine"
+        " only.",
+        f"{reached} of {len(figures)} figures reach their goal."
+        + (f" Not measured yet: {', '.join(missing)}." if missing else ""),
         f"![Each figure against its goal: to the right of the line it is better]({plot})",
         notes.strip(),
         *map(_section, sections),
@@ -50,7 +65,9 @@ def _page(machine: str, run: str, sections: Sequence[Section], notes: str, plot:
 def _section(section: Section) -> str:
     table = ["| figure | value | goal | | |", "|---|--:|--:|---|---|", *map(_row, section.figures)]
     said = ["```text", *section.said, "```"] if section.said else []
-    return "\n".join([f"## {section.name}", "", section.about, "", *table, *([""] if said else []), *said])
+    return "\n".join(
+        [f"## {section.name}", "", section.about, "", f"Run: {section.run}", "", *table, *([""] if said else []), *said]
+    )
 
 
 def _row(figure: Figure) -> str:
@@ -89,7 +106,7 @@ def _plot(figures: Sequence[Figure]) -> str:
 
 def _share(figure: Figure) -> float:
     """How many times as good as its goal."""
-    return figure.goal / max(figure.value, 1e-9) if figure.at_most else figure.value / figure.goal
+    return max(figure.goal, 1e-9) / max(figure.value, 1e-9) if figure.at_most else figure.value / figure.goal
 
 
 def _grid(power: int) -> str:

@@ -21,11 +21,12 @@ from spendtop.services.stores.lease import LostLease
 from spendtop.store.day_totals import add_hours
 from spendtop.store.dictionaries import forget_unused
 from spendtop.store.free_pages import give_back_some
+from spendtop.store.partitions import add_months
 from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
 _EVERY = 3600.0
-_BREATH = 0.02
+BREATH = 0.02
 """Seconds between two batches, so that webhooks go first."""
 _JUMP = 5 * MINUTE
 """How far the clock may move from the time that passed between two rounds, in µs."""
@@ -35,9 +36,9 @@ _log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Soon after the start and then once an hour: sums the hours that are over by days, and deletes what is older than
-    the settings keep, in batches between other writes; then gives room back to the disk, and empties the write-ahead
-    log, which still holds what was deleted.
+    """Soon after the start and then once an hour: has partitions for the months to come, sums the hours that are over
+    by days, and deletes what is older than the settings keep, in batches between other writes; then gives room back to
+    the disk, and empties the write-ahead log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `waits` are the seconds before the first round and between two.
@@ -73,9 +74,9 @@ class Housekeeping:
             await pause(stop, self._every)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        for part in (self._sum_some, self._forget_some, forget_unused, give_back_some):
+        for part in (self._add_months, self._sum_some, self._forget_some, forget_unused, give_back_some):
             while not stop.is_set() and await write(self._writes, part):
-                await pause(stop, _BREATH)
+                await pause(stop, BREATH)
         await asyncio.to_thread(self._checkpoint)
 
     def _clock_jumped(self) -> bool:
@@ -84,6 +85,9 @@ class Housekeeping:
 
     def _offset_now(self) -> int:
         return self._clock() - round(self._monotonic() * SECOND)
+
+    def _add_months(self, connection: Connection) -> bool:
+        return add_months(connection, self._clock())
 
     def _sum_some(self, connection: Connection) -> bool:
         return add_hours(connection, self._clock())

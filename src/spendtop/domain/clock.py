@@ -28,6 +28,16 @@ def to_micros(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def month_of(at: int) -> int:
+    """Start of the UTC month of an instant."""
+    return to_micros(to_datetime(at).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+
+
+def next_month(at: int) -> int:
+    """Start of the UTC month after that of an instant."""
+    return month_of(month_of(at) + 32 * DAY)
+
+
 def to_iso(micros: int) -> str:
     """UTC microseconds as RFC 3339 text, for example `2026-11-20T14:03:07.250000Z`."""
     return to_datetime(micros).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

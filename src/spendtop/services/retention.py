@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, select, update
 
-from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.clock import DAY, month_of
 from spendtop.domain.requests.request import BodyState
 from spendtop.services.alerting.episodes import is_resolved
 from spendtop.services.alerting.outbox import DeliveryState
-from spendtop.services.repricing.repricing import forget_changes
+from spendtop.services.repricing.repricing import forget_changes, forget_changes_before
 from spendtop.services.tasks import ENDED
-from spendtop.store import facts
+from spendtop.store import facts, partitions
 from spendtop.store.ids import SLOTS
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
@@ -58,11 +56,6 @@ def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> boo
     )
 
 
-def month_of(at: int) -> int:
-    """Start of the UTC month of an instant."""
-    return to_micros(to_datetime(at).astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-
-
 def _bodies(connection: Connection, before: int) -> bool:
     old = select(_BODY.c.request_id).where(_BODY.c.request_id < before * SLOTS).order_by(_BODY.c.request_id)
     ids = list(connection.execute(old.limit(_BATCH)).scalars())
@@ -73,10 +66,14 @@ def _bodies(connection: Connection, before: int) -> bool:
     gone = connection.execute(
         update(_QUARANTINE).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None)).values(raw=None)
     )
-    return len(ids) == _BATCH or bool(gone.rowcount and gone.rowcount >= _BATCH)
+    more = len(ids) == _BATCH or bool(gone.rowcount and gone.rowcount >= _BATCH)
+    return more or partitions.drop(connection, ["body"], before * SLOTS)
 
 
 def _requests(connection: Connection, before: int) -> bool:
+    end = partitions.past_end(connection, "request", before * SLOTS)
+    if end is not None:
+        return _month(connection, end, before)
     old = select(_REQUEST.c.id).where(_REQUEST.c.id < before * SLOTS).order_by(_REQUEST.c.id)
     ids = list(connection.execute(old.limit(_BATCH)).scalars())
     if ids:
@@ -89,6 +86,18 @@ def _requests(connection: Connection, before: int) -> bool:
         forget_changes(connection, ids)
         facts.put(connection, facts.VERIFIED_FROM, str(before))
     return len(ids) == _BATCH
+
+
+def _month(connection: Connection, end: int, before: int) -> bool:
+    """Drop the requests up to an id at once; what was kept about them elsewhere goes first, in batches."""
+    revised = select(_REVISION.c.id).where(_REVISION.c.request_id < end).limit(_BATCH)
+    if connection.execute(delete(_REVISION).where(_REVISION.c.id.in_(revised))).rowcount:
+        return True
+    forget_changes_before(connection, end)
+    is_dropped = partitions.drop(connection, ["request", "body"], end)
+    if is_dropped:
+        facts.put(connection, facts.VERIFIED_FROM, str(before))
+    return is_dropped
 
 
 def _quarantined(connection: Connection, before: int) -> bool:

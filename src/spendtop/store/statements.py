@@ -9,12 +9,15 @@ from typing import Any, ParamSpec
 
 from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, func, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
 
 _Of = ParamSpec("_Of")
 _MOST_ROWS = 64
 """Rows that one statement takes."""
+_COPIED_FROM = 8
+"""Rows from which on COPY is worth its own way to the server and back."""
 
 _INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 """The two dialects' INSERT, which both know ON CONFLICT."""
@@ -59,6 +62,27 @@ class Fixed:
         return text
 
 
+class Copied(Fixed):
+    """An INSERT of all columns that goes by COPY where there are many rows: a third of the work on PostgreSQL."""
+
+    def __init__(self, statement: ClauseElement, table: Table, dialect: Dialect) -> None:
+        super().__init__(statement, dialect)
+        self._copy = f"COPY {table.name} ({', '.join(self.names)}) FROM STDIN"
+
+    def run_many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        if len(rows) < _COPIED_FROM:
+            super().run_many(connection, rows)
+            return
+        driver: Any = connection.connection.driver_connection
+        errors = connection.dialect.loaded_dbapi.Error
+        try:
+            with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except errors as failure:
+            raise DBAPIError.instance(self._copy, None, failure, errors, dialect=connection.dialect) from failure
+
+
 def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:
     """Compiling takes longer than most statements, and is the same for every store of a kind."""
     made: dict[tuple[object, ...], Fixed] = {}
@@ -77,7 +101,8 @@ def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:
 def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT of all columns, in the table's column order."""
     table = table_of(model)
-    return Fixed(_INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns}), dialect)
+    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    return Copied(statement, table, dialect) if dialect.name == "postgresql" else Fixed(statement, dialect)
 
 
 @_compiled_once

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from spendtop.cli.tables import say, table
 from spendtop.config.types import duration_text
-from spendtop.domain.clock import to_datetime
+from spendtop.domain.clock import month_of, to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import UsageError
 from spendtop.domain.requests.request import Request, Restored
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.exchange.imports import Tally
-from spendtop.services.retention import month_of
 from spendtop.sources.skipped import NoCall, Skipped
 
 _SHOWN = 20

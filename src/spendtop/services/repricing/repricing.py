@@ -267,6 +267,11 @@ def forget_changes(connection: Connection, request_ids: Sequence[int]) -> None:
     connection.execute(delete(_CHANGE).where(of_runs, _CHANGE.c.request_id.in_(request_ids)))
 
 
+def forget_changes_before(connection: Connection, request_id: int) -> None:
+    """The same of all requests with smaller ids."""
+    connection.execute(delete(_CHANGE).where(_CHANGE.c.request_id < request_id))
+
+
 def progress(run: Run) -> str:
     """How far a run is that is not over, for people."""
     if run.state == "undoing":

@@ -1,0 +1,115 @@
+"""How long an acknowledgement waits while retention deletes a month and gives its room back."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import Connection
+
+from spendtop.collector.housekeeping import BREATH
+from spendtop.domain.clock import DAY, next_month
+from spendtop.domain.pricing.pricer import Pricer
+from spendtop.domain.requests.request import Request, TimeSource, Usage
+from spendtop.domain.sources.records import HELICONE
+from spendtop.domain.windows import Calendar
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.preparation import Preparer
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.store.engine import Store
+from spendtop.store.free_pages import give_back_some
+from spendtop.store.schema import upgrade
+from spendtop.store.table_copy import copy_tables
+from tests.benchmarks.measuring import Figure, percentile, say
+from tests.benchmarks.postgres import postgres
+from tests.benchmarks.reading import limits
+from tests.benchmarks.workshop import Workshop
+
+_BETWEEN = 0.005
+"""Seconds between an answer and the next request."""
+_ALONE = 5.0
+"""Seconds without retention, to compare with."""
+_PATIENCE = 60.0
+
+
+def pruning(workshop: Workshop) -> list[Figure]:
+    """The longest wait of an acknowledgement while all stored months are forgotten, in batches on SQLite, by dropping
+    partitions on PostgreSQL."""
+    folder = workshop.own("pruning")
+    path = Path(shutil.copy(workshop.filled, folder / "pruned.db"))
+    with postgres(folder / "pg") as url, closing(Store(url)) as shared:
+        upgrade(shared)
+        with closing(Store(f"sqlite:///{path}")) as source, source.snapshot() as rows, shared.writing() as target:
+            target.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            copy_tables(rows, target, lambda share: None)
+        figures = _pruned(shared, f"PostgreSQL, {workshop.requests:,}", lambda: 0)
+    with closing(Store(f"sqlite:///{path}")) as store:
+        figures += _pruned(store, f"SQLite, {workshop.requests:,}", lambda: path.stat().st_size)
+    return figures
+
+
+def _pruned(store: Store, name: str, size: Callable[[], int]) -> list[Figure]:
+    preparer = Preparer(Pricer({}, None, lambda provider, model, terms, at: None), None, keep_bodies=True)
+    recorder = Recorder(store, preparer, LimitBook(limits(), Calendar(), {}))
+    recorder.start()
+    now = next_month(time.time_ns() // 1000) + 2 * DAY
+    periods = RetentionPeriods(bodies=DAY, requests=DAY)
+    try:
+        alone = _waits(recorder, now, threading.Timer(_ALONE, lambda: None))
+        before, began = size(), time.perf_counter()
+        during = _waits(recorder, now, threading.Thread(target=_prune, args=(recorder, periods, now)))
+        taken = time.perf_counter() - began
+    finally:
+        recorder.stop()
+    store.checkpoint()
+    say(
+        f"  {name:<24} alone p99 {1000 * percentile(alone, 0.99):6.1f}, longest {1000 * max(alone):6.1f} ms"
+        f"   during p50 {1000 * median(during):6.1f}, p99 {1000 * percentile(during, 0.99):6.1f},"
+        f" longest {1000 * max(during):6.1f} ms   {taken:6.1f} s"
+        + (f"   {before / 1e6:.0f} → {size() / 1e6:.0f} MB" if before else "")
+    )
+    return [
+        Figure(f"longest wait while a month is forgotten, {name}", 1000 * max(during), 250, True, "ms"),
+        Figure(f"all of it on {name}", taken, 600, True, "s"),
+    ]
+
+
+def _waits(recorder: Recorder, now: int, meanwhile: threading.Thread) -> Sequence[float]:
+    """Seconds for each acknowledgement of requests one after the other, while a thread lives."""
+    waits: list[float] = []
+    answered = threading.Semaphore(0)
+    meanwhile.start()
+    while meanwhile.is_alive():
+        began = time.perf_counter()
+        recorder.submit([_request(now + len(waits), began)], lambda outcomes: answered.release())
+        assert answered.acquire(timeout=_PATIENCE)
+        waits.append(time.perf_counter() - began)
+        time.sleep(_BETWEEN)
+    return waits
+
+
+def _prune(recorder: Recorder, periods: RetentionPeriods, now: int) -> None:
+    def forget(connection: Connection) -> bool:
+        return forget_some(connection, periods, now)
+
+    for part in (forget, give_back_some):
+        while recorder.run(part).result():
+            time.sleep(BREATH)
+
+
+def _request(at: int, number: float) -> Request:
+    return Request(
+        source=HELICONE,
+        external_id=f"pruning-{number}",
+        received_at=at,
+        occurred_at=at,
+        time_source=TimeSource.PROVIDER,
+        usage=Usage(prompt=10, completion=5),
+        request_body=b'{"messages": [{"role": "user", "content": "Why?"}]}',
+    )
