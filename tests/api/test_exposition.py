@@ -10,7 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from spendtop.api.exposition import OTHERS, Figures, exposed
-from spendtop.domain.limits.limit import Limit, LimitedValue, LimitState
+from spendtop.domain.limits.limit import Limit, LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import parse_window

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from spendtop.api.verdict import VerdictRoute
 from spendtop.domain.clock import HOUR, to_iso
 from spendtop.domain.filters.filters import parse_filter
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Billing, Cost

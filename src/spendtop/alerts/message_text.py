@@ -11,7 +11,7 @@ from msgspec import Struct
 from spendtop.domain.alerting.episode import Message, MessageKind, headline
 from spendtop.domain.clock import HOUR, MINUTE, to_datetime
 from spendtop.domain.cost_words import use_words, without_part_of_amount
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import used_percent
 from spendtop.domain.untrusted import LINE_LIMIT, MESSAGE_LIMIT, neutral_for_message

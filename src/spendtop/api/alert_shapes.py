@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from spendtop.api.shapes import instant, raw
 from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import to_iso
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.store.reads.alerts.anomalies import Contributors
 from spendtop.store.reads.alerts.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.store.reads.alerts.attention import Attention
 from spendtop.store.reads.limits.uses import LimitUse
 from spendtop.store.reads.rows import Spend

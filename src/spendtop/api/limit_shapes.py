@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spendtop.api.ledger_shapes import Dollars
 from spendtop.api.shapes import instant
 from spendtop.domain.alerting.backtest import Backtest, FiredThreshold
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raise
 from spendtop.domain.money import Usd

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from spendtop.domain.bodies.conversation import parse_conversation, prompt_text, response_text
 from spendtop.domain.clock import to_iso
 from spendtop.domain.limits.forecast import Forecast
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.raises import amount_of
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.fields import FIELDS, ValueKind

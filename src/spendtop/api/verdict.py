@@ -22,7 +22,8 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.filters.filters import FilterContext, Subject, matches
 from spendtop.domain.filters.tree import name_here
 from spendtop.domain.known_names import unknown_name
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue, LimitState, family_of
+from spendtop.domain.limits.limit import Each, Limit, LimitState, family_of
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raises
 from spendtop.domain.money import ZERO, Usd

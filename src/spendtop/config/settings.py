@@ -46,7 +46,8 @@ from spendtop.config.types import (
 )
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import fields_of, parse_filter
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.pricing.price import Rate
 from spendtop.domain.pricing.price_names import PRICE_NAMES
 from spendtop.domain.sources.records import KeyRule, pushed_sources

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import NANO_PER_USD, Usd, side_by_side
 
 _AMOUNT = re.compile(r"[-+<]*\$[\d.,]*[kMB]?(?:/\$[\d.,]*[kMB]?)?(?: \+ ?[\d., kMGT]+(?:\?| unpriced))?")

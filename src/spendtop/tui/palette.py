@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from rich.color import Color
 from rich.style import Style
 
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

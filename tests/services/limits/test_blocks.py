@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.agents.blocks import last_begin
 from spendtop.domain.clock import DAY, HOUR, MINUTE
-from spendtop.domain.limits.limit import Each, LimitedValue
+from spendtop.domain.limits.limit import Each
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Billing, Cost, Request
 from spendtop.domain.sources.records import AGENTS

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.alerting.episode import MessageKind
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.raises import Raises
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.price import Price, Rate

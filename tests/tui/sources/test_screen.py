@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
+from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.domain.bodies.outlines import PostOutline
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.pricing.list_version import ListVersion
@@ -21,6 +23,7 @@ from spendtop.domain.sources.push_health import PushHealth
 from spendtop.domain.sources.records import INGEST, LANGFUSE
 from spendtop.domain.sources.remarks import Remark, RemarkKind
 from spendtop.services import checkpoints, tasks, tokens
+from spendtop.services.agents import plan_windows
 from spendtop.services.recording import missed_requests
 from spendtop.services.recording.remarks import note
 from spendtop.services.tasks import TaskState
@@ -537,6 +540,20 @@ async def test_what_was_not_read_or_not_taken_is_told_where_events_are(
         shown_now = picture(pilot)
         assert "!  ingest: 312 requests had `weird_units`" in shown_now
         assert "otlp: 40 not taken: AGENT span" in shown_now
+
+
+async def test_what_a_provider_says_of_its_plan_stands_with_its_age(
+    busy: Till, store: Store, session_over: Sessions, clock: SettableClock
+) -> None:
+    window = PlanWindow(
+        agent="codex", minutes=300, used_percent=45.0, resets_at=clock() + HOUR, at=clock() - 12 * MINUTE
+    )
+    over = replace(window, minutes=10_080, resets_at=clock() - 1)
+    write(store, lambda connection: plan_windows.note(connection, socket.gethostname(), [window, over]))
+    async with SpendtopApp(session_over()).run_test(size=(140, 40), notifications=True) as pilot:
+        await shown(pilot)
+        assert "codex 5h 45%" in picture(pilot) and "said 12m ago" in picture(pilot)
+        assert "codex 7d" not in picture(pilot)
 
 
 async def test_what_was_imported_has_its_row(face: SpendtopApp, busy: Till, store: Store, clock: SettableClock) -> None:

@@ -15,7 +15,8 @@ from spendtop.cli.tables import local_time, say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.ledger.amounts import typed
 from spendtop.domain.limits.forecast import Forecast, reach_words
-from spendtop.domain.limits.limit import LimitedValue, LimitState
+from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.limits.raises import Raise, amount_of, end_of
 from spendtop.domain.money import ZERO, Usd

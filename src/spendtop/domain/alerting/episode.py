@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.limits.limit import Limit, LimitedValue, LimitState
+from spendtop.domain.limits.limit import Limit, LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd, side_by_side
 from spendtop.domain.percent import times_of
 from spendtop.domain.windows import WindowKind

@@ -5,15 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
 
 from msgspec import Struct
 
 from spendtop.domain.filters.filters import Filter
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import used_percent
-from spendtop.domain.requests.request import Cost, Request, RequestFields
+from spendtop.domain.requests.request import Request
 from spendtop.domain.sources.records import AgentSource
 from spendtop.domain.windows import Window, WindowKind
 
@@ -61,29 +61,6 @@ def agent_of(request: Request) -> str | None:
 def family_of(model: str | None) -> str | None:
     """The family that a request counts for; None when it names no model."""
     return None if model is None else family(model) or None
-
-
-class LimitedValue(StrEnum):
-    """What a limit sums: what was spent, or what usage under a plan would have cost, which is no spend."""
-
-    SPEND = "spend"
-    API_EQUIVALENT = "api_equivalent"
-
-    @classmethod
-    def of(cls, request: RequestFields[Any]) -> LimitedValue | None:
-        """As which of them a request counts; None for one that counts nowhere."""
-        if request.counted:
-            return cls.SPEND
-        return cls.API_EQUIVALENT if request.is_plan else None
-
-    def amount_of(self, cost: Cost) -> Usd | None:
-        """How much that is of one request; None where it is not known."""
-        return cost.amount if self is LimitedValue.SPEND else cost.api_equivalent
-
-    @property
-    def sign(self) -> str:
-        """What stands before an amount of it, as on all faces."""
-        return "" if self is LimitedValue.SPEND else "~"
 
 
 class LimitState(StrEnum):

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, func, select
 from spendtop.domain.alerting.episode import Decision, Message, Reading, patience
 from spendtop.domain.alerting.speaking import Occasion, speaks_again
 from spendtop.domain.clock import DAY, MINUTE
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.raises import Raise, amount_of
 from spendtop.domain.money import Usd
 from spendtop.domain.percent import exact_percent

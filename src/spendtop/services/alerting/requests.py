@@ -10,7 +10,8 @@ from spendtop.domain.alerting.episode import Reading
 from spendtop.domain.clock import HOUR
 from spendtop.domain.filters.filters import quoted
 from spendtop.domain.filters.parser import LONGEST_FILTER
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.services.alerting import messages as alert_messages
 from spendtop.store.reads.alerts import anomalies

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from spendtop.domain.alerting.backtest import Backtest, CountedRequest, Firing, Replay, first_instant, periods, reached
 from spendtop.domain.alerting.episode import thresholds
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.domain.limits.limit import OWN_DIMENSION, Limit, LimitedValue
+from spendtop.domain.limits.limit import OWN_DIMENSION, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, Bounds, Calendar, WindowKind
 from spendtop.store.engine import Store

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlalchemy import Connection
 
 from spendtop.domain.filters.filters import FilterContext, Subject, fields_of, matches
-from spendtop.domain.limits.limit import OWN_DIMENSION, Limit, LimitedValue
+from spendtop.domain.limits.limit import OWN_DIMENSION, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.price import Price
 from spendtop.domain.requests.request import Request

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit, LimitedValue, family_of
+from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit, family_of
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.model_names import RULES
 from spendtop.domain.windows import WindowKind
 from spendtop.services.limits.limit_book import LimitBook

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.limits.limit import Limit, LimitedValue
+from spendtop.domain.limits.limit import Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.pricing.pricer import is_failed
 from spendtop.domain.requests.request import Request, Status, is_assumed
 from spendtop.domain.sources.records import AgentSource, Source

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from spendtop.domain.alerting.episode import thresholds
 from spendtop.domain.clock import DAY, HOUR, age
 from spendtop.domain.limits.forecast import reach_words
-from spendtop.domain.limits.limit import LimitedValue, LimitState
+from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
@@ -85,7 +86,7 @@ class LimitPanel(Panel):
         if use.limit.measure is LimitedValue.API_EQUIVALENT:
             yield [("API-equivalent value of plan usage", palette.plan)]
         if use.limit.window.kind is WindowKind.BLOCK:
-            yield [("an estimate: no provider tells its blocks", palette.muted)]
+            yield [("an estimate; no provider tells blocks", palette.muted)]
         yield [("tells at ", palette.muted), (_thresholds(use.limit), palette.text)]
         yield from self._ahead(detail)
         for each in use.raises:

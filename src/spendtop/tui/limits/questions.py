@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, SECOND, to_datetime
 from spendtop.domain.limits.forecast import Forecast
-from spendtop.domain.limits.limit import Limit, LimitedValue
+from spendtop.domain.limits.limit import Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendtop.domain.limits.forecast import moment
-from spendtop.domain.limits.limit import LimitedValue, LimitState
+from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import WindowKind
 from spendtop.tui import formats

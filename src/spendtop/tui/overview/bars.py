@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.windows import Window, WindowKind
 from spendtop.tui.overview.timeline import Timeline
 from spendtop.tui.widgets.chart import Bar

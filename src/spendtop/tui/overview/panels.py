@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.clock import HOUR, age
-from spendtop.domain.limits.limit import LimitedValue, LimitState
+from spendtop.domain.limits.limit import LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.tui import formats
 from spendtop.tui.overview.door_panel import DoorPanel
 from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, length
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.overview import Overview
     from spendtop.store.reads.rows import Spend
     from spendtop.store.reads.spending.sums import Breakdown, KeySpend
-    from spendtop.tui.overview.plan_lines import PlanStanding
+    from spendtop.tui.widgets.plan_lines import PlanStanding
 
 _QUIET = HOUR
 _FRAMED = 4

@@ -27,10 +27,10 @@ from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.sums import FAMILY, KeySpend, by_key, of_family, oldest_hour
 from spendtop.tui.headline import Headline
-from spendtop.tui.overview.plan_lines import PlanStanding
 from spendtop.tui.overview.timeline import Timeline, timeline
 from spendtop.tui.screens.questions import read_headline
 from spendtop.tui.selection import TimeChoice
+from spendtop.tui.widgets.plan_lines import PlanStanding
 
 _MOST_FAMILIES = 1_000
 

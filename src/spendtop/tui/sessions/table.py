@@ -128,7 +128,9 @@ def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
     whole = row.spend + row.plan
     if whole.known_cost is None:
         return formats.UNKNOWN, ink.palette.faint
-    return within(per_minute(row), width), ink.palette.plan if row.plan.requests else ink.palette.text
+    if not row.plan.requests:
+        return within(per_minute(row), width), ink.palette.text
+    return f"~{within(per_minute(row), width - 1)}", ink.palette.plan
 
 
 def _requests(row: SessionRow, ink: Ink, width: int) -> Piece:

@@ -97,7 +97,11 @@ class SessionTree(ListTable[PathRow, tuple[bool, "Untrusted | None"]]):
         costs, palette = answer.costs, self.palette
         whole = costs.under_plan if costs.is_plan else costs.whole
         since, until = answer.span.since or 0, (answer.span.until or 0) - 1
-        pace = f"{per_minute_of(whole.cost, since, until)}/min" if whole.known_cost is not None else ""
+        pace = (
+            f"{'~' * costs.is_plan}{per_minute_of(whole.cost, since, until)}/min"
+            if whole.known_cost is not None
+            else ""
+        )
         lasted = formats.span(until - since) if until - since >= MINUTE else ""
         failed = formats.failed(whole.failed)
         facts = [formats.requests(whole.requests), failed, f"{formats.count(whole.tokens)} tokens", pace]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.sources.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline
     from spendtop.tui.session import AttachedCollector
+    from spendtop.tui.widgets.plan_lines import PlanStanding
 
 _LABEL = 10
 _SHORT = 2
@@ -56,6 +57,8 @@ class SourceFacts(Panel):
         self.headline: Headline | None = None
         self.size_on_disk: StoreSize | None = None
         self.price_list: PriceListState | None = None
+        self.plans: PlanStanding | None = None
+        """What providers say of the windows of their plans."""
         self.collector: AttachedCollector | None = None
         self.standing = Standing(word=StandingWord.OPENING)
         self.since = ""
@@ -77,7 +80,8 @@ class SourceFacts(Panel):
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
         lines.append(self._fact("holds", f"{formats.grouped(headline.recorded)} counted requests"))
         lines.append(self._fact("bodies", self._bodies(size, calendar)))
-        return [*lines, *self._waiting(headline), *self._prices(width)]
+        plans = [] if self.plans is None else self.plans.lines(width, self.palette, self.glyphs)
+        return [*lines, *plans, *self._waiting(headline), *self._prices(width)]
 
     def _short(self, headline: Headline, size: StoreSize, calendar: Calendar, width: int) -> Line:
         log = "" if size.log is None else f" wal {formats.size(size.log)}"

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from spendtop.config.paths import data_folder
 from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.sources.records import PUSHES, SOURCES, AskedSource
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.services import tasks
+from spendtop.services.agents import plan_windows
 from spendtop.services.agents import spool as agent_spool
 from spendtop.services.agents.found import AgentFound, agents_found
 from spendtop.services.agents.spool import PushState
@@ -27,6 +29,7 @@ from spendtop.store.reads.sources.remarks import SourceRemark, source_remarks
 from spendtop.store.reads.sources.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
+from spendtop.tui.widgets.plan_lines import PlanStanding
 
 _PUSHES = frozenset(each.name for each in PUSHES)
 _COSTS = "-costs"
@@ -57,6 +60,9 @@ class SourcesQuestion:
             sources=figures,
             polled=polled_rows(headline.applied, figures, self.now),
             agents=agents_found(connection, socket.gethostname()),
+            plans=PlanStanding(
+                self.now, headline.calendar, plan_windows.known(connection, socket.gethostname(), data_folder())
+            ),
             pushes=agent_spool.state(connection, socket.gethostname()),
             set_aside=quarantined(connection, self.most_events),
             backfill=tasks.under_way(connection, TaskKind.BACKFILL),
@@ -74,6 +80,8 @@ class SourcesAnswer:
     polled: tuple[PolledRow, ...]
     agents: tuple[AgentFound, ...]
     """Whose files are on this machine, or whose calls others pushed."""
+    plans: PlanStanding
+    """What providers say of the windows of their plans."""
     pushes: PushState
     """Of this machine's calls to another collector."""
     set_aside: tuple[QuarantineRow, ...]

@@ -96,6 +96,7 @@ class SourcesScreen(LiveScreen):
         facts, happened = self.query_one(SourceFacts), self.query_one(SourceEvents)
         facts.headline, facts.size_on_disk = headline, answer.sources.size
         facts.price_list = happened.price_list = answer.price_list
+        facts.plans = answer.plans
         happened.refusals, happened.set_aside = answer.sources.refusals, answer.set_aside
         happened.remarks = answer.remarks
         happened.gaps, happened.calendar = answer.sources.gaps, headline.calendar
@@ -159,7 +160,8 @@ class SourcesScreen(LiveScreen):
         if (found := self.table.agent(row)) is not None:
             pushes = self.table.pushes
             is_amiss = found.left_out or (pushes is not None and pushes.is_amiss)
-            return [(agent_advice(found, state, pushes), palette.warn if is_amiss else palette.muted)]
+            words = agent_advice(found, state, pushes)
+            return [*self._windows_of(found.agent), (words, palette.warn if is_amiss else palette.muted)]
         if isinstance(row.source, ProviderPush):
             asked = self.table.push_health.get(row.source.name)
             words = push_advice(row.source, state, asked, self.table.now)
@@ -167,6 +169,11 @@ class SourcesScreen(LiveScreen):
         style = palette.bad if state is State.UNSIGNED else palette.muted
         assumed = "   ~ assumed: no id says so" if row.assumed_repeats else ""
         return [(advice(row.source, state, base_url(self.face)), style), (assumed, palette.muted)]
+
+    def _windows_of(self, agent: str) -> Line:
+        """`5h 45% until 04:30 said 12m ago   `: what the provider of an agent says of its plan."""
+        plans = self.query_one(SourceFacts).plans
+        return () if plans is None else plans.words_of(agent, self.face.palette)
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size has other room for words."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.cost_words import bounded, known_cost
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import ZERO, Usd
 from spendtop.tui import formats
 

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, T
 from spendtop.domain.alerting.episode import AlertStage, Message, MessageKind, unusual_words
 from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import HOUR
-from spendtop.domain.limits.limit import Each, LimitedValue, LimitState
+from spendtop.domain.limits.limit import Each, LimitState
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.sources.records import SOURCES, AgentSource, Source
 from spendtop.domain.untrusted import Untrusted

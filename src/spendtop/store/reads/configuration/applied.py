@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from spendtop.domain.filters.filters import parse_filter
-from spendtop.domain.limits.limit import Each, Limit, LimitedValue
+from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.untrusted import Untrusted

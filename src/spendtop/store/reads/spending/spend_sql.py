@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
 
-from spendtop.domain.limits.limit import LimitedValue
+from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Status
 from spendtop.domain.sources.records import LITELLM

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.style import Style
+
 from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.domain.clock import age
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette
-from spendtop.tui.widgets.canvas import Line, fit_right, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit_right, length
 from spendtop.tui.widgets.gauge import gauge
 
 if TYPE_CHECKING:
@@ -37,10 +39,24 @@ class PlanStanding:
         told = [self._window(each, width, palette, glyphs) for each in self.windows if not each.is_over(self.now)]
         return [*told, *(line for block in self.blocks for line in self._block(block, width, palette))]
 
+    def words_of(self, agent: str, palette: Palette) -> Line:
+        """The windows of one agent in a line: `5h 45% said 12m ago  `."""
+        standing = [each for each in self.windows if each.agent == agent and not each.is_over(self.now)]
+        return [piece for each in standing for piece in self._words(each, palette)]
+
+    def _words(self, window: PlanWindow, palette: Palette) -> Line:
+        said = f" said {age(max(self.now - window.at, 0))} ago  "
+        used: Piece = (f"{window.used_percent:.0f}%", self._style(window, palette))
+        return [(f"{window.name} ", palette.text), used, (said, palette.muted)]
+
+    @staticmethod
+    def _style(window: PlanWindow, palette: Palette) -> Style:
+        used = window.used_percent
+        return palette.bad if used >= _BAD else palette.warn if used >= _WARN else palette.good
+
     def _window(self, window: PlanWindow, width: int, palette: Palette, glyphs: Glyphs) -> Line:
         """`codex 5h 45%  until 04:30  12m`: the last is how old that word is."""
-        used = window.used_percent
-        style = palette.bad if used >= _BAD else palette.warn if used >= _WARN else palette.good
+        used, style = window.used_percent, self._style(window, palette)
         name = f"{window.agent} {window.name} "
         old = age(max(self.now - window.at, 0))
         until = "" if window.resets_at is None else formats.moment(window.resets_at, self.now, self.calendar)
