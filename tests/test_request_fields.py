@@ -111,7 +111,7 @@ DERIVING = (
     "services/recording/rows.py",
     "store/reads/rows.py",
     "sources/files/exported.py",
-    "api/shapes.py",
+    "api/shapes/spending.py",
     "cli/requests/request.py",
 )
 ORDINARY = (

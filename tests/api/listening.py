@@ -16,10 +16,10 @@ import httpx
 from sqlalchemy import Connection
 
 from spendtop.api.app import Listener
-from spendtop.api.connections import Allowance
 from spendtop.api.context import Context, Done, EventRecorder, Health, Result
+from spendtop.api.listener.connections import Allowance
+from spendtop.api.listener.server import bind, serve
 from spendtop.api.refusals import Refusals
-from spendtop.api.server import bind, serve
 from spendtop.api.token_book import TokenCopy
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import Clock

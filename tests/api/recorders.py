@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from spendtop.api.connections import Allowance
+from spendtop.api.listener.connections import Allowance
 from spendtop.config.settings import Settings
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.pricing.pricer import Pricer

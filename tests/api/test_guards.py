@@ -114,7 +114,7 @@ async def test_without_a_key_a_public_address_closes_them(
 async def test_without_a_key_other_machines_are_refused(
     readable_store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.api.local_use.is_loopback", lambda address: False)
+    monkeypatch.setattr("spendtop.api.listener.local_use.is_loopback", lambda address: False)
     async with listening(readable_store, clock, recorder) as live:
         for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
             assert status(await live.client.get("/limits", headers=headers), "local_only") == 403

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from spendtop.api import local_use
 from spendtop.api.counters import Count
+from spendtop.api.listener import local_use
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.limits.limit import Limit

@@ -13,7 +13,7 @@ import pytest
 
 from spendtop.api.context import Done
 from spendtop.api.counters import Count
-from spendtop.api.http_request import LARGE
+from spendtop.api.listener.http_request import LARGE
 from spendtop.domain.clock import Clock
 from spendtop.domain.errors import CannotWrite
 from spendtop.domain.requests.request import Event, Request

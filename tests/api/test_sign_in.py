@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendtop.api import sign_in
-from spendtop.api.http_request import HttpRequest
+from spendtop.api.listener.http_request import HttpRequest
 from spendtop.domain.clock import SECOND
 
 KEY = b"an-api-key-that-is-long"

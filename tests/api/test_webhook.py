@@ -10,10 +10,10 @@ import httpx
 import msgspec
 import pytest
 
-from spendtop.api.body_places import MOST_LARGE
-from spendtop.api.connections import Allowance
 from spendtop.api.context import Health
-from spendtop.api.http_request import LARGE
+from spendtop.api.listener.body_places import MOST_LARGE
+from spendtop.api.listener.connections import Allowance
+from spendtop.api.listener.http_request import LARGE
 from spendtop.domain.errors import CannotWrite, StoreFull
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import NotUnderstood, Request
@@ -373,7 +373,7 @@ async def test_large_bodies_take_turns_and_who_stalls_gives_up_a_turn_that_is_wa
 async def test_waiting_for_a_turn_is_not_the_senders_time(
     store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.api.http_request._CONTESTED_SECONDS", 10 * DEADLINE)
+    monkeypatch.setattr("spendtop.api.listener.http_request._CONTESTED_SECONDS", 10 * DEADLINE)
     size = 4 * LARGE
     async with listening(store, clock, recorder) as live, asyncio.TaskGroup() as tasks:
         senders = []

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from spendtop.api.answers import HttpAnswer, Receive, Scope, Send, send_answer
-from spendtop.api.server import bind, serve
+from spendtop.api.listener.server import bind, serve
 from spendtop.collector.process.lifecycle import Readiness
 from spendtop.collector.store_upgrade import StoreUpgrade
 from spendtop.domain.errors import ConfigError

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from spendtop.api.connections import Allowance
+from spendtop.api.listener.connections import Allowance
 from spendtop.services.stores.descriptors import descriptors
 from tests.e2e.processes import CollectorProcess, webhook
 from tests.e2e.pushing import API_KEY, ITEM, KEYED, from_address, head, receiving, stored

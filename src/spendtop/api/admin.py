@@ -24,7 +24,7 @@ from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import alerts, events, http_of, ledger, limits, requests, service, sessions, spending, tokens
-from spendtop.api.shapes import ErrorAnswer
+from spendtop.api.shapes.spending import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.domain.known_names import unknown_name
 from spendtop.services.stores.descriptors import descriptors

@@ -28,10 +28,10 @@ from spendtop.api.answers import (
 from spendtop.api.context import Context
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards, current_rules
-from spendtop.api.http_request import Disconnected, HttpRequest
+from spendtop.api.listener.http_request import Disconnected, HttpRequest
+from spendtop.api.listener.server import serve
+from spendtop.api.listener.upgrade_listener import PONG
 from spendtop.api.pushes import OlderPath, PushRoute
-from spendtop.api.server import serve
-from spendtop.api.upgrade_listener import PONG
 from spendtop.api.verdict import VerdictRoute
 from spendtop.api.waiting import record_overdue
 from spendtop.api.webhook import WebhookRoute

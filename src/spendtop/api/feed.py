@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertItem, alert_items
 from spendtop.api.recent import Recent
+from spendtop.api.shapes.alerts import AlertItem, alert_items
 from spendtop.domain.clock import Clock
 from spendtop.services.exchange.export import record
 from spendtop.store.changes import Changes

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from spendtop.api import sign_in
 from spendtop.api.answers import Header, HttpAnswer, busy, error
 from spendtop.api.counters import Count, Counters
-from spendtop.api.http_request import HttpRequest
-from spendtop.api.local_use import is_local
+from spendtop.api.listener.http_request import HttpRequest
+from spendtop.api.listener.local_use import is_local
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
 from spendtop.domain.sources.refusals import RefusalReason

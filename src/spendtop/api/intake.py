@@ -11,10 +11,10 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from spendtop.api.answers import INTERNAL, STORE_FULL, STORE_UNAVAILABLE, HttpAnswer, Refused
-from spendtop.api.body_places import BodyPlaces
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
-from spendtop.api.http_request import LARGE, HttpRequest
+from spendtop.api.listener.body_places import BodyPlaces
+from spendtop.api.listener.http_request import LARGE, HttpRequest
 from spendtop.api.recent_posts import BEGINNING, TakenPost
 from spendtop.domain.errors import SpendtopError, StoreFull
 from spendtop.domain.sources.refusals import RefusalReason

@@ -15,8 +15,8 @@ from spendtop.api.answers import NOT_JSON, STORE_UNAVAILABLE, ErrorBody, Header,
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.guards import Guards
-from spendtop.api.http_request import LARGE, HttpRequest
 from spendtop.api.intake import Intake, aside
+from spendtop.api.listener.http_request import LARGE, HttpRequest
 from spendtop.api.sampled_pushes import SampledPushes
 from spendtop.domain.requests.request import Request, TestEvent, WaitedFor, Waiting
 from spendtop.domain.sources.refusals import RefusalReason

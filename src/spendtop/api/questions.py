@@ -9,7 +9,7 @@ from operator import add
 from sqlalchemy import Connection
 
 from spendtop.api.query import InvalidField, ListParameters, Range, SummaryParameters, wrong_search
-from spendtop.api.shapes import (
+from spendtop.api.shapes.spending import (
     ApiEquivalent,
     GroupSpend,
     LimitItem,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from spendtop.api.answers import Header
-from spendtop.api.http_request import HttpRequest
+from spendtop.api.listener.http_request import HttpRequest
 from spendtop.domain.clock import SECOND
 
 COOKIE = b"spendtop_session"

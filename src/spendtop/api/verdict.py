@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from spendtop.api.answers import HttpAnswer, busy, error
 from spendtop.api.context import Context
 from spendtop.api.guards import Guards
-from spendtop.api.http_request import HttpRequest
+from spendtop.api.listener.http_request import HttpRequest
 from spendtop.api.recent import Recent
 from spendtop.domain.clock import to_iso
 from spendtop.domain.filters.filters import FilterContext, Subject, matches

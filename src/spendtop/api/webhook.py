@@ -9,8 +9,8 @@ from spendtop.api.answers import NOT_JSON, HttpAnswer, Refused, error
 from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.guards import Rules
-from spendtop.api.http_request import HttpRequest
 from spendtop.api.intake import Intake
+from spendtop.api.listener.http_request import HttpRequest
 from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.sources.receivers import NotJson, SignedReceiver, Signing
 

@@ -18,9 +18,9 @@ from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.api.app import listen
 from spendtop.api.context import Context, Health
 from spendtop.api.counters import Counters
+from spendtop.api.listener.server import bind
 from spendtop.api.recent_posts import RecentPosts
 from spendtop.api.refusals import Refusals
-from spendtop.api.server import bind
 from spendtop.api.token_book import TokenCopy
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.conditions import Conditions

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from spendtop.api.server import serve
-from spendtop.api.upgrade_listener import UpgradeListener
+from spendtop.api.listener.server import serve
+from spendtop.api.listener.upgrade_listener import UpgradeListener
 from spendtop.collector.process.lifecycle import Readiness
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock

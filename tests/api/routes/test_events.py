@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, insert, update
 
 from spendtop.api import feed
-from spendtop.api.connections import Allowance
+from spendtop.api.listener.connections import Allowance
 from spendtop.api.routes import events
 from spendtop.domain.clock import SECOND
 from spendtop.store.engine import Store

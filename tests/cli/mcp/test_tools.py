@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from spendtop.api.shapes import LimitsAnswer, RequestsAnswer, SummaryAnswer
+from spendtop.api.shapes.spending import LimitsAnswer, RequestsAnswer, SummaryAnswer
 from spendtop.cli.mcp.protocol import Tool
 from spendtop.cli.mcp.tools import tools
 from spendtop.config.load import load

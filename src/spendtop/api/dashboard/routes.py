@@ -15,12 +15,12 @@ from spendtop.api.answers import HttpAnswer, Refused, error
 from spendtop.api.dashboard import pages
 from spendtop.api.dashboard.pages import WebPage
 from spendtop.api.dashboard.shapes import ChartAnswer, ChartBar, ConditionItem, StateAnswer
-from spendtop.api.ledger_shapes import AccountItem
 from spendtop.api.query import TimeParameters
 from spendtop.api.questions import DEFAULT_HOURS
 from spendtop.api.routes import calendar_of, context_of, guards_of, http_of
 from spendtop.api.routes.requests import shows_bodies
-from spendtop.api.shapes import ErrorAnswer, Sums
+from spendtop.api.shapes.ledger import AccountItem
+from spendtop.api.shapes.spending import ErrorAnswer, Sums
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_iso
 from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.ledger.accounts import account_now

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from spendtop.api.ledger_shapes import AccountItem
-from spendtop.api.shapes import Sums
+from spendtop.api.shapes.ledger import AccountItem
+from spendtop.api.shapes.spending import Sums
 from spendtop.domain.clock import to_iso
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending.bucket_spans import Span

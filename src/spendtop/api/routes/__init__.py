@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from spendtop.api.context import Context
 from spendtop.api.guards import Guards
-from spendtop.api.http_request import HttpRequest
-from spendtop.api.shapes import ErrorAnswer
+from spendtop.api.listener.http_request import HttpRequest
+from spendtop.api.shapes.spending import ErrorAnswer
 from spendtop.domain.windows import Calendar
 
 WRITES_WITHIN = 30.0

@@ -9,9 +9,9 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertItem, AlertsAnswer, SilenceItem, SilencesAnswer, UndoneAnswer, alert_items
 from spendtop.api.query import AlertParameters, InvalidField
 from spendtop.api.routes import UNKNOWN_ID, context_of, written
+from spendtop.api.shapes.alerts import AlertItem, AlertsAnswer, SilenceItem, SilencesAnswer, UndoneAnswer, alert_items
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.parser import LONGEST_FILTER

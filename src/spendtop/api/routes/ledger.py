@@ -10,7 +10,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection
 
-from spendtop.api.ledger_shapes import (
+from spendtop.api.query import InvalidField
+from spendtop.api.routes import context_of, written
+from spendtop.api.shapes.ledger import (
     AccountAnswer,
     AccountItem,
     AccountsAnswer,
@@ -20,9 +22,7 @@ from spendtop.api.ledger_shapes import (
     SyncAnswer,
     SyncBody,
 )
-from spendtop.api.query import InvalidField
-from spendtop.api.routes import context_of, written
-from spendtop.api.shapes import ErrorAnswer, instant
+from spendtop.api.shapes.spending import ErrorAnswer, instant
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.errors import UsageError
 from spendtop.domain.ledger.amounts import BillKind

@@ -9,7 +9,10 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.api.context import Context
-from spendtop.api.limit_shapes import (
+from spendtop.api.query import InvalidField
+from spendtop.api.questions import standing_limits
+from spendtop.api.routes import calendar_of, context_of, written
+from spendtop.api.shapes.limits import (
     BacktestAnswer,
     BacktestBody,
     ProviderLimitItem,
@@ -19,10 +22,7 @@ from spendtop.api.limit_shapes import (
     RaisesAnswer,
     UnraiseParameters,
 )
-from spendtop.api.query import InvalidField
-from spendtop.api.questions import standing_limits
-from spendtop.api.routes import calendar_of, context_of, written
-from spendtop.api.shapes import ErrorAnswer, LimitsAnswer
+from spendtop.api.shapes.spending import ErrorAnswer, LimitsAnswer
 from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.limits.raises import end_of

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from spendtop.api.query import FilterParameters, ListParameters, wrong_search
 from spendtop.api.questions import listed_requests
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, guards_of, http_of, streamed
-from spendtop.api.shapes import RequestAnswer, RequestsAnswer, request_answer
+from spendtop.api.shapes.spending import RequestAnswer, RequestsAnswer, request_answer
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.filters import FilterContext
 from spendtop.services.exchange.export import FORMATS, pages

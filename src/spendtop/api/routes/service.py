@@ -15,7 +15,7 @@ from spendtop.api.context import Context
 from spendtop.api.exposition import Figures, exposed
 from spendtop.api.routes import calendar_of, context_of, written
 from spendtop.api.routes.limits import uses_in_force
-from spendtop.api.shapes import instant
+from spendtop.api.shapes.spending import instant
 from spendtop.domain.clock import to_iso
 from spendtop.domain.windows import Calendar
 from spendtop.services.stores import reset as store_reset

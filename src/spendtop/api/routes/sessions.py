@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from spendtop.api.query import ListParameters, wrong_search
 from spendtop.api.routes import UNKNOWN_ID, calendar_of, context_of, streamed
 from spendtop.api.session_refresh import bodies_fetched, completeness, refreshed
-from spendtop.api.shapes import raw
-from spendtop.api.usage_shapes import (
+from spendtop.api.shapes.spending import raw
+from spendtop.api.shapes.usage import (
     DebugRequest,
     RequestTokens,
     SessionCostsAnswer,

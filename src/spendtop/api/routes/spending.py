@@ -13,11 +13,11 @@ from spendtop.api.query import FilterParameters, SummaryParameters, wrong_search
 from spendtop.api.questions import spending_summary
 from spendtop.api.routes import calendar_of, context_of
 from spendtop.api.routes.limits import uses_in_force
-from spendtop.api.shapes import (
+from spendtop.api.shapes.spending import (
     SummaryAnswer,
     Tokens,
 )
-from spendtop.api.usage_shapes import DayCostItem, ModelItem, ModelsAnswer, Period, UserCostsAnswer
+from spendtop.api.shapes.usage import DayCostItem, ModelItem, ModelsAnswer, Period, UserCostsAnswer
 from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.filters import FilterContext

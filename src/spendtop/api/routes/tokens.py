@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from spendtop.api.query import InvalidField
 from spendtop.api.routes import Result, context_of, written
-from spendtop.api.shapes import ErrorAnswer, instant
+from spendtop.api.shapes.spending import ErrorAnswer, instant
 from spendtop.domain.errors import UsageError
 from spendtop.services import tokens
 from spendtop.services.snippets import snippets

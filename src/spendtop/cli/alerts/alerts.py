@@ -41,7 +41,7 @@ def show(options: Options) -> int:
         calendar, prices = in_force.calendar, ceilings(in_force.limits, settings, at)
         listed = alerts(connection, not options.arguments.all, _MOST)
         if options.arguments.json:
-            from spendtop.api.alert_shapes import AlertsAnswer, alert_items
+            from spendtop.api.shapes.alerts import AlertsAnswer, alert_items
 
             say(ascii_json(AlertsAnswer(data=alert_items(connection, listed, at, prices)).model_dump()))
             return ExitCode.OK
@@ -81,7 +81,7 @@ def show_one(options: Options) -> int:
         if row is None:
             raise alert_actions.NoSuchAlert(f"There is no alert {number}. `spendtop alert list --all` names them.")
         if options.arguments.json:
-            from spendtop.api.alert_shapes import alert_items
+            from spendtop.api.shapes.alerts import alert_items
 
             say(ascii_json(alert_items(connection, [row], at, prices)[0].model_dump()))
             return ExitCode.OK
@@ -167,7 +167,7 @@ def show_silences(options: Options) -> int:
     with opened_store(settings) as store, store.reading() as connection:
         in_force, calendar = silences(connection, at), effective_limits(connection, settings).calendar
     if options.arguments.json:
-        from spendtop.api.alert_shapes import SilenceItem, SilencesAnswer
+        from spendtop.api.shapes.alerts import SilenceItem, SilencesAnswer
 
         say(ascii_json(SilencesAnswer(data=[SilenceItem.of(each) for each in in_force]).model_dump()))
         return ExitCode.OK

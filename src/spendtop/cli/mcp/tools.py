@@ -12,9 +12,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 from sqlalchemy import Connection
 
-from spendtop.api.alert_shapes import AlertsAnswer, alert_items
 from spendtop.api.query import AlertParameters, InvalidField, ListParameters, SummaryParameters
 from spendtop.api.questions import listed_requests, spending_summary, standing_limits
+from spendtop.api.shapes.alerts import AlertsAnswer, alert_items
 from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.mcp.protocol import Object, Tool
 from spendtop.cli.options import opened_store

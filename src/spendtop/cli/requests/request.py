@@ -38,7 +38,7 @@ def run(options: Options) -> int:
             ask_and_wait(store, TaskKind.FETCH_BODY, {"id": str(detail.row.id)})
             detail, calendar = _read(store, settings, options.arguments.id)
     if options.arguments.json:
-        from spendtop.api.shapes import request_answer
+        from spendtop.api.shapes.spending import request_answer
         from spendtop.services.exchange.export import ascii_json
 
         say(ascii_json(request_answer(detail)))

@@ -33,7 +33,7 @@ def run(options: Options) -> int:
         paths = path_plans if costs.is_plan else path_spends
         tree = branches(paths(store, session, span))
     if options.arguments.json:
-        from spendtop.api.usage_shapes import SessionSums
+        from spendtop.api.shapes.usage import SessionSums
 
         sums = SessionSums(**SessionSums.fields_of(costs))
         say(ascii_json({"session_id": session, **sums.model_dump()}))

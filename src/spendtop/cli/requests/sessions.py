@@ -25,7 +25,7 @@ def run(options: Options) -> int:
         with store.reading() as connection:
             looping = looping_sessions(connection)
     if arguments.json:
-        from spendtop.api.usage_shapes import SessionItem
+        from spendtop.api.shapes.usage import SessionItem
 
         listed = [SessionItem.of(row, row.state(context.now_us, looping)) for row in page.rows]
         say(ascii_json({"data": [item.model_dump() for item in listed]}))

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from spendtop.alerts.channels import check_url
-from spendtop.api.server import bind
+from spendtop.api.listener.server import bind
 from spendtop.cli.effective_limits import now
 from spendtop.cli.options import known_stores
 from spendtop.cli.setup.finding import Finding, FindingState, failed

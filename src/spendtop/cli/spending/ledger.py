@@ -51,7 +51,7 @@ def show_all(options: Options) -> int:
         calendar = effective_limits(connection, settings).calendar
         accounts = [account_now(connection, each, at) for each in accounts_in_force(connection, settings)]
     if options.arguments.json:
-        from spendtop.api.ledger_shapes import AccountItem, AccountsAnswer
+        from spendtop.api.shapes.ledger import AccountItem, AccountsAnswer
 
         answer = AccountsAnswer(data=[AccountItem(**AccountItem.fields_of(each)) for each in accounts])
         say(ascii_json(answer.model_dump()))
@@ -92,7 +92,7 @@ def show(options: Options) -> int:
         lately = days(connection, account, at // DAY - _DAYS + 1, at // DAY)
         until = billed_until(connection, account.name)
     if options.arguments.json:
-        from spendtop.api.ledger_shapes import AccountAnswer
+        from spendtop.api.shapes.ledger import AccountAnswer
 
         say(ascii_json(AccountAnswer.of(current, entered, lately).model_dump()))
         return ExitCode.OK
@@ -127,7 +127,7 @@ def _show_day(options: Options) -> int:
         account = _account_named(connection, settings, wanted.account)
         found = day_bill(connection, account, day, wanted.by or "key")
     if wanted.json:
-        from spendtop.api.ledger_shapes import DayBillItem
+        from spendtop.api.shapes.ledger import DayBillItem
 
         say(ascii_json(DayBillItem.of(found).model_dump()))
         return ExitCode.OK

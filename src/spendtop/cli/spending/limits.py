@@ -43,8 +43,8 @@ _NO_LIMITS = "No limits are configured. Add a [[limit]] to spendtop.toml; `spend
 def show(options: Options) -> int:
     standing = _read(options)
     if options.arguments.json:
-        from spendtop.api.limit_shapes import ProviderLimitItem, ProviderLimitsAnswer
-        from spendtop.api.shapes import LimitItem, LimitsAnswer
+        from spendtop.api.shapes.limits import ProviderLimitItem, ProviderLimitsAnswer
+        from spendtop.api.shapes.spending import LimitItem, LimitsAnswer
 
         items = [LimitItem.of(each.use, each.forecast) for each in standing.limits]
         listed = LimitsAnswer(data=items).model_dump()
@@ -137,7 +137,7 @@ def try_on_the_past(options: Options) -> int:
             tried = backtest(store, limit, in_force.calendar, wanted.days, at, goes_on, ceiling)
     assert tried is not None
     if wanted.json:
-        from spendtop.api.limit_shapes import BacktestAnswer
+        from spendtop.api.shapes.limits import BacktestAnswer
 
         say(ascii_json(BacktestAnswer.of(tried, in_force.calendar).model_dump()))
         return ExitCode.OK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from spendtop.api.http_request import HttpRequest
+from spendtop.api.listener.http_request import HttpRequest
 
 _OF_BROWSERS = b"sec-"
 _OF_CLIENTS = frozenset(

@@ -8,8 +8,8 @@ import socket
 import httpx
 import pytest
 
-from spendtop.api.connections import Allowance
-from spendtop.api.server import bind
+from spendtop.api.listener.connections import Allowance
+from spendtop.api.listener.server import bind
 from spendtop.domain.errors import PortBusy, UsageError
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator
 import uvicorn
 
 from spendtop.api.answers import App
-from spendtop.api.connections import Allowance
-from spendtop.api.entrance import Entrance
-from spendtop.api.protocol import GuardedProtocol, ListenerConfig
+from spendtop.api.listener.connections import Allowance
+from spendtop.api.listener.entrance import Entrance
+from spendtop.api.listener.protocol import GuardedProtocol, ListenerConfig
 from spendtop.domain.errors import NoPermission, PortBusy, UsageError
 from spendtop.services.stores.descriptors import descriptors
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from spendtop.api.answers import Message, Receive, Refused, Scope, error
-from spendtop.api.body_places import BodyPlaces
 from spendtop.api.counters import Count
+from spendtop.api.listener.body_places import BodyPlaces
 
 LARGE = 256 * 1024
 """From this many bytes on a body counts as large."""

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from spendtop.api.answers import SAFE_HEADERS, HttpAnswer, busy, error
-from spendtop.api.connections import Allowance, ConnectionTable
+from spendtop.api.listener.connections import Allowance, ConnectionTable
 
 MOST_HEADERS = 100
 LARGEST_HEAD = 32 * 1024

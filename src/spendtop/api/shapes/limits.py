@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spendtop.api.ledger_shapes import Dollars
-from spendtop.api.shapes import instant
+from spendtop.api.shapes.ledger import Dollars
+from spendtop.api.shapes.spending import instant
 from spendtop.domain.alerting.backtest import Backtest, FiredThreshold
 from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import ProviderLimitUse

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from spendtop.api.shapes import instant, raw
+from spendtop.api.shapes.spending import instant, raw
 from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import to_iso
 from spendtop.domain.limits.measure import LimitedValue

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from spendtop.api.body_places import BodyPlaces
+from spendtop.api.listener.body_places import BodyPlaces
 from tests.waiting import put_forward, soon
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.api.local_use import is_loopback
+from spendtop.api.listener.local_use import is_loopback
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening
 from tests.conftest import SettableClock

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from spendtop.api.connections import Allowance, ConnectionTable
+from spendtop.api.listener.connections import Allowance, ConnectionTable
 
 NOW = 100.0
 

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from spendtop.api.entrance import Entrance
-from spendtop.api.server import bind
+from spendtop.api.listener.entrance import Entrance
+from spendtop.api.listener.server import bind
 from tests.waiting import DEADLINE
 
 

@@ -7,8 +7,8 @@ import contextlib
 
 import pytest
 
-from spendtop.api.connections import Allowance
-from spendtop.api.protocol import MOST_DISCARDED
+from spendtop.api.listener.connections import Allowance
+from spendtop.api.listener.protocol import MOST_DISCARDED
 from spendtop.store.engine import Store
 from tests.api.listening import FakeRecorder, listening
 from tests.conftest import SettableClock
@@ -214,7 +214,7 @@ async def test_reserved_connections_are_for_webhooks_and_signs_of_life(
 async def test_the_connections_of_one_foreign_address_that_wait_are_few(
     store: Store, clock: SettableClock, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.api.connections.is_loopback", lambda address: False)
+    monkeypatch.setattr("spendtop.api.listener.connections.is_loopback", lambda address: False)
     recorder.holds = True
     few = Allowance(per_address=3)
     async with listening(store, clock, recorder, allowance=few) as live, asyncio.TaskGroup() as tasks:

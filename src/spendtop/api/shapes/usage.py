@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from spendtop.api.session_refresh import Completeness
-from spendtop.api.shapes import ApiEquivalent, Sums, Tokens, instant, raw
+from spendtop.api.shapes.spending import ApiEquivalent, Sums, Tokens, instant, raw
 from spendtop.domain.clock import to_iso
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd

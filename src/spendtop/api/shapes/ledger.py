@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from spendtop.api.shapes import instant, raw
+from spendtop.api.shapes.spending import instant, raw
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.ledger.amounts import BillKind, exact
 from spendtop.domain.ledger.differences import Explanation, ProjectBill, Share

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from spendtop.api.local_use import is_loopback
+from spendtop.api.listener.local_use import is_loopback
 
 _TELLS_EVERY = 60.0
 _log = logging.getLogger(__name__)
