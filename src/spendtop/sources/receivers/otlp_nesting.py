@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -130,7 +131,9 @@ class Nesting:
             requests = [item for item in items if isinstance(item, Request)]
             report = one_report(requests, call.counts if call.is_remembered else None)
             response_id = call.response_id or report.response_id
-            found[places[0]] = replace(report, external_id=call.external_id, response_id=response_id)
+            if (report.external_id, report.response_id) != (call.external_id, response_id):
+                report = replace(report, external_id=call.external_id, response_id=response_id)
+            found[places[0]] = report
             call.is_remembered = True
         return found
 
@@ -200,9 +203,11 @@ class Nesting:
                 del memory[key]
 
 
-def _told_inside(call: _TakenCall, inside: Iterable[_TakenCall]) -> _TakenCall | None:
+def _told_inside(call: _TakenCall, inside: Collection[_TakenCall]) -> _TakenCall | None:
     """The one call inside that the outer one is the same as, or the outer one where it is a call of its own; None
     where it has several inside, or nothing else to say."""
+    if not inside:
+        return call
     inner = _others(call, inside)
     # Attempts that failed before the one that succeeded cost nothing.
     counted = [each for each in inner if each.is_counted or not each.has_failed] or inner
@@ -270,4 +275,9 @@ def _is_within(inner: _TakenCall, outer: _TakenCall) -> bool:
 
 
 def _families(models: Iterable[str]) -> frozenset[str]:
-    return frozenset(bare_model(_VERSION.sub("", _OWNER.sub("", each.lower().rpartition("/")[2]))) for each in models)
+    return frozenset(map(_family, models))
+
+
+@lru_cache(maxsize=1024)
+def _family(model: str) -> str:
+    return bare_model(_VERSION.sub("", _OWNER.sub("", model.lower().rpartition("/")[2])))
