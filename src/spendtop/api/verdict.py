@@ -51,7 +51,7 @@ _Use = tuple[str, str]
 """A limit's name and whose use of it."""
 
 
-class _Standing(NamedTuple):
+class _LimitStanding(NamedTuple):
     limit: Limit
     used: Usd
     ends_at: int | None
@@ -67,7 +67,7 @@ class LimitVerdict(Struct, frozen=True):
     resets_at: str | None = None
 
     @classmethod
-    def of(cls, standings: Sequence[_Standing]) -> LimitVerdict:
+    def of(cls, standings: Sequence[_LimitStanding]) -> LimitVerdict:
         if not standings:
             return cls()
         limit, used, ends_at = max(
@@ -155,13 +155,13 @@ class VerdictRoute:
         used = await self._uses.get([(limit.name, entity) for limit, entity in touched]) if touched else {}
         now, calendar = self._context.clock(), in_force.calendar
         standings = [
-            _Standing(limit, used[limit.name, entity], self._bounds(limit.window, now, calendar).end_us)
+            _LimitStanding(limit, used[limit.name, entity], self._bounds(limit.window, now, calendar).end_us)
             for limit, entity in touched
         ]
         for use in in_force.told:
             if use.limit is not None and use.used is not None and use.holds_for(subject):
                 limit = replace_limit(use.limit, name=f"{use.provider} {use.holder}")
-                standings.append(_Standing(limit, use.used, use.bounds.end_us))
+                standings.append(_LimitStanding(limit, use.used, use.bounds.end_us))
         of_plans = [each for each in standings if each.limit.measure is LimitedValue.API_EQUIVALENT]
         by_spend = LimitVerdict.of([each for each in standings if each.limit.measure is LimitedValue.SPEND])
         return Verdict(
