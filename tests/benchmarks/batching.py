@@ -12,7 +12,7 @@ from statistics import median
 
 from msgspec import Raw, Struct
 
-from spendtop.collector.agents.pace import ALONE
+from spendtop.collector.agents.stride import ALONE
 from spendtop.collector.from_settings import preparer_of
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.agents.calls import AgentCall, Counts

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from spendtop.collector.agents.pace import pace
+from spendtop.collector.agents.stride import stride_beside
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.requests.request import Billing
@@ -153,11 +153,11 @@ class ReadingLoop:
 
     async def _record_in_parts(self, reads: Sequence[FileRead], wanted: _Wanted) -> None:
         while reads:
-            now_pace, began = pace(self._context.recorder.quiet_for), time.monotonic()
-            part = now_pace.part(reads)
+            stride, began = stride_beside(self._context.recorder.quiet_for), time.monotonic()
+            part = stride.part(reads)
             await self._record(part, wanted)
             reads = reads[len(part) :]
-            await asyncio.sleep(now_pace.rest(time.monotonic() - began))
+            await asyncio.sleep(stride.rest(time.monotonic() - began))
 
     async def _record(self, parts: Sequence[FileRead], wanted: _Wanted) -> None:
         """Record calls, and how far their files are read with them, in one transaction."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -14,7 +13,7 @@ _LATELY = 10.0
 _LONGEST_REST = 1.0
 
 
-class Pace(Struct, frozen=True):
+class Stride(Struct, frozen=True):
     """How much is recorded together, and how long others are let alone then."""
 
     most: int
@@ -36,10 +35,10 @@ class Pace(Struct, frozen=True):
         return min(took * self.rests, _LONGEST_REST)
 
 
-ALONE = Pace(most=100, rests=0.0)
-BESIDE_OTHERS = Pace(most=25, rests=4.0)
+ALONE = Stride(most=100, rests=0.0)
+BESIDE_OTHERS = Stride(most=25, rests=4.0)
 
 
-def pace(quiet_for: float = math.inf) -> Pace:
+def stride_beside(quiet_for: float) -> Stride:
     """Where nobody submitted anything for so many seconds."""
     return BESIDE_OTHERS if quiet_for < _LATELY else ALONE

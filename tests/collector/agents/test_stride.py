@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from spendtop.collector.agents.pace import ALONE, BESIDE_OTHERS, pace
+from spendtop.collector.agents.stride import ALONE, BESIDE_OTHERS, stride_beside
 from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.sources.agents.scan import AgentRoot, FileRead
 
@@ -14,9 +16,9 @@ def reads(*sizes: int) -> list[FileRead]:
 
 
 def test_a_history_has_the_writer_to_itself_until_somebody_submits() -> None:
-    assert pace() is ALONE
-    assert pace(quiet_for=0.0) is pace(quiet_for=9.9) is BESIDE_OTHERS
-    assert pace(quiet_for=10.0) is ALONE
+    assert stride_beside(math.inf) is ALONE
+    assert stride_beside(quiet_for=0.0) is stride_beside(quiet_for=9.9) is BESIDE_OTHERS
+    assert stride_beside(quiet_for=10.0) is ALONE
 
 
 def test_little_is_recorded_together_beside_others() -> None:
