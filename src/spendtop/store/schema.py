@@ -2,6 +2,7 @@
 
 A migration changes the schema in one transaction, at once. What takes time is its `FILLINGS`: functions that fill the
 new columns and tables in parts, each in a transaction that also keeps where to go on. A fresh store needs none.
+Where a store may have what a migration cannot take along, its `refuse` says so before anything is changed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -61,7 +63,7 @@ def upgrade(store: Store) -> str | None:
     """Bring the store's schema up to `head`.
 
     Returns the version that it had before when something changed ("" for an empty store), else None.
-    Raises ConfigError for a store that a newer program made.
+    Raises ConfigError for a store that a newer program made, CannotWrite for one with what would be lost.
     """
     with store.reading() as connection:
         before = version(connection)
@@ -77,7 +79,7 @@ def upgrading(store: Store) -> Iterator[float]:
     """Bring the store's schema up to `head`; gives the share that is done after each transaction.
 
     It may be left at any of them, and goes on there the next time. On PostgreSQL several may work at it together.
-    Raises ConfigError for a store that a newer program made.
+    Raises ConfigError for a store that a newer program made, CannotWrite for one with what would be lost.
     """
     while (share := _advance(store)) is not None:
         yield share
@@ -103,6 +105,8 @@ def _migrate(connection: Connection, before: str | None) -> float:
     from alembic import command
 
     later = [name for name in _migrations() if before is not None and name[:4] > before]
+    for name in later:
+        getattr(_module(name), "refuse", _refuse_nothing)(connection)
     filled = next((name[:4] for name in later if _fillings(name[:4])), None)
     command.upgrade(_alembic(connection), filled or head())
     if filled is None:
@@ -128,8 +132,16 @@ def _fill(connection: Connection, left: Pending) -> float:
 
 def _fillings(revision: str) -> Sequence[Filling]:
     name = next(name for name in _migrations() if name.startswith(revision))
-    fillings: Sequence[Filling] = getattr(import_module(f"{_VERSIONS}.{name}"), "FILLINGS", ())
+    fillings: Sequence[Filling] = getattr(_module(name), "FILLINGS", ())
     return fillings
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{_VERSIONS}.{name}")
+
+
+def _refuse_nothing(connection: Connection) -> None:
+    """For a migration that takes everything along."""
 
 
 def refuse_gaps(store: Store) -> None:

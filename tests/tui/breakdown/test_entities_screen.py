@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from spendtop.domain.clock import SECOND
 from spendtop.domain.money import Usd
-from spendtop.domain.requests.request import Cost
+from spendtop.domain.requests.request import Cost, Usage
 from spendtop.services import tokens
 from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.breakdown.entities_screen import EntitiesScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
+from tests.services.recording.test_plan_calls import Desk, call
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 
 HOUR, DAY = 3600, 24 * 3600
@@ -97,3 +99,41 @@ async def test_tokens_have_their_names_and_models_are_families(face: SpendtopApp
         assert words(pilot, "gpt-4.1")[:3] == ["gpt-4.1", "$0.300", "+1?"]
         await pilot.press("enter")
         await until(pilot, lambda: "row 1 of 4" in picture(pilot))
+
+
+@pytest.mark.parametrize("size", [(60, 15), (140, 40)])
+async def test_usage_under_a_plan_stands_beside_the_cost_also_of_who_spent_nothing(
+    face: SpendtopApp, store: Store, clock: SettableClock, size: tuple[int, int]
+) -> None:
+    usage = Usage(prompt=1_000_000_000, completion=0)
+    Desk(store).record(
+        call("p", clock() - 60 * SECOND, user_id="mira", usage=usage),
+        call("q", clock() - 90 * SECOND, user_id="alice"),
+    )
+    async with face.run_test(size=size) as pilot:
+        screen = await listed(pilot, "users")
+        assert words(pilot, "mira")[:3] == ["mira", "-", "~$2.00"]
+        assert words(pilot, "alice")[:3] == ["alice", "$0.300", "~<$0.00001"]
+        assert "1m" in words(pilot, "mira") and "1m" in words(pilot, "alice")
+        assert [words(pilot, name)[0] for name in ("alice", "bob", "mira")] == ["alice", "bob", "mira"]
+        await pilot.press(">")
+        await until(pilot, lambda: (first := screen.table.rows[0]) and first.row.head.key.raw == "mira")
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen))
+        assert isinstance(face.live_screen, RequestsScreen)
+        assert face.live_screen.browser.selection.text == 'user:"mira" t:today'
+
+
+async def test_where_all_is_under_a_plan_nothing_is_said_of_spend(
+    session_over: Sessions, store: Store, clock: SettableClock
+) -> None:
+    Desk(store).record(call("p", clock() - 60 * SECOND, user_id="mira"))
+    app = SpendtopApp(session_over())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await listed(pilot, "models")
+        assert "COST" not in picture(pilot) and "CHANGE" not in picture(pilot)
+        assert words(pilot, "m  ")[:3] == ["m", "~<$0.00001", "1"]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.live_screen, RequestsScreen))
+        assert isinstance(app.live_screen, RequestsScreen)
+        assert app.live_screen.browser.selection.text == 'model:"m" t:today'

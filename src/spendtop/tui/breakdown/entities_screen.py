@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -50,6 +51,7 @@ class EntitiesScreen(LiveScreen):
         self.arrangement = Arrangement(self, lambda: self.table, lambda: self.time, self.limit_to, self.order_by)
         self._wanted = wanted
         self._reading: BreakdownReading | None = None
+        self._plans: BreakdownReading | None = None
 
     @property
     def is_root(self) -> bool:
@@ -63,23 +65,26 @@ class EntitiesScreen(LiveScreen):
         yield self.table
 
     def question(self) -> LongQuestion:
-        from spendtop.domain.breakdown.measures import COST
+        from spendtop.domain.breakdown.measures import COST, PLAN
         from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
-        from spendtop.store.reads.breakdown.grid import GridOrder, GridSize
         from spendtop.tui.breakdown.entities_questions import EntitiesQuestion
 
         cut = Cut(self.of, None, COST, self.calendar)
         if self._reading is None or self._reading.cut != cut:
             self._reading = BreakdownReading(cut)
-        order = GridOrder.TOTAL if self.table.order == "cost" else GridOrder(self.table.order)
+            self._plans = BreakdownReading(replace(cut, measure=PLAN))
+        assert self._plans is not None
         return EntitiesQuestion(
             now=self.face.session.clock(),
             calendar=self.calendar,
             of=self.of,
             time=self.time,
             baseline=self.baseline,
-            size=GridSize(rows=_ROWS, columns=0, order=order, descending=self.table.descending),
+            most=_ROWS,
+            order=self.table.order,
+            descending=self.table.descending,
             reading=self._reading,
+            plans=self._plans,
         )
 
     def show(self, answer: EntitiesFigures) -> Headline:

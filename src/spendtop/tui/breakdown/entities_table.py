@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.breakdown.dimensions import Dimension
-from spendtop.domain.breakdown.measures import COST
+from spendtop.domain.breakdown.measures import COST, PLAN
 from spendtop.domain.clock import age
 from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.untrusted import clean_line
@@ -27,17 +27,21 @@ class EntityTable(ListTable["Entity", str]):
         super().__init__(title, id="entities")
         self.grid: Grid | None = None
         self.order = "cost"
-        name = Column(of.title, 14, _name, wished=32, order="name")
-        self._columns: Columns[Entity] = (name, *_COLUMNS)
+        self._who = Column(of.title, 14, _name, wished=32, order="name")
+        self._has_spend = self._has_plan = False
 
     def take(self, grid: Grid, entities: Sequence[Entity]) -> None:
         self.grid = grid
+        self._has_spend, self._has_plan = any(grid.total.whole), any(entity.plan.of for entity in entities)
         self.show(entities)
 
     def layouts(self) -> Sequence[Columns[Entity]]:
+        """Beside the cost what calls under a plan would have cost, where there are some; alone where all are."""
         share = Column("SHARE", 5, self._share, rank=3, right=True)
-        name, cost, *rest = self._columns
-        return ((name, cost, share, *rest),)
+        plan = (_PLAN,) if self._has_plan else ()
+        if self._has_plan and not self._has_spend:
+            return ((self._who, *plan, _REQUESTS, *_STANDING),)
+        return ((self._who, _COST, *plan, share, _CHANGE, _REQUESTS, _TREND, *_STANDING),)
 
     def key(self, row: Entity) -> str:
         return row.row.head.key.raw
@@ -57,12 +61,17 @@ def _cost(row: Entity, ink: Ink, width: int) -> Piece:
     return figure(row.row.whole, COST, ink.palette, width)
 
 
+def _plan(row: Entity, ink: Ink, width: int) -> Piece:
+    """What calls under a plan would have cost."""
+    return figure(row.plan, PLAN, ink.palette, width) if row.plan.of else ("", ink.palette.plan)
+
+
 def _change(row: Entity, ink: Ink, width: int) -> Piece:
     return change(row.row.whole, row.row.before, COST, ink.glyphs, ink.palette)
 
 
 def _requests(row: Entity, ink: Ink, width: int) -> Piece:
-    return formats.count(row.row.whole.of), ink.palette.text
+    return formats.count(row.row.whole.of + row.plan.of), ink.palette.text
 
 
 def _trend(row: Entity, ink: Ink, width: int) -> Piece:
@@ -86,11 +95,12 @@ def _limits(row: Entity, ink: Ink, width: int) -> Piece:
     return f"{SIGNS[use.state]} {name}{end}", style or ink.palette.text
 
 
-_COLUMNS: Columns[Entity] = (
-    Column("COST", 11, _cost, right=True, order="cost"),
-    Column("CHANGE", 6, _change, right=True, order="change"),
-    Column("REQ", 5, _requests, rank=2, right=True),
-    Column("TREND", 6, _trend, rank=4, wished=12),
+_COST = Column("COST", 11, _cost, right=True, order="cost")
+_PLAN = Column("PLAN", 10, _plan, right=True, order="plan")
+_CHANGE = Column("CHANGE", 6, _change, right=True, order="change")
+_REQUESTS = Column("REQ", 5, _requests, rank=2, right=True)
+_TREND = Column("TREND", 6, _trend, rank=4, wished=12)
+_STANDING: Columns[Entity] = (
     Column("LAST", 4, _last, right=True),
     Column("LIMITS", 15, _limits, rank=1, grows=True),
 )

@@ -161,8 +161,9 @@ class ListTable(Panel, Generic[Row, Key]):
 
     @property
     def orders(self) -> list[str]:
-        """What the rows can be ordered by, as the columns stand."""
-        return [column.order for column in self.layouts()[0] if column.order]
+        """What the rows can be ordered by, as the columns stand; also by what they are, though its column be gone."""
+        orders = [column.order for column in self.layouts()[0] if column.order]
+        return orders if not self.order or self.order in orders else [*orders, self.order]
 
     @property
     def rows_high(self) -> int:

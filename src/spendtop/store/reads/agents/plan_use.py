@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.model_names import family
@@ -26,14 +26,26 @@ _REQUEST = table_of(RequestTable)
 
 def plan_by_key(connection: Connection, dimension: str, span: Span) -> tuple[KeySpend, ...]:
     """By the keys of a dimension, or by family; the largest first."""
-    column = func.coalesce(_REQUEST.c["model" if dimension == FAMILY else COLUMNS[dimension]], "")
-    part = spend_sql.under_plan()
+    part, column = spend_sql.under_plan(), _key(dimension)
     statement = select(*part.columns, column.label("key_")).where(part.condition, span.holds(_REQUEST.c.occurred_at))
     spent: defaultdict[str, Spend] = defaultdict(Spend.nothing)
     for row in connection.execute(statement.group_by("key_")):
         spent[family(row.key_) if dimension == FAMILY else row.key_] += spend_sql.to_spend(row)
     rows = (KeySpend(Untrusted(key), spend) for key, spend in spent.items())
     return tuple(sorted(rows, key=lambda row: (-row.spend.cost.nano, -row.spend.requests, row.key.raw)))
+
+
+def plan_last_calls(connection: Connection, dimension: str, span: Span) -> dict[str, int]:
+    """When each key of a dimension had its last call in a span (UTC µs)."""
+    condition = spend_sql.under_plan().condition
+    latest = select(_key(dimension).label("key_"), func.max(_REQUEST.c.occurred_at))
+    calls = latest.where(condition, span.holds(_REQUEST.c.occurred_at)).group_by("key_")
+    return {key: int(at) for key, at in connection.execute(calls)}
+
+
+def _key(dimension: str) -> ColumnElement[str]:
+    """Of a family the model."""
+    return func.coalesce(_REQUEST.c["model" if dimension == FAMILY else COLUMNS[dimension]], "")
 
 
 def plan_per_step(connection: Connection, steps: Sequence[Span], step: int | None) -> dict[int, Spend]:
