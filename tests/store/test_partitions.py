@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import func, select, text
 
 from spendtop.domain.bodies.redaction import Redactor
-from spendtop.domain.clock import DAY, HOUR, month_of, next_month
+from spendtop.domain.clock import DAY, HOUR, month_of, next_month, to_datetime
 from spendtop.domain.requests.request import BodyState
 from spendtop.services.recording.preparation import Preparer
 from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.store import partitions
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
+from spendtop.store.replacement import replace
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable
 from spendtop.store.verification import verify
@@ -51,6 +52,13 @@ def record(store: Store, clock: SettableClock, *ats: int) -> Collecting:
     return collector
 
 
+def forget(store: Store, now: int) -> None:
+    goes_on = True
+    while goes_on:
+        with store.writing() as connection:
+            goes_on = forget_some(connection, KEPT, now)
+
+
 def test_months_are_made_ahead_and_only_once(postgres_store: Store, later: int) -> None:
     before = parts(postgres_store)
     add_months(postgres_store, later)
@@ -87,10 +95,7 @@ def test_a_month_that_is_too_old_goes_with_all_that_belongs_to_it(
             connection.execute(table_of(RevisionTable).insert().values(request_id=each, at=1, source="x", changes="{}"))
     before = parts(postgres_store)
     now = next_month(month_of(second)) + 45 * DAY
-    while True:
-        with postgres_store.writing() as connection:
-            if not forget_some(connection, KEPT, now):
-                break
+    forget(postgres_store, now)
     assert len(parts(postgres_store)) < len(before)
     assert [row.id for row in rows(postgres_store, RequestTable)] == [young]
     assert rows(postgres_store, BodyTable) == []
@@ -114,6 +119,26 @@ def test_a_month_that_somebody_reads_is_dropped_another_time(
         assert partitions.drop(connection, ["request", "body"], end)
         assert partitions.past_end(connection, "request", end) is None
     assert rows(postgres_store, RequestTable) == []
+
+
+def test_months_of_a_copy_are_partitions_that_go_at_once(
+    postgres_store: Store, sqlite_store: Store, clock: SettableClock
+) -> None:
+    now = clock()
+    months = [next_month(now - days * DAY) for days in (400, 340, 90, 40, 1)]
+    record(sqlite_store, clock, *(month - HOUR for month in months[:-1]), now, now + 4_000 * DAY)
+    replace(postgres_store, sqlite_store, now, lambda share: None)
+    names = [f"request_{to_datetime(month - 1):%Y_%m}" for month in months]
+    assert parts(postgres_store)[: len(names)] == names
+    assert parts(postgres_store)[-1] == "request_later" and len(parts(postgres_store)) == len(names) + 3
+    for table in (RequestTable, BodyTable):
+        assert len(rows(postgres_store, table)) == 6
+    with postgres_store.reading() as connection:
+        assert [connection.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in names] == [1] * 5
+    forget(postgres_store, now)
+    assert [name for name in names if name in parts(postgres_store)] == names[3:]
+    assert len(rows(postgres_store, RequestTable)) == 3
+    assert not verify(postgres_store, lambda share: None).flaws
 
 
 def test_sqlite_has_no_months(sqlite_store: Store, clock: SettableClock) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
@@ -19,6 +20,8 @@ KEYS = {"request": "id", "body": "request_id"}
 """What the tables are divided by."""
 REST = "later"
 """Ends the name of the partition for what no month has."""
+_FIRST = -(1 << 63)
+"""No id is smaller."""
 _AHEAD = 2
 """Months after the present one that have partitions."""
 _PATIENCE = "200ms"
@@ -47,6 +50,20 @@ def add_months(connection: Connection, now: int) -> bool:
     return False
 
 
+def make_months(connection: Connection, source: Connection, now: int) -> None:
+    """Have a partition for each month up to the present one of which the source has requests, and the following ones,
+    in PostgreSQL's tables while they hold nothing."""
+    ends = _ends_of_rows(source, now)
+    if not ends:
+        return
+    for table in KEYS:
+        connection.execute(text(f"DROP TABLE {', '.join(_ends(connection, table))}"))
+        for start, end in pairwise([_FIRST, *ends]):
+            for statement in _added(table, start, end):
+                connection.execute(text(statement))
+    add_months(connection, now)
+
+
 def past_end(connection: Connection, table: str, before: int) -> int | None:
     """The id behind the table's oldest month, if that is not larger than the id `before`; else None."""
     return min((end for end in _ends(connection, table).values() if end <= before), default=None)
@@ -57,6 +74,15 @@ def drop(connection: Connection, tables: Collection[str], before: int) -> bool:
     it is left for another time, or there are none."""
     names = [name for table in tables for name, end in _ends(connection, table).items() if end <= before]
     return bool(names) and _at_once(connection, [f"DROP TABLE {', '.join(names)}"])
+
+
+def _ends_of_rows(source: Connection, now: int) -> list[int]:
+    """The ids behind the months of which a store has requests, without those of a clock that was ahead."""
+    first = text("SELECT min(id) FROM request WHERE id >= :start AND id < :now")
+    ends = [_FIRST]
+    while (found := source.execute(first, {"start": ends[-1], "now": now * SLOTS}).scalar()) is not None:
+        ends.append(next_month(arrival(found)) * SLOTS)
+    return ends[1:]
 
 
 def _ends(connection: Connection, table: str) -> dict[str, int]:

@@ -22,6 +22,7 @@ from spendtop.store.backup import BackupFile, Origin, back_up, sqlite_url
 from spendtop.store.engine import SCHEMA, Store
 from spendtop.store.files import prepare_folder
 from spendtop.store.new_file import part_of
+from spendtop.store.partitions import make_months
 from spendtop.store.table_copy import Progress, copied_tables, copy_tables, row_counts
 from spendtop.store.verification import Verified, verify
 
@@ -128,11 +129,11 @@ def _replace_schema(store: Store, origin: Origin, now: int, progress: Progress) 
         verified = verify(present, lambda share: progress(share / 2))
         if verified.damage:
             raise StoreCorrupt(f"{origin.name} is damaged, and was not copied. {verified.damage[0]}")
-        was_recorded = _fill_schema(store, present, kept, lambda share: progress((1 + share) / 2))
+        was_recorded = _fill_schema(store, present, kept, now, lambda share: progress((1 + share) / 2))
     return Replaced(verified, f"the schema {kept} of {store.name}" if was_recorded else None)
 
 
-def _fill_schema(store: Store, origin: Origin, kept: str, progress: Progress) -> bool:
+def _fill_schema(store: Store, origin: Origin, kept: str, now: int, progress: Progress) -> bool:
     """Whether something was recorded there before, which is in the schema `kept` then."""
     with origin.snapshot() as source, store.writing() as target:
         target.execute(text("SET LOCAL statement_timeout = 0"))
@@ -144,6 +145,7 @@ def _fill_schema(store: Store, origin: Origin, kept: str, progress: Progress) ->
             target.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
         target.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         schema.make(target)
+        make_months(target, source, now)
         copy_tables(source, target, progress)
         if row_counts(source) != row_counts(target):
             raise StoreCorrupt(f"Not everything arrived in {store.name}; it is as it was.")

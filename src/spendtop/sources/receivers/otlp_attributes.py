@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from spendtop.domain.untrusted import storable_name
-from spendtop.sources.receivers.otlp_names import ANSWERED, NAMES, OPENED
+from spendtop.sources.receivers.otlp_names import ANSWERED, NAMES, OPENED, AttributeNames
 from spendtop.sources.receivers.otlp_spans import Attributes
 from spendtop.sources.repaired_json import json_text
 
@@ -108,15 +108,17 @@ def number(attributes: Attributes, names: Sequence[str]) -> float | None:
     return None
 
 
-def http_status(attributes: Attributes) -> int | None:
+def http_status(attributes: Attributes, names: AttributeNames = NAMES) -> int | None:
     """The status of the answer; conventions allow it to stand where the kind of the error does."""
-    status = text(attributes, NAMES.http_status)
+    status = text(attributes, names.http_status)
     return int(status) if status is not None and _STATUS.fullmatch(status) else None
 
 
-def models(attributes: Attributes, response: Attributes, request: Attributes) -> list[str]:
+def models(
+    attributes: Attributes, response: Attributes, request: Attributes, names: AttributeNames = NAMES
+) -> list[str]:
     """The names that the span and its bodies have for the model, the one to price it by first."""
-    stated = [name(attributes, (own,)) for own in NAMES.model if own in attributes]
+    stated = [name(attributes, (own,)) for own in names.model if own in attributes]
     in_bodies = [name(response, ("model", "modelVersion")), name(request, ("model", "modelId"))]
     return [each for each in (*stated, *in_bodies) if each is not None]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.sources.receivers.otlp_attributes import text
-from spendtop.sources.receivers.otlp_names import NAMES
+from spendtop.sources.receivers.otlp_names import NAMES, AttributeNames
 from spendtop.sources.receivers.otlp_spans import Attributes
 
 _APIS = frozenset(
@@ -123,20 +123,20 @@ _AROUND_HOST = re.compile(r"^[a-z]+://|[:/].*$")
 _BEDROCK = re.compile(r"bedrock[a-z-]*\.[a-z0-9-]+\.amazonaws\.com")
 
 
-def provider(attributes: Attributes) -> str | None:
+def provider(attributes: Attributes, names: AttributeNames = NAMES) -> str | None:
     """Who ran the model and bills it, by the name that price lists use."""
-    host = _host(attributes)
+    host = _host(attributes, names)
     if host is not None:
         return host
-    for each in NAMES.provider:
+    for each in names.provider:
         named = attributes.get(each)
         if isinstance(named, str) and named and (ours := _ours(named[:NAME_LIMIT])):
             return storable_name(ours)
     return None
 
 
-def _host(attributes: Attributes) -> str | None:
-    address = text(attributes, NAMES.address)
+def _host(attributes: Attributes, names: AttributeNames) -> str | None:
+    address = text(attributes, names.address)
     if address is None:
         return None
     return _served_at(_AROUND_HOST.sub("", address.lower())[-_LONGEST_HOST:])

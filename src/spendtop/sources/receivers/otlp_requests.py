@@ -17,7 +17,7 @@ from spendtop.domain.sources.records import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.otlp_messages import request_body, response_body
-from spendtop.sources.receivers.otlp_names import NAMES
+from spendtop.sources.receivers.otlp_names import AttributeNames, names_in
 from spendtop.sources.receivers.otlp_providers import provider
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 from spendtop.sources.receivers.otlp_usage import (
@@ -57,18 +57,19 @@ class SpanCall(Struct, frozen=True):
 
 def call_of(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanCall:
     """The call with what was sent and answered where the span holds that whole. Raises CannotTake."""
-    response, request = _body(attributes, NAMES.response_body), _body(attributes, NAMES.request_body)
-    models = read.models(attributes, response, request)
+    names = names_in(attributes)
+    response, request = _body(attributes, names.response_body), _body(attributes, names.request_body)
+    models = read.models(attributes, response, request, names)
     model = models[0] if models else None
-    response_id = provider_response_id(read.name(attributes, NAMES.response_id) or read.name(response, ("id",)))
-    billed_by = provider(attributes)
+    response_id = provider_response_id(read.name(attributes, names.response_id) or read.name(response, ("id",)))
+    billed_by = provider(attributes, names)
     writer = writer_of(span, attributes, billed_by, model)
     used = quantities(read.with_answer(attributes, response), writer)
     answered = read_response(response, request, billed_by, model)
-    tokens, cost = completed(usage(used), answered.usage), reported_cost(attributes)
+    tokens, cost = completed(usage(used), answered.usage), reported_cost(attributes, names)
     happened = when(span.start // _NANO_PER_MICRO or None, TimeSource.CLIENT, received_at)
-    http_status = read.http_status(attributes) or _status_in_message(span)
-    has_failed = span.has_failed or bool(read.text(attributes, NAMES.error_type)) or (http_status or 0) >= 400
+    http_status = read.http_status(attributes, names) or _status_in_message(span)
+    has_failed = span.has_failed or bool(read.text(attributes, names.error_type)) or (http_status or 0) >= 400
     bodies = request_body(span), response_body(span)
     asked_as = anthropic_request_id(attributes)
     call = Request(
@@ -86,16 +87,16 @@ def call_of(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanCa
         http_status=http_status,
         usage=tokens,
         cost=_cost(cost, answered),
-        service_level=service_level(attributes, response) or answered.service_level,
-        inference_geo=inference_geo(attributes) or answered.inference_geo,
+        service_level=service_level(attributes, response, names) or answered.service_level,
+        inference_geo=inference_geo(attributes, names) or answered.inference_geo,
         served_model=_served_model(models, answered),
         provider_usage=answered.provider_usage,
-        cached=any(attributes.get(name) is True for name in NAMES.answered_from_cache),
-        user_id=read.name(attributes, NAMES.user),
-        session_id=read.name(attributes, NAMES.session),
+        cached=any(attributes.get(name) is True for name in names.answered_from_cache),
+        user_id=read.name(attributes, names.user),
+        session_id=read.name(attributes, names.session),
         properties=read.properties(attributes, span.resource),
         latency_ms=milliseconds(span.end - span.start) if span.start and span.end else None,
-        ttft_ms=_first_token(span),
+        ttft_ms=_first_token(span, names),
         request_body=bodies[0],
         response_body=bodies[1],
         body_state=BodyState.NOT_SENT if bodies == (None, None) else BodyState.STORED,
@@ -126,8 +127,13 @@ def _cost(stated: Usd | None, answered: UsageReading) -> Cost:
 
 def _body(attributes: Attributes, names: Sequence[str]) -> Attributes:
     """What was sent or answered, where the span holds it whole."""
-    candidates = (read.opened(attributes.get(name)) for name in names)
+    candidates = (read.opened(value) for name in names if not _is_list(value := attributes.get(name)))
     return next((each for each in candidates if isinstance(each, dict)), {})
+
+
+def _is_list(value: object) -> bool:
+    """Whether a text is a list in JSON, as the messages of a call are."""
+    return isinstance(value, str) and value.lstrip()[:1] == "["
 
 
 def _status_in_message(span: TraceSpan) -> int | None:
@@ -148,11 +154,11 @@ def span_id(span: TraceSpan) -> str:
     return f"{span.trace_id}-{span.span_id}"
 
 
-def _first_token(span: TraceSpan) -> int | None:
-    seconds = read.number(span.attributes, NAMES.first_token_seconds)
+def _first_token(span: TraceSpan, names: AttributeNames) -> int | None:
+    seconds = read.number(span.attributes, names.first_token_seconds)
     if seconds is not None:
         return milliseconds(seconds * _NANO_PER_SECOND)
-    thousandths = read.number(span.attributes, NAMES.first_token_milliseconds)
+    thousandths = read.number(span.attributes, names.first_token_milliseconds)
     if thousandths is not None:
         return milliseconds(thousandths * NANO_PER_MS)
     came = [event.at for event in span.events if event.name.lower() in _FIRST_TOKEN_EVENTS and event.at]

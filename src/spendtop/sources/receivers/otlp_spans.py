@@ -118,9 +118,9 @@ def attributes_of_json(pairs: object) -> Attributes:
 
 def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: Attributes) -> TraceSpan:
     return TraceSpan(
-        trace_id=_hex(span.trace_id.hex(), 32),
-        span_id=_hex(span.span_id.hex(), 16),
-        parent_id=_hex(span.parent_span_id.hex(), 16),
+        trace_id=_id(span.trace_id, 16),
+        span_id=_id(span.span_id, 8),
+        parent_id=_id(span.parent_span_id, 8),
         name=span.name,
         kind=span.kind,
         scope_name=scope_name,
@@ -138,8 +138,13 @@ def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: A
     )
 
 
+def _id(raw: bytes, length: int) -> str:
+    """An id as it has to be: so many bytes, not all of them zero."""
+    return raw.hex() if len(raw) == length and any(raw) else ""
+
+
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
-    return {pair.key: _value(pair.value) for pair in pairs}
+    return {pair.key: (value := pair.value).string_value or _value(value) for pair in pairs}
 
 
 def _value(value: AnyValue, depth: int = 0) -> object:

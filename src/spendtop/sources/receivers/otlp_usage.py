@@ -13,7 +13,7 @@ from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.domain.usage.levels import level_word, place_word, speed_word
 from spendtop.domain.usage.levels import service_level as level_of
 from spendtop.sources.receivers.otlp_attributes import CannotTake
-from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES
+from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES, AttributeNames
 from spendtop.sources.receivers.otlp_spans import Attributes
 from spendtop.sources.receivers.otlp_writers import CONVENTIONS, SpanWriter
 
@@ -66,15 +66,16 @@ def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict
     if not writer.includes_reasoning and "output_tokens" in used:
         used["output_tokens"] += used.get("output_reasoning_tokens", 0)
     for name, unit in _BESIDES.items():
-        if unit in used:
-            used[unit] += count(attributes.get(name)) or 0
+        if unit in used and name in attributes:
+            used[unit] += count(attributes[name]) or 0
     return used
 
 
 def _complete(used: dict[str, int | float], attributes: Attributes, writer: SpanWriter) -> None:
     """What the total of a call tells: the side that is missing, as embeddings have only one, and that reasoning is
     beside the output, as Gemini counts it."""
-    total = next((each for name in NAMES.total if (each := _count(attributes.get(name))) is not None), None)
+    totals = (_count(attributes[name]) for name in NAMES.total if name in attributes)
+    total = next((each for each in totals if each is not None), None)
     given, made = used.get("input_tokens"), used.get("output_tokens")
     if total is None:
         return
@@ -95,9 +96,9 @@ def _count(value: object) -> int | None:
 
 def _stated(attributes: Attributes) -> dict[str, int | float]:
     best: dict[str, tuple[int, str]] = {}
-    for name in attributes:
-        if name in _RANKED and attributes[name] is not None:
-            unit, rank = _RANKED[name]
+    for name, value in attributes.items():
+        if value is not None and (ranked := _RANKED.get(name)) is not None:
+            unit, rank = ranked
             if unit not in best or rank < best[unit][0]:
                 best[unit] = rank, name
     used: dict[str, int | float] = {}
@@ -172,36 +173,36 @@ def unread(attributes: Attributes) -> Iterator[str]:
             yield name
 
 
-def service_level(attributes: Attributes, response: Attributes) -> ServiceLevel | None:
+def service_level(attributes: Attributes, response: Attributes, names: AttributeNames = NAMES) -> ServiceLevel | None:
     """At which level the call was served, or was asked for where the answer does not say."""
     inside = response.get("usage")
     usage_object = inside if isinstance(inside, dict) else {}
-    tiers = (response.get("service_tier"), usage_object.get("service_tier"), *map(attributes.get, NAMES.service_level))
-    speeds = (usage_object.get("speed"), *map(attributes.get, NAMES.speed))
+    tiers = (response.get("service_tier"), usage_object.get("service_tier"), *map(attributes.get, names.service_level))
+    speeds = (usage_object.get("speed"), *map(attributes.get, names.speed))
     return level_of(_first(level_word, tiers), _first(speed_word, speeds))
 
 
-def inference_geo(attributes: Attributes) -> str | None:
+def inference_geo(attributes: Attributes, names: AttributeNames = NAMES) -> str | None:
     """Where the call was served, for which some take more."""
-    return _first(place_word, map(attributes.get, NAMES.inference_geo))
+    return _first(place_word, map(attributes.get, names.inference_geo))
 
 
 def _first(read: Callable[[object], str | None], values: Iterable[object]) -> str | None:
     return next((word for value in values if value is not None and (word := read(value)) is not None), None)
 
 
-def reported_cost(attributes: Attributes) -> Usd | None:
+def reported_cost(attributes: Attributes, names: AttributeNames = NAMES) -> Usd | None:
     """What a gateway or instrumentation says the call cost. Some say 0 of models whose price they do not know, so
     another figure is believed before it."""
-    amounts = list(_costs(attributes))
+    amounts = list(_costs(attributes, names))
     return next((amount for amount in amounts if amount > ZERO), ZERO if amounts else None)
 
 
-def _costs(attributes: Attributes) -> Iterator[Usd]:
-    for name in NAMES.cost:
+def _costs(attributes: Attributes, names: AttributeNames) -> Iterator[Usd]:
+    for name in names.cost:
         if (amount := amount_of(attributes.get(name))) is not None:
             yield amount
-    for input_name, output_name in NAMES.cost_of_sides:
+    for input_name, output_name in names.cost_of_sides:
         of_input, of_output = amount_of(attributes.get(input_name)), amount_of(attributes.get(output_name))
         if of_input is not None and of_output is not None:
             yield of_input + of_output
