@@ -288,19 +288,16 @@ async def test_providers_limits_decide_where_they_are_to(
     assert (answer["verdict"], answer["limit"]) == verdict
 
 
-async def test_a_limit_on_usage_under_a_plan_says_that_it_is_no_spend(
+async def test_a_limit_on_usage_under_a_plan_stands_apart_and_does_not_decide(
     readable_store: Store, clock: SettableClock
 ) -> None:
     under_plan = {"counted": False, "billing": Billing.SUBSCRIPTION}
-    plan = limit("plan", 2, measure=LimitedValue.API_EQUIVALENT)
+    plan, daily = limit("plan", 2, measure=LimitedValue.API_EQUIVALENT), limit("daily", 4)
     known = Recorded(readable_store)
-    equivalent = Cost(basis=Basis.PLAN, computed=Usd(1_900_000_000))
-    known.add([replace(known.request(clock() - 1, None, **under_plan), cost=equivalent)], [plan])
-    (answer,) = await asked(readable_store, clock, [plan, limit("daily", 1)], "")
-    assert answer == {
-        "verdict": "warn",
-        "limit": "plan",
-        "remaining_usd": 0.1,
-        "resets_at": DAY_END,
-        "measure": "api_equivalent",
-    }
+    equivalent = Cost(basis=Basis.PLAN, computed=Usd(2_000_000_000))
+    known.add([replace(known.request(clock() - 1, None, **under_plan), cost=equivalent)], [plan, daily])
+    known.add([known.request(clock() - 1, 10**9)], [plan, daily])
+    of_plan = {"verdict": "deny", "limit": "plan", "remaining_usd": 0.0, "resets_at": DAY_END}
+    by_spend = {"verdict": "allow", "limit": "daily", "remaining_usd": 3.0, "resets_at": DAY_END}
+    assert await asked(readable_store, clock, [plan, daily], "") == [{**by_spend, "api_equivalent": of_plan}]
+    assert await asked(readable_store, clock, [plan], "") == [{**NOTHING, "api_equivalent": of_plan}]

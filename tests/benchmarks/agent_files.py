@@ -20,7 +20,7 @@ from tests.benchmarks.workshop import Workshop
 _BYTES = 200_000_000
 _FILES = 5_000
 _GIGABYTE = 1_000_000_000
-_STREAMED = ("100", "600", "2500")
+_DAY = 86_400
 _CLAUDE, _CODEX = Path(".claude/projects/p"), Path(".codex/sessions/2026/11/03")
 
 
@@ -78,13 +78,14 @@ def fill(home: Path) -> int:
     """Write files of both agents; how many calls they hold."""
     made, chance, calls, size = 0, random.Random(1), 0, 0
     while size < _BYTES:
-        lines, total = [], 0
+        lines, total, began = [], 0, chance.randrange(_DAY)
         for turn in range(chance.randrange(20, 120)):
             calls += 1
             if made % 2:
-                total += 1_000
-                lines += [_codex(str(made), 0, 0, "x" * chance.choice((300, 3_000, 60_000)))]
-                lines += [_codex(str(made), total, 1_000, "")] * chance.randrange(1, 4)
+                used = chance.randrange(1_000, 100_000)
+                total += used
+                lines.append(_said("x" * chance.choice((300, 3_000, 60_000))))
+                lines += [_codex(began + 10 * turn, total, used)] * chance.randrange(1, 4)
             else:
                 lines.append({"type": "user", "message": {"content": "x" * chance.choice((200, 2_000, 30_000))}})
                 lines += [_claude(str(made), turn, block, 3) for block in range(1, 4)]
@@ -122,17 +123,20 @@ def _claude(session: str, turn: int, block: int, blocks: int) -> dict[str, Any]:
     return {"type": "assistant", "sessionId": session, "timestamp": _time(turn), "message": message, "requestId": "r"}
 
 
-def _codex(thread: str, total: int, last: int, text: str) -> dict[str, Any]:
-    """A total, which is told again and again, or a line of the conversation."""
-    if text:
-        payload: dict[str, Any] = {"type": "function_call_output", "output": text}
-        return {"timestamp": _time(0), "type": "response_item", "payload": payload}
+def _said(text: str) -> dict[str, Any]:
+    """A line of a conversation."""
+    payload = {"type": "function_call_output", "output": text}
+    return {"timestamp": _time(0), "type": "response_item", "payload": payload}
+
+
+def _codex(second: int, total: int, last: int) -> dict[str, Any]:
+    """A total, which is told again and again."""
     usages = {
         name: {"input_tokens": tokens, "cached_input_tokens": 0, "output_tokens": tokens // 10}
         for name, tokens in (("total_token_usage", total), ("last_token_usage", last))
     }
     payload = {"type": "token_count", "info": usages}
-    return {"timestamp": _time(total // 1000), "type": "event_msg", "payload": payload}
+    return {"timestamp": _time(second), "type": "event_msg", "payload": payload}
 
 
 def _usages(home: Path) -> Iterator[tuple[str, str, int, int]]:

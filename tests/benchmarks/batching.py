@@ -12,6 +12,7 @@ from statistics import median
 
 from msgspec import Raw, Struct
 
+from spendtop.collector.agents.stride import ALONE
 from spendtop.collector.from_settings import preparer_of
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.agents.calls import AgentCall, Counts
@@ -25,7 +26,6 @@ from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording.preparation import Preparer, Ready
 from spendtop.services.recording.transaction import Recording
 from spendtop.sources.agents.requests import Machine, request_of
-from spendtop.sources.agents.scan import AT_ONCE
 from spendtop.sources.files import Format
 from spendtop.sources.files.reading import READERS as FILES
 from spendtop.sources.helicone_rows import RowReader
@@ -196,8 +196,8 @@ def _calls() -> list[AgentCall]:
 
 def _of_calls(calls: Sequence[AgentCall]) -> Iterator[Events]:
     machine, now = Machine("laptop", "mira"), _now()
-    for start in range(0, len(calls), AT_ONCE):
-        yield [request_of(call, machine, Billing.API, now) for call in calls[start : start + AT_ONCE]]
+    for start in range(0, len(calls), ALONE.most):
+        yield [request_of(call, machine, Billing.API, now) for call in calls[start : start + ALONE.most]]
 
 
 def _now() -> int:

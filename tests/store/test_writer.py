@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -477,3 +478,11 @@ def test_other_work_that_refuses_by_itself_says_nothing_of_the_store(names: Name
     with pytest.raises(NoPermission):
         names.writer.run(refuse).result(DEADLINE)
     assert names.writer.refused is None
+
+
+def test_only_what_is_submitted_ends_the_quiet(names: Names) -> None:
+    names.writer.run(lambda tx: None).result(DEADLINE)
+    assert names.writer.quiet_for == math.inf
+    names.submit("a")
+    names.answers(1)
+    assert 0 <= names.writer.quiet_for < DEADLINE

@@ -212,7 +212,7 @@ _HEALTH: Schema = {
         "detail": {"type": "object", "description": "Only for the holder of the api key."},
     },
 }
-_VERDICT: Schema = {
+_LIMIT_VERDICT: Schema = {
     "type": "object",
     "required": ["verdict", "limit", "remaining_usd", "resets_at"],
     "properties": {
@@ -220,11 +220,17 @@ _VERDICT: Schema = {
         "limit": {"type": ["string", "null"], "description": "The limit that decides: the fullest."},
         "remaining_usd": {"type": ["number", "null"]},
         "resets_at": {"type": ["string", "null"], "format": "date-time"},
-        "measure": {
-            "const": "api_equivalent",
-            "description": "There where the limit counts API-equivalent value of usage under a plan, not spend.",
-        },
     },
+}
+_VERDICT: Schema = _LIMIT_VERDICT | {
+    "properties": _LIMIT_VERDICT["properties"]
+    | {
+        "api_equivalent": _LIMIT_VERDICT
+        | {
+            "description": "What limits on the API-equivalent value of usage under a plan say, where there are some. "
+            "They do not change the verdict, which is about spend."
+        }
+    }
 }
 
 

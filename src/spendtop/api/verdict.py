@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -51,15 +51,45 @@ _Use = tuple[str, str]
 """A limit's name and whose use of it."""
 
 
-class Verdict(Struct, frozen=True):
-    """The answer. `limit` is the one that decides: the fullest of the worst state."""
+class _LimitStanding(NamedTuple):
+    limit: Limit
+    used: Usd
+    ends_at: int | None
+    """UTC µs."""
+
+
+class LimitVerdict(Struct, frozen=True):
+    """What limits say; `limit` is the one that decides: the fullest of the worst state."""
 
     verdict: _Word = "allow"
     limit: str | None = None
     remaining_usd: float | None = None
     resets_at: str | None = None
-    measure: LimitedValue | UnsetType = UNSET
-    """What that limit sums, where it is not spend."""
+
+    @classmethod
+    def of(cls, standings: Sequence[_LimitStanding]) -> LimitVerdict:
+        if not standings:
+            return cls()
+        limit, used, ends_at = max(
+            standings, key=lambda each: (_GRAVITY[each.limit.state(each.used)], each.limit.fraction(each.used))
+        )
+        return cls(
+            verdict=_WORDS[limit.state(used)],
+            limit=limit.name,
+            remaining_usd=float(max(ZERO, limit.amount - used).dollars),
+            resets_at=None if ends_at is None else to_iso(ends_at),
+        )
+
+
+class Verdict(Struct, frozen=True):
+    """The answer, by limits on spend."""
+
+    verdict: _Word
+    limit: str | None
+    remaining_usd: float | None
+    resets_at: str | None
+    api_equivalent: LimitVerdict | UnsetType = UNSET
+    """What limits on usage under a plan say, where there are some; they decide nothing about calls that cost money."""
 
 
 class _InForce(Struct, frozen=True):
@@ -123,25 +153,19 @@ class VerdictRoute:
         in_force = self._latest = (await self._in_force.get((None,)))[None]
         touched = _touched(in_force, subject)
         used = await self._uses.get([(limit.name, entity) for limit, entity in touched]) if touched else {}
-        states = [(limit, used[limit.name, entity]) for limit, entity in touched]
-        ends = {
-            limit.name: self._bounds(limit.window, self._context.clock(), in_force.calendar) for limit, _ in touched
-        }
+        now, calendar = self._context.clock(), in_force.calendar
+        standings = [
+            _LimitStanding(limit, used[limit.name, entity], self._bounds(limit.window, now, calendar).end_us)
+            for limit, entity in touched
+        ]
         for use in in_force.told:
             if use.limit is not None and use.used is not None and use.holds_for(subject):
                 limit = replace_limit(use.limit, name=f"{use.provider} {use.holder}")
-                states.append((limit, use.used))
-                ends[limit.name] = use.bounds
-        if not states:
-            return Verdict()
-        limit, amount = max(states, key=lambda each: (_GRAVITY[each[0].state(each[1])], each[0].fraction(each[1])))
-        ends_at = ends[limit.name].end_us
+                standings.append(_LimitStanding(limit, use.used, use.bounds.end_us))
+        of_plans = [each for each in standings if each.limit.measure is LimitedValue.API_EQUIVALENT]
+        by_spend = LimitVerdict.of([each for each in standings if each.limit.measure is LimitedValue.SPEND])
         return Verdict(
-            verdict=_WORDS[limit.state(amount)],
-            limit=limit.name,
-            remaining_usd=float(max(ZERO, limit.amount - amount).dollars),
-            resets_at=None if ends_at is None else to_iso(ends_at),
-            measure=UNSET if limit.measure is LimitedValue.SPEND else limit.measure,
+            **msgspec.structs.asdict(by_spend), api_equivalent=LimitVerdict.of(of_plans) if of_plans else UNSET
         )
 
     def _read_in_force(self, keys: Collection[None]) -> Mapping[None, _InForce]:

@@ -18,15 +18,17 @@ from msgspec import Struct
 
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.scan import AT_ONCE, AgentRoot, ChangedFile, FileRead, RootState, Scan
+from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan
 from spendtop.sources.registry import READERS
 
 SETTLE_MS = 50
 LOOK_AGAIN_MS = 15_000
 """How often all files are looked at without a notice, for file systems that send none."""
 _LOWEST = 10
+_TOGETHER = 100
+"""Calls that are told in one line."""
 _STATES_EVERY = 50
-"""Files that are read between two words on how it stands, and recorded together at most."""
+"""Files that are read between two words on how it stands, and told in one line at most."""
 
 
 class ScanJob(Struct, frozen=True):
@@ -39,7 +41,7 @@ class ScanNews(Struct, frozen=True):
     """One line of the process."""
 
     reads: list[FileRead] = []
-    """Of one file or several, to be recorded together."""
+    """Of one file or several."""
     states: list[RootState] | None = None
 
 
@@ -66,7 +68,7 @@ def look_through(scan: Scan, changed: Sequence[ChangedFile]) -> Iterator[ScanNew
     for number, each in enumerate(changed, start=1):
         for part in scan.read(each):
             together.append(part)
-            if sum(len(one.calls) for one in together) >= AT_ONCE:
+            if sum(len(one.calls) for one in together) >= _TOGETHER:
                 yield ScanNews(together)
                 together = []
         if number % _STATES_EVERY == 0 or number == len(changed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -78,6 +79,7 @@ class Writer(Generic[Event, Outcome]):
         """What the database said last since then; empty where it has said nothing yet."""
         self.is_writing = False
         """Whether a transaction is open."""
+        self._submitted_at = -math.inf
         self._moved_at: float | None = None
         """Monotonic seconds at which an attempt began or ended last; None while there is nothing to do."""
         self.failure: BaseException | None = None
@@ -117,6 +119,11 @@ class Writer(Generic[Event, Outcome]):
         return len(self._queue)
 
     @property
+    def quiet_for(self) -> float:
+        """Seconds since anything was submitted; what runs work of its own does not count."""
+        return time.monotonic() - self._submitted_at
+
+    @property
     def held_up_for(self) -> float:
         """Seconds for which nothing could be written though something wanted to be."""
         since = self._held_up_since
@@ -148,6 +155,7 @@ class Writer(Generic[Event, Outcome]):
 
         Whoever queues them need not do it, and for a whole group in one go it costs less.
         """
+        self._submitted_at = time.monotonic()
         self._put(_Submission(ready, number, time.monotonic() + patience, done))
 
     def run(self, work: Callable[[Connection], Result]) -> Future[Result]:

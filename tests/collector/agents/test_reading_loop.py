@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
 
 from spendtop.collector.agents.reading_loop import ReadingLoop
 from spendtop.collector.setup import CompanionContext
 from spendtop.domain.money import Usd
 from spendtop.services.agents import files as agent_files
+from spendtop.services.recording.preparation import Ready
+from spendtop.services.recording.recorder import Recorder
+from spendtop.services.recording.transaction import Outcome
 from spendtop.store.reads.spending.sums import plan_spend, spend
 from tests.collector.conftest import Bench
 from tests.sources.agents.homes import cases, lay_out
@@ -64,3 +71,27 @@ async def test_nothing_is_started_where_there_are_no_folders(bench: Bench, tmp_p
         stop.set()
         await asyncio.wait_for(running, DEADLINE)
     assert bench.rows("SELECT count(*) FROM agent_root")[0][0] == 0
+
+
+async def test_little_is_recorded_at_once_while_others_record(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "home" / ".claude" / "projects" / "p" / "a.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("".join(f"{line(message_id=f'msg_{number}')}\n" for number in range(60)))
+    bench.start()
+    monkeypatch.setattr(Recorder, "quiet_for", 0.0)
+    groups: list[int] = []
+    record = bench.recorder.record_prepared
+
+    def noted(connection: Connection, ready: Sequence[Ready]) -> list[Outcome]:
+        groups.append(len(ready))
+        return record(connection, ready)
+
+    monkeypatch.setattr(bench.recorder, "record_prepared", noted)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(asyncio.wait_for(ReadingLoop(rooms_of(bench), tmp_path / "home", {}).run(stop), DEADLINE))
+        await soon(lambda: calls(bench) == 60)
+        stop.set()
+    assert groups == [25, 25, 10]

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spendtop.domain.clock import to_micros
+from spendtop.domain.clock import HOUR, to_micros
 from spendtop.domain.errors import UsageError
-from spendtop.domain.filters.instants import parse_instant
+from spendtop.domain.filters.instants import of_span, parse_instant
 from spendtop.domain.windows import Calendar
 
 BERLIN = Calendar("Europe/Berlin", "04:30")
@@ -46,3 +46,11 @@ def test_a_time_is_local_and_one_of_before(text: str, at: str) -> None:
 def test_what_is_no_time_of_before_is_refused(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         parse_instant(text, NOW, BERLIN)
+
+
+def test_a_span_is_local_time_and_utc_where_clocks_show_it_twice() -> None:
+    autumn = to_micros(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+    assert of_span(autumn - 2 * HOUR, autumn, BERLIN) == "t:2026-10-25T00:30..2026-10-25T02:30"
+    assert of_span(autumn + HOUR, autumn + 2 * HOUR, BERLIN) == "t:2026-10-25T01:30:00Z..2026-10-25T03:30"
+    assert of_span(autumn - 2 * HOUR, None, BERLIN) == "t:2026-10-25T00:30.."
+    assert of_span(None, None, BERLIN) == ""

@@ -7,7 +7,7 @@ import msgspec
 
 from spendtop.domain.agents.calls import AgentCall
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.scan import AT_ONCE, AgentRoot, RootState, Scan, roots_of
+from spendtop.sources.agents.scan import PART, AgentRoot, RootState, Scan, roots_of
 from spendtop.sources.registry import READERS
 from spendtop.sources.scan_process import ScanNews, look_through
 from tests.sources.agents.homes import lay_out
@@ -72,7 +72,7 @@ def test_a_long_history_comes_in_parts(tmp_path: Path) -> None:
     scan = scan_of(tmp_path)
     parts = [part for news in look_through(scan, scan.changed()) for part in news.reads]
     assert len({call.key for part in parts for call in part.calls}) == 4000
-    assert max(len(part.calls) for part in parts) == AT_ONCE
+    assert max(len(part.calls) for part in parts) == PART
     assert [part.bookmark["offset"] for part in parts if part.bookmark is not None][-1] > 0
 
 

@@ -210,7 +210,7 @@ async def test_enter_lists_the_requests_behind_an_alert(face: SpendtopApp) -> No
         await shown(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen) and "row 1 of 20" in picture(pilot))
-        assert 'user:"alice" time:' in picture(pilot)
+        assert 'user:"alice" t:' in picture(pilot)
 
 
 async def test_a_read_only_viewer_says_that_it_may_not(session_over: Sessions, alarmed: Store) -> None:

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from spendtop.domain.clock import MINUTE
 from spendtop.domain.filters.filters import parse_filter
-from spendtop.domain.windows import Calendar
-from spendtop.tui.overview.doors import joined, of_span, without_time
+from spendtop.tui.overview.doors import joined, without_time
 from spendtop.tui.selection import Selection
-
-BERLIN = Calendar("Europe/Berlin")
-AUTUMN = 1_792_888_200_000_000
-"""Half past two in the night in which the clocks are put back, the first of the two."""
-
-
-def test_a_span_is_local_time_and_utc_where_clocks_show_it_twice() -> None:
-    hour = 60 * MINUTE
-    assert of_span(AUTUMN - 2 * hour, AUTUMN, BERLIN) == "t:2026-10-25T00:30..2026-10-25T02:30"
-    assert of_span(AUTUMN + hour, AUTUMN + 2 * hour, BERLIN) == "t:2026-10-25T01:30:00Z..2026-10-25T03:30"
 
 
 def test_filters_are_joined_as_a_whole() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from spendtop.domain.windows import Calendar
+from spendtop.tui.alerts.table import AlertList
 from spendtop.tui.glyphs import ASCII, UNICODE
+from spendtop.tui.ledger.account_history import LedgerDays
+from spendtop.tui.ledger.account_table import AccountTable
+from spendtop.tui.limits.table import LimitTable
 from spendtop.tui.palette import PLAIN
+from spendtop.tui.sessions.table import SessionTable
+from spendtop.tui.sources.table import SourceTable
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink, SpanningCell, fitted, head_line, row_line
+from spendtop.tui.widgets.table import ListTable
 
 INK = Ink(PLAIN, UNICODE, Calendar())
 
@@ -82,3 +90,10 @@ def test_words_may_run_over_all_further_columns_and_are_cut_at_the_edge() -> Non
     assert words(row_line(unweighed, columns, INK, 40)) == "quince nobody has weighed it yet"
     assert words(row_line(unweighed, columns, INK, 22)) == "quince nobody has wei…"
     assert words(row_line(unweighed, columns, Ink(PLAIN, ASCII, Calendar()), 16)) == f"quince nobody h{ASCII.cut}"
+
+
+@pytest.mark.parametrize("table", [AccountTable, AlertList, LedgerDays, LimitTable, SessionTable, SourceTable])
+def test_at_sixty_cells_columns_go_before_a_head_is_cut(table: Callable[[], ListTable[Any, Any]]) -> None:
+    columns = fitted(table().layouts(), 56)
+    assert sum(width + 1 for _, width in columns) - 1 <= 56
+    assert not [column.title for column, width in columns if len(column.title) > width]

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -16,6 +17,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from spendtop.collector.agents.stride import stride_beside
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.requests.request import Billing
@@ -144,11 +146,18 @@ class ReadingLoop:
         decoder = msgspec.json.Decoder(ScanNews)
         while line := await lines.readline():
             news = decoder.decode(line)
-            if news.reads:
-                await self._record(news.reads, wanted)
+            await self._record_in_parts(news.reads, wanted)
             for state in news.states or ():
                 await self._note(state)
         _log.warning("the process that reads coding agents' files ended by itself; it is started again")
+
+    async def _record_in_parts(self, reads: Sequence[FileRead], wanted: _Wanted) -> None:
+        while reads:
+            stride, began = stride_beside(self._context.recorder.quiet_for), time.monotonic()
+            part = stride.part(reads)
+            await self._record(part, wanted)
+            reads = reads[len(part) :]
+            await asyncio.sleep(stride.rest(time.monotonic() - began))
 
     async def _record(self, parts: Sequence[FileRead], wanted: _Wanted) -> None:
         """Record calls, and how far their files are read with them, in one transaction."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from spendtop.domain.alerting.episode import Reading
 from spendtop.domain.clock import HOUR
 from spendtop.domain.filters.filters import quoted
+from spendtop.domain.filters.instants import of_span
 from spendtop.domain.filters.parser import LONGEST_FILTER
 from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.limits.measure import LimitedValue
@@ -47,7 +48,7 @@ def request_filter(connection: Connection, alert: AlertRow, limit: Limit | None,
     """The filter that lists them; empty where the alert is about none, or about a limit that is no longer there."""
     if alert.kind in ("anomaly", "loop"):
         whose = f"{alert.about}:{quoted(alert.entity.raw)}" if alert.entity.raw else ""
-        return _joined(whose, _within(span_of(alert, None, now), calendar))
+        return _joined(whose, of_span(*span_of(alert, None, now), calendar))
     if limit is None:
         return ""
     if limit.window.kind is WindowKind.REQUEST:
@@ -55,7 +56,7 @@ def request_filter(connection: Connection, alert: AlertRow, limit: Limit | None,
     span = span_of(alert, limit, now)
     scope = f"({limit.where_text})" if limit.where_text else ""
     measure = "~plan" if limit.measure is LimitedValue.API_EQUIVALENT else ""
-    return _joined(of_entity(connection, limit, alert.entity.raw, span), scope, measure, _within(span, calendar))
+    return _joined(of_entity(connection, limit, alert.entity.raw, span), scope, measure, of_span(*span, calendar))
 
 
 def drivers(connection: Connection, alert: AlertRow, limit: Limit | None, now: int) -> anomalies.Contributors:
@@ -87,17 +88,6 @@ def of_entity(connection: Connection, limit: Limit, entity: str, span: Span) -> 
             return f"(source:{name} | prop.agent:{name}){f' user:{quoted(user)}' if user else ''}"
         case each:
             return f"{each.value}:{quoted(entity)}"
-
-
-def _within(span: Span, calendar: Calendar) -> str:
-    if span == Span(None, None):
-        return ""
-    since, until = ("" if at is None else _instant(at, calendar) for at in span)
-    return f"time:{since}..{until}"
-
-
-def _instant(at: int, calendar: Calendar) -> str:
-    return calendar.local(at).isoformat(timespec="seconds")
 
 
 def _joined(*parts: str) -> str:

@@ -18,8 +18,8 @@ from spendtop.sources.agents.bookmark import Bookmark, FileStamp, Tally
 from spendtop.sources.agents.call_book import CallBook
 from spendtop.sources.agents.files import stamp_at
 
-AT_ONCE = 100
-"""Calls that are handed on together: few, as a webhook waits for the transaction that records them."""
+PART = 25
+"""Calls that are handed on in one piece: few, as a webhook may wait for the transaction that records them."""
 _MOST_LINES = 3000
 """What is said of calls before what is known of them is handed on."""
 
@@ -133,7 +133,7 @@ class Scan:
 
     def _parts(self, changed: ChangedFile, book: CallBook, bookmark: Bookmark) -> Iterator[FileRead]:
         calls = list(book)
-        *first, last = [calls[at : at + AT_ONCE] for at in range(0, len(calls), AT_ONCE)] or [[]]
+        *first, last = [calls[at : at + PART] for at in range(0, len(calls), PART)] or [[]]
         for part in first:
             yield FileRead(changed.root, changed.path, None, part)
         yield FileRead(changed.root, changed.path, msgspec.to_builtins(bookmark), last)

@@ -51,8 +51,8 @@ class AlertList(ListTable["AlertRow", int]):
             (
                 *(state, severity, Column("SINCE", since, _since, order="since")),
                 Column("WHAT", 24, self._what, grows=True),
-                Column("WHO", who, self._who, rank=rank),
-                Column("SPEAKS AGAIN", again, self._again),
+                Column("WHO", who, self._who),
+                Column("SPEAKS AGAIN", again, self._again, rank=rank),
             )
             for since, who, again, rank in ((_DATED, 12, 16, 0), (5, 8, 16, 0), (5, 8, 12, 1))
         )

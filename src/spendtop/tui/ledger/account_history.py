@@ -41,7 +41,7 @@ class LedgerDays(ListTable["LedgerDay", int]):
                 Column("UNPR", 5, _unpriced, right=True),
                 Column("DIFFERENCE", 12, _difference, right=True),
                 Column("%", 6, _share, rank=1, right=True),
-                Column(" REMARKS", 4, self._remarks, grows=True),
+                Column(" REMARKS", 8, self._remarks, rank=2, grows=True),
             ),
         )
 

@@ -11,7 +11,7 @@ from spendtop.domain.filters.filters import Filter, FilterContext
 from spendtop.domain.money import Usd
 from spendtop.tui import formats
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.widgets.canvas import Line, Piece, fit, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit_middle, length
 from spendtop.tui.widgets.chart import BarGroup, ChartMeasure, SpendChart
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class ChartCursor:
             words.append((f" {formats.spend(spend)}", palette.unknown if spend.known_cost is None else palette.money))
         further: list[Line] = [[(f"{between}{formats.count(spend.requests)} req", palette.text)]]
         largest = None if chart.measure is ChartMeasure.PLAN else self._largest
-        if largest is not None:
-            name = fit(str(largest.key) or "(no user)", _WHOSE).rstrip()
+        if largest is not None and largest.spend.cost <= spend.cost:  # else the chart is not as new
+            name = fit_middle(str(largest.key) or "(no user)", _WHOSE, self._screen.face.glyphs.cut).rstrip()
             share = formats.share(largest.spend, spend)
             further.append([(between, palette.muted), (name, palette.who), (f" {share}", palette.muted)])
         usual = group.usual

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-from spendtop.domain.clock import to_datetime
 from spendtop.domain.filters.filters import FilterError, fields_of, parse_filter
-from spendtop.domain.windows import Calendar
 from spendtop.tui.selection import Selection
 
 _TIMES = re.compile(r"(?:^|(?<=\s))(?:~t(?:ime)?\s+|t(?:ime)?:)\S+\s*")
@@ -23,21 +21,7 @@ def without_time(selection: Selection) -> Selection:
     return Selection(text=text, filter=kept) if is_all else selection
 
 
-def of_span(since: int, until: int | None, calendar: Calendar) -> str:
-    """The requests of a span of time (UTC µs)."""
-    end = "" if until is None else _written(until, calendar)
-    return f"t:{_written(since, calendar)}..{end}"
-
-
 def joined(*filters: str) -> str:
     """What all of them select."""
     parts = [f"({each})" if "|" in each else each for each in filters if each.strip()]
     return " ".join(parts)
-
-
-def _written(at: int, calendar: Calendar) -> str:
-    """Local time, or UTC where clocks show it twice."""
-    wall = calendar.local(at).replace(tzinfo=None)
-    if calendar.instant(wall) != at:
-        return f"{to_datetime(at):%Y-%m-%dT%H:%M:%SZ}"
-    return f"{wall:%Y-%m-%dT%H:%M}" if not wall.second else f"{wall:%Y-%m-%dT%H:%M:%S}"

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from spendtop.domain.breakdown.dimensions import dimension
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters.filters import body_terms
+from spendtop.domain.filters.instants import of_span
 from spendtop.domain.untrusted import Untrusted, clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
@@ -24,7 +25,7 @@ from spendtop.tui.overview.bars import bars_of_all, even_pace, plan_bars
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, of_span, without_time
+from spendtop.tui.overview.doors import joined, without_time
 from spendtop.tui.overview.first_run import KEYS, FirstRun
 from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
