@@ -12,7 +12,7 @@ from spendtop.tui.selection import TIME_CHOICES, TimeChoice, block_choices
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-    from spendtop.tui.screens.live_screen import LiveScreen
+    from spendtop.tui.screens.reader_screen import ReaderScreen
     from spendtop.tui.widgets.table import ListTable
 
 
@@ -29,7 +29,7 @@ class Arrangement:
 
     def __init__(
         self,
-        screen: LiveScreen,
+        screen: ReaderScreen,
         table: Callable[[], ListTable[Any, Any]],
         time: Callable[[], TimeChoice],
         limit_to: Callable[[TimeChoice], None],
@@ -60,7 +60,7 @@ class Arrangement:
 
 
 def ask_time(
-    screen: LiveScreen, choices: Sequence[TimeChoice], present: TimeChoice, take: Callable[[TimeChoice], None]
+    screen: ReaderScreen, choices: Sequence[TimeChoice], present: TimeChoice, take: Callable[[TimeChoice], None]
 ) -> None:
     """Ask for one of these windows of time, or for a block of an agent that is open."""
     headline, title = screen.face.headline, "Window of time"
