@@ -29,6 +29,8 @@ class Headline:
     last_hour: Spend
     under_plan: Spend | None
     """What coding agents used under a plan today, at what it would have cost; None where nothing ever was."""
+    blocks: tuple[Bounds, ...]
+    """Of five hours that are open of agents under a plan, the largest first: guessed."""
     worst: LimitUse | None
     """The fullest limit."""
     forecast: Forecast | None

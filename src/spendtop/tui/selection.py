@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spendtop.domain.filters.filters import EVERYTHING, And, Filter, Or
 from spendtop.domain.filters.values import parse_time_span
-from spendtop.domain.windows import Calendar
+from spendtop.domain.windows import Bounds, Calendar
 
 if TYPE_CHECKING:
     from spendtop.store.reads.requests.lists import RequestQuery
@@ -39,6 +40,7 @@ class TimeChoice:
         return f"t:{self.text}" if self.text else ""
 
 
+_BLOCK_KEYS = "bcdef"
 TODAY = TimeChoice("2", "today", "today")
 ALL_TIME = TimeChoice("a", "all time", "")
 ROLLING = (
@@ -65,6 +67,26 @@ BOUNDED = tuple(
     )
 )
 TIME_CHOICES = (*BOUNDED, ALL_TIME)
+
+
+def time_choice(text: str) -> TimeChoice:
+    """The window that the filter language calls so; all time where it is none."""
+    try:
+        parse_time_span(text)
+    except ValueError:
+        return ALL_TIME
+    return next((choice for choice in TIME_CHOICES if choice.text == text), TimeChoice("", text, text))
+
+
+def block_choices(blocks: Iterable[Bounds], calendar: Calendar) -> tuple[TimeChoice, ...]:
+    """Blocks of five hours as windows, from their begin to their end, and said to be a guess."""
+    spans: dict[str, str] = {}
+    for block in blocks:
+        assert block.start_us is not None and block.end_us is not None
+        begin, end = calendar.local(block.start_us), calendar.local(block.end_us)
+        spans[f"{begin:%Y-%m-%dT%H:%M}..{end:%Y-%m-%dT%H:%M}"] = f"{begin:%H:%M} to {end:%H:%M}"
+    named = zip(_BLOCK_KEYS, spans.items(), strict=False)
+    return tuple(TimeChoice(key, f"5h block {span} (guess)", text) for key, (text, span) in named)
 
 
 @dataclass(frozen=True, slots=True)

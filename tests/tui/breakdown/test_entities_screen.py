@@ -133,7 +133,15 @@ async def test_where_all_is_under_a_plan_nothing_is_said_of_spend(
         await listed(pilot, "models")
         assert "COST" not in picture(pilot) and "CHANGE" not in picture(pilot)
         assert words(pilot, "m  ")[:3] == ["m", "~<$0.00001", "1"]
+        await pilot.press("t")
+        await until(pilot, lambda: "b  5h block 14:00 to 19:00 (guess)" in picture(pilot))
+        await pilot.press("b")
+        await until(pilot, lambda: "Models 5h block 14:00 to 19:00 (guess) vs before" in picture(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.live_screen, RequestsScreen))
         assert isinstance(app.live_screen, RequestsScreen)
-        assert app.live_screen.browser.selection.text == 'model:"m" t:today'
+        assert app.live_screen.browser.selection.text == 'model:"m" t:2026-11-20T14:00..2026-11-20T19:00'
+        await until(pilot, lambda: "row 1 of 1" in picture(pilot))
+        clock.advance(6 * HOUR * SECOND)
+        await opened(pilot, "1", "t")
+        await until(pilot, lambda: "no 5h block is open" in picture(pilot))

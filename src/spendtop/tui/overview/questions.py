@@ -68,11 +68,13 @@ class OverviewQuestion:
         )
         worst = figures.limits[0] if figures.limits else None
         bills = bills_unseen(connection, config.accounts if config else (), self.now)
+        blocks = open_blocks(connection, self.now)
         headline = Headline(
             at=self.now,
             today=figures.today,
             last_hour=figures.last_hour,
             under_plan=None if figures.plan is None else figures.plan.today,
+            blocks=() if figures.plan is None else tuple(block.bounds for block in blocks),
             worst=worst,
             forecast=forecast_of(connection, worst, calendar, self.now) if worst else None,
             attention=figures.attention,
@@ -88,7 +90,7 @@ class OverviewQuestion:
         is_tested = headline.is_first_run and any(test.state == "sent" for test in newest_tests(connection, 0))
         agents = agents_found(connection, socket.gethostname()) if headline.is_first_run else ()
         windows = plan_windows.known(connection, socket.gethostname(), data_folder())
-        standing = PlanStanding(self.now, calendar, windows, open_blocks(connection, self.now))
+        standing = PlanStanding(self.now, calendar, windows, blocks)
         return OverviewFigures(headline, figures, line, history, is_tested, agents, standing)
 
 

@@ -14,7 +14,7 @@ from spendtop.tui.requests.browser import Browser
 from spendtop.tui.saved_views import SavedView
 from spendtop.tui.screens.filter_prompt import check
 from spendtop.tui.screens.live_screen import LiveScreen
-from spendtop.tui.selection import ALL_TIME, NOTHING, TIME_CHOICES, Selection, TimeChoice
+from spendtop.tui.selection import ALL_TIME, NOTHING, Selection, TimeChoice, time_choice
 from spendtop.tui.widgets.canvas import Line, Piece, length
 from spendtop.tui.widgets.request_table import RequestList
 from spendtop.tui.widgets.time_groups import Step, step_for, time_groups
@@ -144,7 +144,7 @@ class ListPane:
         checked = check(view.filter)
         if checked.error is not None:
             self._screen.warn(f"The filter of this view cannot be used: {clean_line(str(checked.error))}.")
-        time = next((choice for choice in TIME_CHOICES if choice.text == view.time), ALL_TIME)
+        time = time_choice(view.time)
         self.choose(
             replace(
                 self._browser.selection,

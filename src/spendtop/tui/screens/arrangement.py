@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from spendtop.tui.modals.choose import MOVING, ChooseScreen
-from spendtop.tui.selection import TIME_CHOICES, TimeChoice
+from spendtop.tui.selection import TIME_CHOICES, TimeChoice, block_choices
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from spendtop.tui.screens.reader_screen import ReaderScreen
     from spendtop.tui.widgets.table import ListTable
 
 
@@ -28,7 +29,7 @@ class Arrangement:
 
     def __init__(
         self,
-        screen: Screen[Any],
+        screen: ReaderScreen,
         table: Callable[[], ListTable[Any, Any]],
         time: Callable[[], TimeChoice],
         limit_to: Callable[[TimeChoice], None],
@@ -59,12 +60,16 @@ class Arrangement:
 
 
 def ask_time(
-    screen: Screen[Any], choices: Sequence[TimeChoice], present: TimeChoice, take: Callable[[TimeChoice], None]
+    screen: ReaderScreen, choices: Sequence[TimeChoice], present: TimeChoice, take: Callable[[TimeChoice], None]
 ) -> None:
-    """Ask for one of these windows of time."""
+    """Ask for one of these windows of time, or for a block of an agent that is open."""
+    headline, title = screen.face.headline, "Window of time"
+    if headline is not None and headline.under_plan is not None:
+        choices = (*choices, *block_choices(headline.blocks, headline.calendar))
+        title += "" if headline.blocks else "; no 5h block is open"
     by_key = {choice.key: choice for choice in choices}
     options = [(choice.key, choice.name) for choice in choices]
-    _ask(screen, "Window of time", options, present.key, lambda key: take(by_key[key]))
+    _ask(screen, title, options, present.key if present in choices else None, lambda key: take(by_key[key]))
 
 
 def order_keys(orders: Sequence[str]) -> dict[str, str]:
@@ -77,7 +82,7 @@ def order_keys(orders: Sequence[str]) -> dict[str, str]:
 
 
 def _ask(
-    screen: Screen[Any], title: str, options: list[tuple[str, str]], present: str, take: Callable[[str], None]
+    screen: Screen[Any], title: str, options: list[tuple[str, str]], present: str | None, take: Callable[[str], None]
 ) -> None:
     def chosen(key: str | None) -> None:
         if key is not None:

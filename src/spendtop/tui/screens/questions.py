@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.store.reads.agents.blocks import open_blocks
 from spendtop.store.reads.agents.plan_use import plan_calls
 from spendtop.store.reads.alerts.attention import attention
 from spendtop.store.reads.configuration.applied import applied, config_outcome
@@ -27,11 +28,13 @@ def read_headline(connection: Connection, now: int, fallback: Calendar) -> Headl
     day = bounds(parse_window("day"), now, calendar)
     limits = uses(connection, config.limits, calendar, now, entities_per_limit=1) if config else ()
     worst = limits[0] if limits else None
+    has_plans = plan_calls(connection) > 0
     return Headline(
         at=now,
         today=spent_today(connection, calendar, now),
         last_hour=spent_last_hour(connection, now),
-        under_plan=under_plan_today(connection, calendar, now) if plan_calls(connection) else None,
+        under_plan=under_plan_today(connection, calendar, now) if has_plans else None,
+        blocks=tuple(block.bounds for block in open_blocks(connection, now)) if has_plans else (),
         worst=worst,
         forecast=forecast_of(connection, worst, calendar, now) if worst else None,
         attention=attention(connection, now),

@@ -14,7 +14,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.sources.records import AGENTS
 from spendtop.domain.untrusted import Untrusted
-from spendtop.domain.windows import BLOCK_LENGTH
+from spendtop.domain.windows import BLOCK_LENGTH, Bounds
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -42,6 +42,10 @@ class OpenBlock:
     @property
     def ends_at(self) -> int:
         return self.begins_at + BLOCK_LENGTH
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.begins_at, self.ends_at)
 
     def pace(self, now: int) -> Usd:
         """Of an hour, as it went so far."""
