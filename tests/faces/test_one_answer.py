@@ -40,7 +40,7 @@ _LEAST = {"messages": 2, "status line": 4, "commands": 18, "SQL views": 16}
 @pytest.fixture(autouse=True)
 def _commands_read_the_same_clock(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
     still = SimpleNamespace(time_ns=lambda: clock() * 1000, time=lambda: clock() / 1e6, monotonic=time.monotonic)
-    for module in ("effective_limits", "status"):
+    for module in ("effective_limits", "spending.status"):
         monkeypatch.setattr(f"spendtop.cli.{module}.time", still)
 
 

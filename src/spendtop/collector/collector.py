@@ -418,12 +418,12 @@ class Collector:
 
     async def _greet(self, notices: Sequence[str]) -> None:
         url = self._readiness.url
-        tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
         if self._printer is not None:
             bills = await self._first_bill.look()
             self._printer.banner(self._active.facts(url, self._store.name, bills))
         for sentence in (*notices, *self._setup.loaded.warnings):
             self._say(sentence)
+        tell_parent(self._setup.ready_descriptor, {"ready": True, "url": url, "pid": os.getpid()})
 
     def _say(self, sentence: str) -> None:
         if self._printer is not None:

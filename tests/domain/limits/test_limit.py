@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.limits.limit import Each, Limit, LimitState, family_of
 from spendtop.domain.money import Usd
-from spendtop.domain.requests.request import Request, TimeSource
-from spendtop.domain.sources.records import INGEST
+from spendtop.domain.requests.request import Billing, Request, TimeSource
+from spendtop.domain.sources.records import AGENTS, INGEST, OTLP
 from spendtop.domain.windows import parse_window
 
 DOLLAR = 1_000_000_000
@@ -67,7 +68,7 @@ def test_a_threshold_is_exactly_the_written_fraction(percent: int, usd: int) -> 
     assert reached.state(Usd(percent * usd * DOLLAR // 100 - 1)) is LimitState.OK
 
 
-@pytest.mark.parametrize("each", Each)
+@pytest.mark.parametrize("each", [each for each in Each if each is not Each.AGENT])
 def test_each_names_the_field_that_a_request_counts_for(each: Each) -> None:
     fields = {Each.USER: "user_id", Each.TOKEN: "token", Each.SESSION: "session_id"}
     values: dict[str, Any] = {fields.get(each, "model"): "it"}
@@ -77,6 +78,21 @@ def test_each_names_the_field_that_a_request_counts_for(each: Each) -> None:
     models = (Each.MODEL, Each.MODEL_FAMILY)
     named = models if each in models else (each,)
     assert [one.value_of(plain) for one in Each] == ["it" if one in named else None for one in Each]
+
+
+def test_an_agent_is_the_one_of_a_user_wherever_its_call_is_told() -> None:
+    read = Request(
+        source=AGENTS[0],
+        external_id="1",
+        received_at=0,
+        occurred_at=0,
+        time_source=TimeSource.CLIENT,
+        user_id="mira",
+        billing=Billing.UNKNOWN,
+    )
+    pushed = replace(read, source=OTLP, properties={"agent": "claude-code"})
+    assert Each.AGENT.value_of(read) == Each.AGENT.value_of(pushed) == "claude-code mira"
+    assert Each.AGENT.value_of(replace(read, billing=None)) is None
 
 
 @pytest.mark.parametrize(
