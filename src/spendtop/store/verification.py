@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, func, inspect, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Table, exists, func, inspect, literal, select, text
 from sqlmodel import SQLModel
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
@@ -130,7 +130,9 @@ def _missing(connection: Connection) -> Iterator[str]:
 def _orphans(connection: Connection) -> Iterator[str]:
     for table, column, owner, what in _OWNED:
         (key,) = owner.primary_key
-        lost = select(func.count()).select_from(table).where(column.not_in(select(key)))
+        # By NOT IN PostgreSQL reads all owners for each row, once they are too many for its memory.
+        has_none = column.is_not(None) & ~exists().where(key == column)
+        lost = select(func.count()).select_from(table).where(has_none)
         if count := connection.execute(lost).scalar_one():
             yield f"There are {count:,} {what}."
 
