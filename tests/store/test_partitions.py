@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
 from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.clock import DAY, HOUR, month_of, next_month, to_datetime
@@ -119,6 +120,17 @@ def test_a_month_that_somebody_reads_is_dropped_another_time(
         assert partitions.drop(connection, ["request", "body"], end)
         assert partitions.past_end(connection, "request", end) is None
     assert rows(postgres_store, RequestTable) == []
+
+
+def test_another_failure_than_their_use_is_told(postgres_store: Store, clock: SettableClock, later: int) -> None:
+    record(postgres_store, clock, later)
+    before, end = parts(postgres_store), next_month(later) * SLOTS
+    with postgres_store.reading() as reader:
+        reader.execute(select(func.count()).select_from(table_of(RequestTable))).scalar()
+        with pytest.raises(OperationalError), postgres_store.writing() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = '100ms'"))
+            partitions.drop(connection, ["request", "body"], end)
+    assert parts(postgres_store) == before
 
 
 def test_months_of_a_copy_are_partitions_that_go_at_once(

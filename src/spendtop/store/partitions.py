@@ -26,6 +26,7 @@ _AHEAD = 2
 """Months after the present one that have partitions."""
 _PATIENCE = "200ms"
 """How long a change of partitions waits for those who use the table, as everybody who comes later waits behind it."""
+_NO_LOCK = "55P03"
 _BOUNDS = text(
     "SELECT part.relname, pg_get_expr(part.relpartbound, part.oid) FROM pg_inherits"
     " JOIN pg_class part ON part.oid = inhrelid WHERE inhparent = to_regclass(:table)"
@@ -111,6 +112,8 @@ def _at_once(connection: Connection, statements: Sequence[str]) -> bool:
             connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
             for statement in statements:
                 connection.execute(text(statement))
-    except OperationalError:
+    except OperationalError as failure:
+        if getattr(failure.orig, "sqlstate", None) != _NO_LOCK:
+            raise
         return False
     return True

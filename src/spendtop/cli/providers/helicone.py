@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 from spendtop.cli.options import Options, load_settings, opened_store, settled
+from spendtop.cli.providers.answers import answer_to
 from spendtop.cli.run_task import require_collector
 from spendtop.cli.tables import say, table
 from spendtop.collector.helicone_connection import (
@@ -25,21 +23,19 @@ from spendtop.collector.helicone_connection import (
 )
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
-from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, SpendtopError, UsageError
+from spendtop.domain.errors import ConfigError, ExitCode, SpendtopError, UsageError
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.exchange.export import ascii_json
 from spendtop.sources.helicone_webhooks import Webhook
-from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
-from spendtop.store.reads.alerts.attention import newest_test
+from spendtop.store.reads.sources.quarantine import newest_test
 
 _LOOK = 0.1
 _PATIENCE = 20.0
 """Seconds after which a test event is no longer waited for."""
 _NARROWED = "Set it so in Helicone, or delete it with `spendtop helicone disconnect` and connect again."
-T = TypeVar("T")
 
 
 def connect(options: Options) -> int:
@@ -47,7 +43,7 @@ def connect(options: Options) -> int:
     loaded = load_settings(options)
     webhooks = management(loaded.settings)
     destination = destination_of(options.arguments.url)
-    connected = _answer_to(connect_webhook(webhooks, destination))
+    connected = answer_to(connect_webhook(webhooks, destination))
     webhook = connected.webhook
     say(f"Webhook {clean_line(webhook.id)} to {clean_line(webhook.destination)} {_made(connected)}.")
     for sentence in shortcomings(webhook):
@@ -61,7 +57,7 @@ def connect(options: Options) -> int:
 
 def status(options: Options) -> int:
     settings = load_settings(options).settings
-    listed = _answer_to(management(settings).list())
+    listed = answer_to(management(settings).list())
     if options.arguments.json:
         say(ascii_json({"data": [_webhook(each, settings) for each in listed]}))
         return ExitCode.OK
@@ -85,9 +81,9 @@ def test(options: Options) -> int:
     webhooks = management(settings)
     with opened_store(settings) as store:
         require_collector(store)
-        webhook = _ours(_answer_to(webhooks.list()), settings, options.arguments.url)
+        webhook = _ours(answer_to(webhooks.list()), settings, options.arguments.url)
         before = _newest_test(store)
-        _answer_to(webhooks.test(webhook.id))
+        answer_to(webhooks.test(webhook.id))
         _wait_for_test(store, before)
     say(f"Helicone's test event to {clean_line(webhook.destination)} arrived, and was recorded as a test.")
     return ExitCode.OK
@@ -97,9 +93,9 @@ def disconnect(options: Options) -> int:
     """Show the webhook that leads here and delete it."""
     settings = load_settings(options).settings
     webhooks = management(settings)
-    webhook = _ours(_answer_to(webhooks.list()), settings, options.arguments.url)
+    webhook = _ours(answer_to(webhooks.list()), settings, options.arguments.url)
     say(_table([webhook], settings))
-    _answer_to(webhooks.delete(webhook.id))
+    answer_to(webhooks.delete(webhook.id))
     say("It is deleted: Helicone posts nothing there any more. Its secret stays in the configuration.")
     return ExitCode.OK
 
@@ -114,16 +110,6 @@ def _keep(options: Options, loaded: Loaded, secret: str) -> None:
         say("Its signing secret is in the configuration already.")
     else:
         say(f"Its signing secret is in {kept} now; a collector that runs applies it by itself.")
-
-
-def _answer_to(question: Coroutine[Any, Any, T]) -> T:
-    """What Helicone says. Raises ConfigError where the key is at fault, else CannotWrite."""
-    try:
-        return asyncio.run(question)
-    except KeyRefused as refused:
-        raise ConfigError(str(refused)) from None
-    except PollFailed as failure:
-        raise CannotWrite(str(failure)) from None
 
 
 def _ours(webhooks: tuple[Webhook, ...], settings: Settings, url: str | None) -> Webhook:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 from spendtop.cli.options import Options, load_settings, open_store, opened_store, settled
+from spendtop.cli.providers.answers import answer_to
 from spendtop.cli.run_task import require_collector
 from spendtop.cli.tables import say, table
 from spendtop.collector.push_connection import (
@@ -27,10 +26,9 @@ from spendtop.services.exchange.export import ascii_json
 from spendtop.sources.destinations import Made, Wish, public_address
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import SETTINGS
-from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.store.engine import Store
-from spendtop.store.reads.alerts.attention import newest_push
 from spendtop.store.reads.configuration.applied import applied
+from spendtop.store.reads.sources.arrivals import newest_push
 
 _LOOK = 0.1
 _PATIENCE = 20.0
@@ -38,7 +36,6 @@ _PATIENCE = 20.0
 _BY_HAND = 180.0
 """The same where a person has to press a button first."""
 _MOST_WORKSPACES = 100
-T = TypeVar("T")
 
 
 def connect(options: Options) -> int:
@@ -61,7 +58,7 @@ def connect(options: Options) -> int:
         workspaces=workspaces,
     )
     try:
-        made = _answer_to(destinations.make(wish))
+        made = answer_to(destinations.make(wish))
     except ConfigError as refused:
         steps = "\n".join(f"  {each}" for each in header_words(push, address))
         by_hand = f"Or make the destination by hand; `spendtop {push.provider} test` then waits for what comes:"
@@ -82,7 +79,7 @@ def connect(options: Options) -> int:
 def status(options: Options) -> int:
     push, settings = _push(options), load_settings(options).settings
     destinations = destinations_of(push, settings)
-    listed = _answer_to(destinations.all())
+    listed = answer_to(destinations.all())
     ours = leading_here(listed, settings.server.public_url)
     if options.arguments.json:
         say(ascii_json({"data": [_shape(each, each in ours) for each in listed]}))
@@ -106,7 +103,7 @@ def test(options: Options) -> int:
     if push is ANTHROPIC_PUSH:
         destinations = destinations_of(push, settings)
         assert isinstance(destinations, AnthropicDestinations)
-        destination = _ours(push, _answer_to(destinations.all()), settings, options.arguments.url)
+        destination = _ours(push, answer_to(destinations.all()), settings, options.arguments.url)
         return _try(destinations, destination, settings)
     with opened_store(settings) as store:
         require_collector(store)
@@ -122,10 +119,10 @@ def disconnect(options: Options) -> int:
     """Show the destination that leads here and delete it."""
     push, settings = _push(options), load_settings(options).settings
     destinations = destinations_of(push, settings)
-    listed = _answer_to(destinations.all())
+    listed = answer_to(destinations.all())
     destination = _ours(push, listed, settings, options.arguments.url)
     say(_table([destination], [destination]))
-    _answer_to(destinations.delete(destination))
+    answer_to(destinations.delete(destination))
     say(
         f"It is deleted: {destinations.title} pushes nothing there any more. Its ingest key stays in the configuration."
     )
@@ -142,7 +139,7 @@ def _try(destinations: AnthropicDestinations, destination: Destination, settings
     store = _collecting(settings)
     before = 0 if store is None else _newest(store, ANTHROPIC_PUSH)
     try:
-        failure = _answer_to(destinations.test(destination))
+        failure = answer_to(destinations.test(destination))
         if failure is not None:
             raise CannotWrite(f"Anthropic's test did not arrive: {failure}. {_hint(failure, store)}")
         if store is None:
@@ -206,16 +203,6 @@ def _hint(failure: str, store: Store | None) -> str:
 
 def _why_nothing() -> str:
     return f"Is Broadcast on at {SETTINGS}, and does the tunnel or proxy lead here? See `spendtop openrouter status`."
-
-
-def _answer_to(question: Coroutine[Any, Any, T]) -> T:
-    """What the provider says. Raises ConfigError where the key is at fault, else CannotWrite."""
-    try:
-        return asyncio.run(question)
-    except KeyRefused as refused:
-        raise ConfigError(str(refused)) from None
-    except PollFailed as failure:
-        raise CannotWrite(str(failure)) from None
 
 
 def _ours(push: ProviderPush, listed: Sequence[Destination], settings: Settings, url: str | None) -> Destination:

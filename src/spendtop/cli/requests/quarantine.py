@@ -10,7 +10,7 @@ from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import ExitCode
 from spendtop.services.exchange.export import ascii_json
 from spendtop.services.tasks import TaskKind
-from spendtop.store.reads.alerts.attention import QuarantineRow, quarantined
+from spendtop.store.reads.sources.quarantine import QuarantineRow, quarantined
 
 _MOST = 200
 

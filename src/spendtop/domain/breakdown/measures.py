@@ -89,14 +89,8 @@ MEASURES = {
     )
 }
 
-
-def latency_step(milliseconds: int) -> int:
-    """How finely latencies of so many milliseconds are told apart: as finely as people read them."""
-    return next((step for below, step in LATENCY_STEPS if milliseconds < below), LATENCY_STEPS[-1][1])
-
-
 LATENCY_STEPS = ((1_000, 10), (10_000, 100), (100_000, 1_000), (2**62, 10_000))
-"""Below so many ms, the step in ms."""
+"""How finely latencies are told apart, as finely as people read them: below so many ms, the step in ms."""
 
 
 def percentile_95(latencies: Iterable[tuple[int, int]]) -> int | None:

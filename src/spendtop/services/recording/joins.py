@@ -108,7 +108,7 @@ class Joining:
             for value, times in valued.items()
             for at in times
         }
-        return records + twins.equal(connection, sorted(around), (), _LOCKED.get(connection.dialect.name, ""))
+        return records + twins.with_counts(connection, sorted(around), (), _LOCKED.get(connection.dialect.name, ""))
 
 
 def _read(connection: Connection, lock: str) -> frozenset[str]:

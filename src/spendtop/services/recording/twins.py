@@ -134,13 +134,13 @@ class Twins:
             wanted = [(*counted, *part) for counted, parts in spans.items() for part in _united(parts)]
             for start in range(0, len(wanted), _PER_QUERY):
                 part = wanted[start : start + _PER_QUERY]
-                self._add(equal(self._connection, part, own, _SKIP_LOCKED.get(self._connection.dialect.name, "")))
+                self._add(with_counts(self._connection, part, own, _SKIP_LOCKED.get(self._connection.dialect.name, "")))
         self._load(twin for record in list(self._records.values()) if (twin := record.probable_twin_of) is not None)
         for alike in self._by_counts.values():
             alike.sort()
 
 
-def equal(
+def with_counts(
     connection: Connection, wanted: Sequence[tuple[int, int, int, int]], own: Sequence[str], locked: str
 ) -> list[StoredRequest]:
     """Requests with these counts of prompt and completion between these two times each, without those of these

@@ -12,10 +12,11 @@ from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Bounds, Calendar, bounds, parse_window
 from spendtop.store.reads.agents.plan_use import plan_by_key, plan_calls, plan_per_step
-from spendtop.store.reads.alerts.attention import Attention, SourceActivity, attention, last_arrivals
+from spendtop.store.reads.alerts.attention import Attention, attention
 from spendtop.store.reads.limits.uses import LimitUse, uses
 from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow, Spend
+from spendtop.store.reads.sources.arrivals import SourceActivity, last_arrivals
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.present import spent_last_hour, spent_today, under_plan_today
 from spendtop.store.reads.spending.sums import (

@@ -21,10 +21,10 @@ from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.alerts.attention import QuarantineRow
     from spendtop.store.reads.configuration.applied import Applied
     from spendtop.store.reads.price_list import PriceListState
     from spendtop.store.reads.sources.completeness import GapRow
+    from spendtop.store.reads.sources.quarantine import QuarantineRow
     from spendtop.store.reads.sources.remarks import SourceRemark
     from spendtop.store.reads.sources.sources import Refusal, StoreSize
     from spendtop.tui.headline import Headline

@@ -19,12 +19,12 @@ from spendtop.services.agents import spool as agent_spool
 from spendtop.services.agents.found import AgentFound, agents_found
 from spendtop.services.agents.spool import PushState
 from spendtop.services.tasks import Task, TaskKind
-from spendtop.store.reads.alerts.attention import QuarantineRow, quarantined
 from spendtop.store.reads.configuration.applied import Applied
 from spendtop.store.reads.ledger.accounts import STALE_AFTER
 from spendtop.store.reads.price_list import PriceListState, price_list
 from spendtop.store.reads.sources.completeness import PollerRow
 from spendtop.store.reads.sources.door_events import DoorEvents, door_events
+from spendtop.store.reads.sources.quarantine import QuarantineRow, quarantined
 from spendtop.store.reads.sources.remarks import SourceRemark, source_remarks
 from spendtop.store.reads.sources.sources import SourceRow, Sources, sources
 from spendtop.tui.headline import Headline

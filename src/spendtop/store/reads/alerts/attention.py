@@ -1,8 +1,8 @@
-"""What waits for a person: quarantined events, deliveries, alerts, and when each source was heard last."""
+"""What waits for a person: alerts, and the messages about them."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,18 +12,14 @@ from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, T
 
 from spendtop.domain.alerting.episode import AlertStage, Message, MessageKind, unusual_words
 from spendtop.domain.alerting.silences import Silence
-from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Each, LimitState
 from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
-from spendtop.domain.sources.records import SOURCES, AgentSource, Source
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads.agents.plan_use import plan_by_key
 from spendtop.store.reads.alerts.silences import Silencing
 from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.spending.bucket_spans import Span
-from spendtop.store.reads.spending.sums import PLAN, by_key
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
@@ -33,8 +29,6 @@ from spendtop.store.tables import (
     DeliveryTable,
     ProviderLimitTable,
     QuarantineTable,
-    RequestTable,
-    TotalTable,
 )
 
 LIMIT_RULE, BALANCE_RULE, STALE_RULE, ANOMALY_RULE, LOOP_RULE = "limit/", "balance/", "stale/", "anomaly/", "loop/"
@@ -74,20 +68,6 @@ class Attention:
     """Those of them that are critical."""
     unusual: AlertRow | None = None
     """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineRow:
-    """A signed event that is not counted."""
-
-    id: int
-    source: str
-    kind: str
-    state: str
-    reason: Untrusted
-    received_at: int
-    size: int
-    """Bytes as received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +168,6 @@ class AlertRow:
         return unusual_words(self.used, self.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceActivity:
-    """When a source was heard last (its newest request's arrival), and how many requests it reported today."""
-
-    source: str
-    last_at: int
-    requests_today: int
-
-
 def attention(connection: Connection, now: int) -> Attention:
     """What waits at `now` (UTC µs), in numbers."""
     event, delivery, alert = table_of(QuarantineTable), table_of(DeliveryTable), table_of(AlertTable)
@@ -238,40 +209,6 @@ def _unusual(connection: Connection, silencing: Silencing, now: int) -> AlertRow
     largest = select(table).where(*anomalies).order_by(table.c.used_nano.desc(), table.c.id)
     rows = _alerts(connection, largest.limit(_MOST_UNUSUAL if silencing else 1))
     return next((row for row in rows if row.stage(now) is AlertStage.OPEN), None)
-
-
-def newest_test(connection: Connection) -> int:
-    """The id of the newest test event; 0 where there was none."""
-    event = table_of(QuarantineTable)
-    newest = connection.execute(select(func.max(event.c.id)).where(event.c.kind == "test"))
-    return int(newest.scalar() or 0)
-
-
-def newest_push(connection: Connection, source: Source) -> int:
-    """When something of a source arrived last, a test too, UTC µs; 0 where nothing ever did."""
-    event = table_of(QuarantineTable)
-    tests = select(func.max(event.c.received_at)).where(event.c.kind == "test", event.c.source == source.name)
-    return max(int(connection.execute(tests).scalar() or 0), _last_arrival(connection, source) or 0)
-
-
-def quarantined(connection: Connection, most: int) -> tuple[QuarantineRow, ...]:
-    """The newest events in quarantine, open and done."""
-    event = table_of(QuarantineTable)
-    rows = connection.execute(select(event).order_by(event.c.id.desc()).limit(most))
-    return tuple(map(quarantine_row, rows))
-
-
-def quarantine_row(row: Any) -> QuarantineRow:
-    """One event of the table."""
-    return QuarantineRow(
-        id=row.id,
-        source=row.source,
-        kind=row.kind,
-        state=row.state,
-        reason=Untrusted(row.reason),
-        received_at=row.received_at,
-        size=row.size,
-    )
 
 
 def deliveries(connection: Connection, states: Collection[str], most: int) -> tuple[DeliveryRow, ...]:
@@ -330,33 +267,6 @@ def newest_tests(connection: Connection, since: int) -> tuple[DeliveryRow, ...]:
     newest = select(func.max(delivery.c.id)).where(*tests).group_by(delivery.c.channel)
     rows = connection.execute(select(delivery, _took()).where(delivery.c.id.in_(newest)).order_by(delivery.c.channel))
     return tuple(map(_delivery, rows))
-
-
-def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
-    """Every source that ever reported a counted request or a call under a plan, the last heard first."""
-    counted = by_key(connection, "source", today_starts_at, None, 99).rows
-    rows = (*counted, *plan_by_key(connection, "source", Span(today_starts_at, None)))
-    today = Counter[str]()
-    for row in rows:
-        today[row.key.raw] += row.spend.requests
-    heard = [(source.name, _last_arrival(connection, source)) for source in SOURCES.values()]
-    activities = [SourceActivity(name, at, today[name]) for name, at in heard if at is not None]
-    return tuple(sorted(activities, key=lambda activity: -activity.last_at))
-
-
-def _last_arrival(connection: Connection, source: Source) -> int | None:
-    """The latest arrival among the requests of the source's newest hour; of an agent's files when the call was made."""
-    total, request = table_of(TotalTable), table_of(RequestTable)
-    newest = connection.execute(
-        select(func.max(total.c.bucket)).where(total.c.dimension.in_(("source", PLAN)), total.c.key == source.name)
-    ).scalar()
-    if newest is None:
-        return None
-    moment = request.c.occurred_at if isinstance(source, AgentSource) else request.c.received_at
-    arrived = select(func.max(moment)).where(
-        request.c.occurred_at >= newest, request.c.occurred_at < newest + HOUR, request.c.source == source.name
-    )
-    return connection.execute(arrived).scalar() or int(newest)
 
 
 def _count(table: Table, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:

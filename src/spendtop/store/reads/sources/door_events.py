@@ -10,9 +10,9 @@ from spendtop.domain.errors import StoreCorrupt
 from spendtop.domain.filters.filters import FilterContext, parse_filter
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store import bodies
-from spendtop.store.reads.alerts.attention import QuarantineRow, quarantine_row
 from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.rows import RequestRow
+from spendtop.store.reads.sources.quarantine import QuarantineRow, quarantine_row
 from spendtop.store.statements import table_of
 from spendtop.store.tables import QuarantineTable
 
