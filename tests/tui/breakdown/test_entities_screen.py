@@ -66,7 +66,7 @@ async def test_users_with_cost_change_last_seen_and_the_limits_that_hold(face: S
         assert "Users today vs yesterday" in picture(pilot)
         assert words(pilot, "alice")[:6] == ["alice", "$0.300", "100%", "▲", "50%", "3"]
         assert words(pilot, "alice")[-4:] == ["3m", "each", "user", "60%"]
-        assert words(pilot, "bob")[1:4] == ["1", "unpriced", "0%"]
+        assert words(pilot, "bob")[1:4] == ["1", "unpriced", "-"]
         assert screen.table.row is not None and str(screen.table.row.row.head.name) == "bob"
         await pilot.press("C")
         await until(pilot, lambda: "vs a week ago" in picture(pilot))

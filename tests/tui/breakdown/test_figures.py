@@ -6,7 +6,7 @@ from spendtop.domain.breakdown.measures import COST, LATENCY, MEASURES, Measure,
 from spendtop.domain.breakdown.spend_change import Cause
 from spendtop.domain.money import Usd
 from spendtop.tui.breakdown.change_line import change_words
-from spendtop.tui.breakdown.figures import change, figure, heat, spark
+from spendtop.tui.breakdown.figures import change, figure, heat, share, spark
 from spendtop.tui.breakdown.table import heads
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.palette import PLAIN
@@ -47,6 +47,12 @@ def test_a_figure_fits_its_cell_and_unknown_is_no_zero(measure: Measure, measure
         (COST, Measured(), Measured(1, 5), "gone"),
         (COST, Measured(1, 5), None, ""),
         (COST, Measured(1, 5), Measured(1, 0, 1), "-"),
+        (COST, Measured(9, 0, 9), Measured(9, 100), "-"),
+        (COST, Measured(9, 97, 1), Measured(9, 100), "▼  3%?"),
+        (COST, Measured(9, 141, 1), Measured(9, 100), "▲ 41%"),
+        (COST, Measured(9, 141), Measured(9, 100, 1), "▲ 41%?"),
+        (COST, Measured(9, 97), Measured(9, 100, 1), "▼  3%"),
+        (COST, Measured(9, 6700), Measured(9, 100, 1), "▲x67?"),
         (COST, Measured(1, 6700), Measured(1, 100), "▲x67"),
         (COST, Measured(1, 10**9), Measured(1, 1), "▲x>999"),
         (HIT, Measured(100, 61), Measured(100, 52), "▲  9pt"),
@@ -56,6 +62,13 @@ def test_a_figure_fits_its_cell_and_unknown_is_no_zero(measure: Measure, measure
 def test_a_change_takes_six_cells(measure: Measure, now: Measured, before: Measured | None, expected: str) -> None:
     words, _ = change(now, before, measure, UNICODE, PLAIN)
     assert (words, len(words) <= 6) == (expected, True)
+
+
+def test_a_share_of_what_is_not_known_is_none() -> None:
+    whole = Measured(10, 400)
+    assert share(Measured(5, 100), whole, COST) == "25%"
+    assert share(Measured(5, 0, 5), whole, COST) == "-"
+    assert share(Measured(5, 100), Measured(), COST) == "-"
 
 
 @pytest.mark.parametrize(("glyphs", "marks"), [(UNICODE, " ▁▄█"), (ASCII, " .:#")])

@@ -9,7 +9,7 @@ from spendtop.domain.breakdown.measures import COST, REQUESTS, Measured, Unit
 from spendtop.domain.breakdown.spend_change import SpendChange
 from spendtop.tui import formats
 from spendtop.tui.breakdown.change_line import WORDS, signed
-from spendtop.tui.breakdown.figures import change, figure, spark
+from spendtop.tui.breakdown.figures import change, figure, share, spark
 from spendtop.tui.breakdown.view import spoken
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_middle, fit_right
 
@@ -79,8 +79,7 @@ class CellPanel(Panel):
         return [(fit_middle(name, _LABEL, self.glyphs.cut) + " ", self.palette.muted), value]
 
     def _share(self, part: Measured, whole: Measured) -> str:
-        size, of = (self._table.view.measure.size(each) for each in (part, whole))
-        return formats.percent(size, of) if of else formats.UNKNOWN
+        return share(part, whole, self._table.view.measure)
 
     def _parts(self, row: GridRow) -> Iterator[Line]:
         """The largest cells of the row."""

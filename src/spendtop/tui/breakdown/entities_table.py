@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.breakdown.dimensions import Dimension
-from spendtop.domain.breakdown.measures import COST, PLAN
+from spendtop.domain.breakdown.measures import COST, NOTHING, PLAN
 from spendtop.domain.clock import age
 from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.breakdown.figures import change, figure, spark
+from spendtop.tui.breakdown.figures import change, figure, share, spark
 from spendtop.tui.widgets.canvas import Piece, fit_middle
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.gauge import SIGNS
@@ -47,9 +47,8 @@ class EntityTable(ListTable["Entity", str]):
         return row.row.head.key.raw
 
     def _share(self, row: Entity, ink: Ink, width: int) -> Piece:
-        whole = 0 if self.grid is None else self.grid.total.whole.amount
-        words = formats.percent(row.row.whole.amount, whole) if whole else formats.UNKNOWN
-        return words, ink.palette.muted
+        whole = NOTHING if self.grid is None else self.grid.total.whole
+        return share(row.row.whole, whole, COST), ink.palette.muted
 
 
 def _name(row: Entity, ink: Ink, width: int) -> Piece:

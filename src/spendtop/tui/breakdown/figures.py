@@ -46,7 +46,8 @@ def _known(measured: Measured) -> Usd | None:
 
 
 def change(row: Measured, before: Measured | None, measure: Measure, glyphs: Glyphs, palette: Palette) -> Piece:
-    """How a row's figure differs from before, in at most six cells."""
+    """How a row's figure differs from before, in at most six cells; `?` behind it where what is not known of one of the
+    two could turn it round."""
     if before is None or not (any(row) or any(before)):
         return "", palette.faint
     if not any(before):
@@ -56,12 +57,25 @@ def change(row: Measured, before: Measured | None, measure: Measure, glyphs: Gly
     now, was = measure.size(row), measure.size(before)
     if measure.unit is Unit.SHARE:
         return _signed(now - was, 10_000, "pt", glyphs, palette)
-    if not was:
+    if not was or not (_is_known(row, measure) and _is_known(before, measure)):
         return formats.UNKNOWN, palette.faint
+    is_doubtful = measure.unit is Unit.MONEY and bool(before.missing if now > was else row.missing)
+    doubt = "?" if is_doubtful else ""
     if now >= 10 * was:
         times = now // was
-        return f"{glyphs.up}x{times if times < 1_000 else '>999'}"[:6], palette.warn
-    return _signed((now - was) * 100, was, "%", glyphs, palette)
+        return f"{glyphs.up}x{times if times < 1_000 else '>999'}"[: 6 - is_doubtful] + doubt, palette.warn
+    return _signed((now - was) * 100, was, f"%{doubt}", glyphs, palette)
+
+
+def share(part: Measured, whole: Measured, measure: Measure) -> str:
+    """How much of the whole it is; `-` where that is not known."""
+    size, of = measure.size(part), measure.size(whole)
+    return formats.percent(size, of) if of and _is_known(part, measure) else formats.UNKNOWN
+
+
+def _is_known(measured: Measured, measure: Measure) -> bool:
+    """Whether anything of a cost is known."""
+    return measure.unit is not Unit.MONEY or _known(measured) is not None
 
 
 def _signed(difference: int, unit: int, sign: str, glyphs: Glyphs, palette: Palette) -> Piece:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from textual import events
 
 from spendtop.tui import formats
-from spendtop.tui.breakdown.figures import change, figure, heat, spark
+from spendtop.tui.breakdown.figures import change, figure, heat, share, spark
 from spendtop.tui.breakdown.view import View
 from spendtop.tui.widgets.canvas import Line, Piece, fit_middle, fit_right
 from spendtop.tui.widgets.columns import Column, Columns, Ink, fitted, row_line
@@ -154,8 +154,7 @@ class GridTable(ListTable["GridRow", str]):
 
     def _share_cell(self, row: GridRow, ink: Ink, width: int) -> Piece:
         assert self.grid is not None
-        size, whole = (self.view.measure.size(each.whole) for each in (row, self.grid.total))
-        return (formats.percent(size, whole) if whole else formats.UNKNOWN), ink.palette.muted
+        return share(row.whole, self.grid.total.whole, self.view.measure), ink.palette.muted
 
     def _change_cell(self, row: GridRow, ink: Ink, width: int) -> Piece:
         return change(row.whole, row.before, self.view.measure, ink.glyphs, ink.palette)
