@@ -6,7 +6,7 @@ LiteLLM sends once and does not send again, so an event is only refused where no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, TypeAlias
 
 import msgspec
@@ -44,6 +44,7 @@ _TERMS = (
     *("cache_creation", "server_tool_use"),
 )
 """Of a provider's own usage object, which LiteLLM's leaves out."""
+_STATUS = re.compile("[1-5][0-9]{2}")
 _MESSAGES = re.compile(rb"\[\s*\{")
 _NOTHING = (b"", b"null", b"{}", b'""', b"[]")
 
@@ -54,6 +55,22 @@ _ITEM: Schema = {
     "description": "LiteLLM's standard logging payload. null is passed over.",
     "properties": {"id": {"type": ["string", "null"]}, "litellm_call_id": {"type": ["string", "null"]}},
 }
+
+
+class _Metadata(Struct):
+    """Of what the proxy knows of a call, what is ours to read."""
+
+    user_api_key_user_id: object = None
+    user_api_key_end_user_id: object = None
+    user_api_key_alias: object = None
+    user_api_key_team_alias: object = None
+    usage_object: object = None
+    requester_metadata: object = None
+
+
+class _ErrorInformation(Struct):
+    error_code: object = None
+    error_class: object = None
 
 
 class _Payload(Struct):
@@ -79,10 +96,10 @@ class _Payload(Struct):
     response_cost: Raw = Raw()
     cost_breakdown: object = None
     request_tags: list[object] | None = None
-    metadata: _Object = None
+    metadata: _Metadata | None = None
     model_parameters: _Object = None
     error_str: object = None
-    error_information: _Object = None
+    error_information: _ErrorInformation | None = None
     messages: Raw = Raw()
     response: Raw = Raw()
 
@@ -94,9 +111,13 @@ class _Payload(Struct):
     def cached(self) -> bool:
         return self.cache_hit in (True, "True")  # Redis gives texts back
 
-    def meta(self, key: str) -> str | None:
-        """A name out of the metadata."""
-        return _name((self.metadata or {}).get(key))
+    @property
+    def known(self) -> _Metadata:
+        return self.metadata or _Metadata()
+
+    @property
+    def error(self) -> _ErrorInformation:
+        return self.error_information or _ErrorInformation()
 
 
 _NO_CALL_IS = "looks something up or puts it away, and calls no model"
@@ -106,6 +127,9 @@ class _NoCall(Struct, frozen=True):
     """An item that says no more than that something was looked up or put away."""
 
     kind: str
+
+
+_Read: TypeAlias = Request | Invalid | _NoCall
 
 
 class LitellmReceiver:
@@ -125,6 +149,7 @@ class LitellmReceiver:
         self._one = msgspec.json.Decoder(Raw)
         self._many = msgspec.json.Decoder(list[Raw])
         self._payload = msgspec.json.Decoder(_Payload)
+        self._payloads = msgspec.json.Decoder(list[_Payload | None])
 
     def read(self, post: Post) -> Pushed:
         return self.parse(post.raw, post.received_at)
@@ -134,6 +159,25 @@ class LitellmReceiver:
 
         Raises NotJson, and Unreadable for more than MOST_ITEMS.
         """
+        read = self._all_at_once(raw, received_at) or self._one_by_one(raw, received_at)
+        items = tuple(item for item in read if not isinstance(item, _NoCall))
+        no_calls = (remark(RemarkKind.NOT_TAKEN, each.kind, _NO_CALL_IS) for each in read if isinstance(each, _NoCall))
+        return Pushed(items, remarks=folded(no_calls))
+
+    def _all_at_once(self, raw: bytes, received_at: int) -> Sequence[_Read]:
+        """The items of an array that needs no repair; nothing of any other post."""
+        try:
+            if not raw.isascii():
+                raw.decode()  # what is not looked into may hold anything
+            payloads = self._payloads.decode(raw)
+            if len(payloads) > MOST_ITEMS:
+                return ()
+            return [self._called(payload, received_at) for payload in payloads if payload is not None]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return ()
+
+    def _one_by_one(self, raw: bytes, received_at: int) -> Sequence[_Read]:
+        """The items of any post, each of which may be repaired or refused."""
         try:
             elements = self._elements(raw)
         except (msgspec.DecodeError, RecursionError):
@@ -143,10 +187,7 @@ class LitellmReceiver:
                 raise NotJson("The body is not JSON") from error
         if len(elements) > MOST_ITEMS:
             raise Unreadable("too_many_items", f"A post holds at most {MOST_ITEMS:,} items. Send several.", status=413)
-        read = [self._item(element, received_at) for element in elements if element.strip() != b"null"]
-        items = tuple(item for item in read if not isinstance(item, _NoCall))
-        no_calls = (remark(RemarkKind.NOT_TAKEN, each.kind, _NO_CALL_IS) for each in read if isinstance(each, _NoCall))
-        return Pushed(items, remarks=folded(no_calls))
+        return [self._item(element, received_at) for element in elements if element.strip() != b"null"]
 
     def _elements(self, raw: bytes) -> list[bytes]:
         text = raw.strip()
@@ -159,25 +200,28 @@ class LitellmReceiver:
             self._one.decode(lines[0] if lines else b"")
             return lines
 
-    def _item(self, element: bytes, received_at: int) -> Request | Invalid | _NoCall:
+    def _item(self, element: bytes, received_at: int) -> _Read:
         try:
             try:
-                return self._called(element, received_at)
+                return self._called(self._decoded_payload(element), received_at)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                return self._called(repaired(element), received_at)
+                return self._called(self._decoded_payload(repaired(element)), received_at)
         except msgspec.ValidationError as error:
             return Invalid(field_of(error))
         except (msgspec.DecodeError, RecursionError):
             return Invalid({"item": "is not JSON"})
-        except _Unusable as error:
-            return Invalid(error.fields)
 
-    def _called(self, element: bytes, received_at: int) -> Request | _NoCall:
+    def _decoded_payload(self, element: bytes) -> _Payload:
         element.decode()  # what is not looked into may hold anything
-        payload = self._payload.decode(element)
+        return self._payload.decode(element)
+
+    def _called(self, payload: _Payload, received_at: int) -> _Read:
         if isinstance(payload.call_type, str) and NO_CALL.fullmatch(payload.call_type):
             return _NoCall(payload.call_type)
-        return self._request(payload, received_at)
+        try:
+            return self._request(payload, received_at)
+        except _Unusable as error:
+            return Invalid(error.fields)
 
     def _request(self, payload: _Payload, received_at: int) -> Request:
         happened = when(seconds_to_micros(payload.start), TimeSource.CLIENT, received_at)
@@ -221,7 +265,7 @@ class LitellmReceiver:
         """
         sent = bytes(payload.response)
         response = None if sent in _NOTHING else self._decoded(sent)
-        asked, usage = _asked(payload), (payload.metadata or {}).get("usage_object")
+        asked, usage = _asked(payload), payload.known.usage_object
         if isinstance(usage, dict) and usage:
             reading = read_response(_with_usage(response, usage), asked, model=model)
             if reading.usage.is_known:
@@ -311,9 +355,9 @@ def _broken_down(payload: _Payload) -> Usd | None:
     """The sum of the cost's parts, where there are any."""
     parts = payload.cost_breakdown if isinstance(payload.cost_breakdown, dict) else {}
     total = parts.get("total_cost")
-    if isinstance(total, bool) or not isinstance(total, int | float) or total <= 0:
-        return None
-    return Usd.of(repr(total))
+    if (type(total) is float or type(total) is int) and total > 0:
+        return Usd.of(repr(total))
+    return None
 
 
 def _reported(payload: _Payload) -> Usd | None:
@@ -328,10 +372,11 @@ def _reported(payload: _Payload) -> Usd | None:
 
 
 def _user(payload: _Payload) -> str | None:
-    key_user = payload.meta("user_api_key_user_id")
+    known = payload.known
+    key_user = _name(known.user_api_key_user_id)
     return (
         _name(payload.end_user)
-        or payload.meta("user_api_key_end_user_id")
+        or _name(known.user_api_key_end_user_id)
         or _name((payload.model_parameters or {}).get("user"))
         or (key_user if key_user != NOBODY else None)
     )
@@ -346,7 +391,7 @@ def _session(payload: _Payload) -> str | None:
         return payload.session_id
     if payload.trace_id and not GENERATED.fullmatch(payload.trace_id):
         return payload.trace_id
-    named = (payload.metadata or {}).get("requester_metadata")
+    named = payload.known.requester_metadata
     return _name(named.get("session_id")) if isinstance(named, dict) else None
 
 
@@ -354,8 +399,9 @@ def _properties(payload: _Payload) -> Iterator[tuple[str, str]]:
     tags = [tag for tag in payload.request_tags or () if isinstance(tag, str) and not tag.startswith(USER_AGENT)]
     if tags:
         yield "tags", ", ".join(tags)
-    for name, key in (("key_alias", "user_api_key_alias"), ("team_alias", "user_api_key_team_alias")):
-        if alias := payload.meta(key):
+    known = payload.known
+    for name, named in (("key_alias", known.user_api_key_alias), ("team_alias", known.user_api_key_team_alias)):
+        if alias := _name(named):
             yield name, alias
 
 
@@ -366,8 +412,8 @@ def _status(payload: _Payload) -> Status:
 
 
 def _http_status(payload: _Payload) -> int | None:
-    code = str((payload.error_information or {}).get("error_code") or "")
-    return int(code) if re.fullmatch("[1-5][0-9]{2}", code) else None
+    code = payload.error.error_code
+    return int(str(code)) if code and _STATUS.fullmatch(str(code)) else None
 
 
 def _prompt(payload: _Payload) -> bytes | None:
@@ -387,8 +433,7 @@ def _response(payload: _Payload) -> bytes | None:
     message = _name(payload.error_str)
     if message is None:
         return None
-    kind = (payload.error_information or {}).get("error_class")
-    return msgspec.json.encode({"error": {"message": message, "type": _name(kind)}})
+    return msgspec.json.encode({"error": {"message": message, "type": _name(payload.error.error_class)}})
 
 
 def _name(value: object) -> str | None:
