@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-STEPS = tuple((1_000 * 10**number, 10 * 10**number) for number in range(7))
+STEPS: tuple[tuple[int, int], ...] = tuple((1_000 * 10**number, 10 * 10**number) for number in range(7))
 """Latencies below so many ms are told apart by steps of so many."""
 APART = 90
 """Marks of each step that those before do not have: 1,000 ms are 10 steps of 100 ms and 100 of 10 ms."""
