@@ -29,7 +29,7 @@ _Number: TypeAlias = int | float | None
 _Object: TypeAlias = dict[str, object] | None
 
 
-class _Metadata(Struct):
+class _CallMetadata(Struct):
     """Of what the proxy knows of a call, what is ours to read."""
 
     user_api_key_user_id: object = None
@@ -68,7 +68,7 @@ class Payload(Struct):
     response_cost: Raw = Raw()
     cost_breakdown: object = None
     request_tags: list[object] | None = None
-    metadata: _Metadata | None = None
+    metadata: _CallMetadata | None = None
     model_parameters: _Object = None
     error_str: object = None
     error_information: _ErrorInformation | None = None
@@ -84,8 +84,8 @@ class Payload(Struct):
         return self.cache_hit in (True, "True")  # Redis gives texts back
 
     @property
-    def known(self) -> _Metadata:
-        return self.metadata or _Metadata()
+    def known(self) -> _CallMetadata:
+        return self.metadata or _CallMetadata()
 
     @property
     def error(self) -> _ErrorInformation:
