@@ -16,7 +16,7 @@ _HEAD = 4_000
 """Bytes in which a line says what it is."""
 
 
-class _Message(Struct, frozen=True):
+class _SaidMessage(Struct, frozen=True):
     id: Any = None
     content: Any = None
 
@@ -25,7 +25,7 @@ class _SaidLine(Struct, frozen=True, rename="camel"):
     type: Any = None
     timestamp: Any = None
     is_meta: Any = None
-    message: _Message | None = None
+    message: _SaidMessage | None = None
 
 
 _LINE = Decoder(_SaidLine)
