@@ -13,7 +13,7 @@ from spendtop.sources.agents.bookmark import Bookmark, Tally, stamp_of
 from spendtop.sources.agents.files import opened
 
 LONGEST_LINE = 8 << 20
-"""A longer one holds a conversation or a file: nobody keeps it in memory to find out whether it tells of a call, too."""
+"""A longer one holds a conversation or a file: memory is not given to find a call in it."""
 CHUNK = 1 << 20
 _WINDOW = 8 << 20
 """Bytes that a compressed file may have one look back: Codex's look back 2 MB."""
@@ -42,7 +42,8 @@ def lines(path: Path, wanted: Wanted, bookmark: Bookmark, tally: Tally) -> Itera
 def _unpacked(file: FileIO, wanted: Wanted, bookmark: Bookmark, tally: Tally) -> Iterator[bytes]:
     """A compressed file is read from its beginning: it does not grow."""
     bookmark.offset, bookmark.state = 0, None
-    with zstandard.ZstdDecompressor(max_window_size=_WINDOW).stream_reader(file, read_across_frames=True, closefd=False) as stream:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+    with decompressor.stream_reader(file, read_across_frames=True, closefd=False) as stream:
         try:
             yield from _whole_lines(stream.read, wanted, bookmark, tally)
         except zstandard.ZstdError:
