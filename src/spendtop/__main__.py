@@ -26,6 +26,7 @@ _ASCII = {"·": "-", "→": "->", "…": "...", "⏎": "|", "µ": "u", "×": "x"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     os.umask(0o077)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # what else is installed sees no configuration of ours
     gc.set_threshold(*_GARBAGE_LOOKS)
     try:
         words = sys.argv[1:] if argv is None else argv

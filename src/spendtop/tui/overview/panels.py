@@ -162,11 +162,13 @@ class TopPanel(DoorPanel):
 
     @property
     def _rows(self) -> Sequence[KeySpend]:
-        """Those who spend, and behind them those who only used a plan."""
+        """Those who spend, and behind them those who only used a plan. None, and no store loaded, before the first read."""
+        if self.breakdown is None:
+            return ()
         from spendtop.store.reads.rows import Spend
         from spendtop.store.reads.spending.sums import KeySpend
 
-        spending = () if self.breakdown is None else self.breakdown.rows
+        spending = self.breakdown.rows
         known = {row.key.raw for row in spending}
         others = (KeySpend(row.key, Spend.nothing()) for row in self.plan if row.key.raw not in known)
         return (*spending, *others)
