@@ -162,7 +162,7 @@ class TopPanel(DoorPanel):
 
     @property
     def _rows(self) -> Sequence[KeySpend]:
-        """Those who spend, and behind them those who only used a plan. None, and no store loaded, before the first read."""
+        """Those who spend, and behind them those who only used a plan."""
         if self.breakdown is None:
             return ()
         from spendtop.store.reads.rows import Spend
