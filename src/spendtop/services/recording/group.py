@@ -113,9 +113,11 @@ class Group:
         """
         alike = None if event.external_ids is not None else self.alike
         candidates = [] if alike is None else alike.named(event.request.response_id)
+        if not candidates:
+            return self._first(event), True
         report = part_of_report(event.request)
         parts = [part for record in candidates for part in parts_of(record)]
-        home = self._settle(requests([*parts, report]), event)[report] if candidates else None
+        home = self._settle(requests([*parts, report]), event)[report]
         if home is None:
             return self._first(event), True
         self._join(self._stored[home], event)
@@ -123,6 +125,8 @@ class Group:
 
     def united(self, request_id: int, event: Prepared) -> int:
         """The id of the request of an event that is recorded, with all that this event proves to be the same one."""
+        if self.alike is None and not event.other_digests:
+            return request_id
         for alike in (self._named_alike, self._answered_alike, self._valued_alike):
             record = self._stored.get(request_id)
             joined = [] if record is None or event.external_ids is not None else alike(record, event)
