@@ -111,13 +111,10 @@ class Group:
         Gives the request's id, and whether it is new. What is nearest in time belongs together, so a report may take
         over what another request of the same response id was joined with.
         """
-        alike = None if event.external_ids is not None else self.alike
-        candidates = [] if alike is None else alike.named(event.request.response_id)
-        if not candidates:
-            return self._first(event), True
-        report = part_of_report(event.request)
+        candidates = self.alike.named(event.request.response_id) if self.alike and event.external_ids is None else []
+        report = part_of_report(event.request) if candidates else None
         parts = [part for record in candidates for part in parts_of(record)]
-        home = self._settle(requests([*parts, report]), event)[report]
+        home = None if report is None else self._settle(requests([*parts, report]), event)[report]
         if home is None:
             return self._first(event), True
         self._join(self._stored[home], event)
