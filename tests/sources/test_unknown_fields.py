@@ -39,7 +39,8 @@ def test_unknown_names_have_their_path_and_are_counted_once_for_an_answer() -> N
 
 def test_what_is_not_an_object_where_one_is_known_is_nothing_to_count() -> None:
     with collecting() as names:
-        for document in ([], "text", None, {"rows": "text", "by_name": [1]}):
+        documents: tuple[object, ...] = ([], "text", None, {"rows": "text", "by_name": [1]})
+        for document in documents:
             tell_beside(document, Outer)
     assert not names
 
