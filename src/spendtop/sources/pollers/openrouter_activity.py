@@ -9,19 +9,18 @@ by that provider (`byok_usage_inference`) and is no part of it. Needs a manageme
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Context, Decimal
-from typing import NamedTuple
+from decimal import Decimal
 
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, UserPart, exact
-from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed
+from spendtop.sources.pollers.day_use import DayUse
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Query, Rejected, shaped
 from spendtop.sources.pollers.used_parts import Counted, whole
 
@@ -29,7 +28,6 @@ _WHO = "OpenRouter"
 _ACTIVITY = "/api/v1/activity"
 _TOLD_DAYS = 30
 _MOST_HOLDERS = 50
-_EXACT = Context(prec=60)
 _OVERLAP = "OpenRouter's keys were charged more than the account for a day: it is shown without keys."
 _LEFT_OUT = "OpenRouter's activity is asked for by its 50 keys of the most use: {:,} more are shown without a key."
 _NOT_BY_USER = "OpenRouter does not split this account's activity by user."
@@ -61,36 +59,7 @@ class _AccountKeys(Struct, frozen=True):
     data: list[_AccountKey]
 
 
-class _Use(NamedTuple):
-    """US dollars, and what they bought."""
-
-    dollars: Decimal = Decimal(0)
-    prompt: int = 0
-    completion: int = 0
-    requests: int = 0
-
-    def plus(self, other: _Use) -> _Use:
-        dollars = _EXACT.add(self.dollars, other.dollars)
-        return _Use(
-            dollars, self.prompt + other.prompt, self.completion + other.completion, self.requests + other.requests
-        )
-
-    def less(self, parts: Iterable[_Use]) -> _Use:
-        rest = self
-        for dollars, prompt, completion, requests in parts:
-            rest = rest.plus(_Use(-dollars, -prompt, -completion, -requests))
-        return rest
-
-    def counts(self) -> dict[str, object]:
-        """As far as they can be: those of keys may be ahead of those of the account."""
-        return {
-            INPUT_TOKENS: max(self.prompt, 0),
-            OUTPUT_TOKENS: max(self.completion, 0),
-            REQUESTS: max(self.requests, 0),
-        }
-
-
-_ByModel = Mapping[tuple[int, str], _Use]
+_ByModel = Mapping[tuple[int, str], DayUse]
 """By UTC day (since 1970) and model."""
 
 
@@ -161,10 +130,10 @@ def _billed(
 
 
 async def _activity(poll: Poll, query: Query) -> _ByModel:
-    sums: defaultdict[tuple[int, str], _Use] = defaultdict(_Use)
+    sums: defaultdict[tuple[int, str], DayUse] = defaultdict(DayUse)
     for each in shaped(_WHO, await poll.json("GET", _ACTIVITY, query=query), _Activities).data:
         counts = (whole(_WHO, value) for value in (each.prompt_tokens, each.completion_tokens, each.requests))
-        use = _Use(_amount(each.usage), *counts)
+        use = DayUse(_amount(each.usage), *counts)
         place = day_number(_WHO, each.date), each.model
         sums[place] = sums[place].plus(use)
     return sums
@@ -172,7 +141,7 @@ async def _activity(poll: Poll, query: Query) -> _ByModel:
 
 async def _by_user(poll: Poll, whole: _ByModel, users: list[str]) -> list[UserPart] | None:
     """What each of these users was charged, and what none of them was; None where that does not add up."""
-    rests: defaultdict[int, _Use] = defaultdict(_Use)
+    rests: defaultdict[int, DayUse] = defaultdict(DayUse)
     for (day, _), use in whole.items():
         rests[day] = rests[day].plus(use)
     parts: list[UserPart] = []
