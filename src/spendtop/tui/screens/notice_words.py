@@ -74,7 +74,10 @@ class NoticeWords:
             return ()
         style = palette.warn if facts.records else palette.bad
         more: Line = [(f" +{len(known) - 1} more", palette.muted)] if len(known) > 1 else ()
-        return [*self._cut((f"! {clean_line(known[0])}", style), [*more, *waiting]), *more, _GAP]
+        words: Piece = (f"! {clean_line(known[0])}", style)
+        if length([words]) > self._room([*more, *waiting]) and known[0] != facts.standing.sentence:
+            more = [(" 8 shows all", palette.muted)]
+        return [*self._cut(words, [*more, *waiting]), *more, _GAP]
 
     def _config_outcome(self, waiting: Line) -> Line:
         status, headline, now = self._face.config_status, self._face.headline, self._face.session.clock()
@@ -88,8 +91,12 @@ class NoticeWords:
         return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *waiting]), *rest, _GAP]
 
     def _cut(self, words: Piece, after: Line) -> Line:
-        """Cut to the room that the words after it leave, or to half the line."""
-        return clip([words], max(self._width - length(after) - 6, self._width // 2))
+        """Cut to the room that the words after it leave."""
+        return clip([words], self._room(after))
+
+    def _room(self, after: Line) -> int:
+        """Cells before these words, at least half the line."""
+        return max(self._width - length(after) - 6, self._width // 2)
 
     def _waiting(self) -> list[Piece]:
         headline, palette = self._face.headline, self._face.palette
@@ -99,7 +106,7 @@ class NoticeWords:
         words: list[Piece] = []
         if attention.unrecognized:
             count = formats.count(attention.unrecognized)
-            words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
+            words.append((f"!! {count} not understood: 8 shows them   ", palette.bad))
         if attention.dead_deliveries:
             count = formats.count(attention.dead_deliveries)
             words.append((f"!! {count} undelivered: 6 shows them   ", palette.bad))

@@ -147,7 +147,7 @@ class SourceTable(ListTable["Row", RowKey]):
             words = found.reading or "no calls are in its files"
             return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
         if not is_token(row) and row.imported is not None:
-            words = f"{formats.grouped(row.imported)} requests, by {row.source.setting}"
+            words = f"{formats.requests(row.imported)}, by {row.source.setting}"
             return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
         if not is_token(row) and (amiss := self._amiss(row)):
             return SpanningCell([(fit_right(last, width) + "  ", style), (amiss, ink.palette.bad)])
