@@ -8,6 +8,7 @@ from rich.style import Style
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.config_slips import first_slip
+from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Piece, clip, fit, length
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _WHOSE = 24
 """Cells of a name."""
+_WIDE = 100
+"""Cells from which on amounts have room beside the screen's own remarks."""
 _GAP: Piece = ("   ", Style())
 
 
@@ -112,7 +115,10 @@ class NoticeWords:
             words.append((f"!! {count} undelivered: 6 shows them   ", palette.bad))
         if (unusual := attention.unusual) is not None:
             whose = fit(unusual.whose, _WHOSE).rstrip()
-            words.append((f"! {whose} {unusual.unusual_words}: 6 shows it   ", palette.warn))
+            much = unusual.unusual_words
+            if self._width < _WIDE:
+                much = f"{times_of(unusual.used.nano, unusual.limit.nano)} the usual"
+            words.append((f"! {whose} {much}: 6 shows it   ", palette.warn))
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
