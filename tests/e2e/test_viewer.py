@@ -49,7 +49,7 @@ def test_while_another_program_holds_the_store_it_is_not_called_live(tmp_path: P
                 trust_env=False,
             )
             viewer.until("DEGRADED since")
-            assert "LIVE" not in viewer.shown
+            viewer.until_gone("LIVE")
         assert answer.result().status_code == 200
         viewer.until("LIVE")
 
@@ -58,11 +58,11 @@ def test_a_killed_collector_is_missed_and_another_one_started_by_a_key(tmp_path:
     with viewing(tmp_path) as viewer:
         viewer.until("LIVE")
         first = eventually(lambda: holder(tmp_path))
-        assert f"{first.url}/webhook" in viewer.shown
+        viewer.until(f"{first.url}/webhook")
         os.kill(first.pid, signal.SIGKILL)
         viewer.until("NOT RECORDING since")
         viewer.until("! starts one")
-        assert first.url not in viewer.shown
+        viewer.until_gone(first.url)
         viewer.press("!")
         viewer.until("LIVE")
         second = eventually(lambda: holder(tmp_path))

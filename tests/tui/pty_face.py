@@ -11,7 +11,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -57,9 +57,16 @@ class PtyProgram:
 
     def until(self, text: str) -> None:
         """Read until the text is on the screen; fails after `DEADLINE`."""
+        self._read_until(lambda: text in self.shown, f"{text!r} did not appear")
+
+    def until_gone(self, text: str) -> None:
+        """Read until the text is not on the screen; fails after `DEADLINE`."""
+        self._read_until(lambda: text not in self.shown, f"{text!r} stayed")
+
+    def _read_until(self, holds: Callable[[], bool], missed: str) -> None:
         deadline = time.monotonic() + DEADLINE
-        while text not in self.shown:
-            assert time.monotonic() < deadline, f"{text!r} did not appear:\n{self.shown}"
+        while not holds():
+            assert time.monotonic() < deadline, f"{missed}:\n{self.shown}"
             assert self._read(), f"the program ended:\n{self.sent[-2000:]!r}"
 
     def press(self, keys: str) -> None:
