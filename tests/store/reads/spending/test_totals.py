@@ -91,7 +91,7 @@ def test_long_spans_and_those_of_all_keys_are_read_by_days(recorded: Recorded) -
             ("day_total", Span(end - DAY, summed)),
             ("total", Span(summed, end)),
         ]
-        (rolling,) = totals_of_keys(connection, "user", Span(day.since + HOUR, day.until))
+        (rolling,) = totals_of_keys(connection, "user", Span(end - DAY + HOUR, end))
         assert rolling.table.name == "total"
 
 
