@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +26,7 @@ from spendtop.sources.receivers.otlp_usage import (
 )
 
 
-def used(attributes: dict[str, Any]) -> dict[str, int | float]:
+def used(attributes: Mapping[str, Any]) -> dict[str, int | float]:
     stated = readable(attributes)
     return quantities(stated, form_of(stated))
 
