@@ -11,18 +11,13 @@ from functools import lru_cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES, AttributeNames
+from spendtop.sources.receivers.otlp_names import LISTS, NAMES, UNIT_PREFIXES, USAGE_PREFIXES, AttributeNames
 
 _MOST_REMEMBERED = 8 * 1024
 """Characters of the names that are remembered together."""
 _RAW = "gen_ai.usage.raw"
 _ASSOCIATED = ("traceloop.association.properties.", "ai.telemetry.metadata.")
 _NO_PROPERTIES = frozenset({*NAMES.user, *NAMES.session})
-_LISTS = tuple(
-    (each, names)
-    for each in AttributeNames.__struct_fields__
-    if each != "cost_of_sides" and isinstance(names := getattr(NAMES, each), tuple)
-)
 
 
 def _ranked() -> dict[str, tuple[str, int]]:
@@ -75,7 +70,7 @@ def _form(present: tuple[str, ...], *, is_remembered: bool) -> SpanForm:
     for name in present:
         if name in _RANKED:
             counts.setdefault(_RANKED[name][0], []).append(name)
-    lists = {each: tuple(name for name in names if name in known) for each, names in _LISTS}
+    lists = {each: tuple(name for name in names if name in known) for each, names in LISTS}
     sides = tuple(pair for pair in NAMES.cost_of_sides if known.issuperset(pair))
     return SpanForm(
         present=present,

@@ -420,3 +420,9 @@ NAMES = AttributeNames(
         }
     ),
 )
+LISTS = tuple(
+    (each, names)
+    for each in AttributeNames.__struct_fields__
+    if each != "cost_of_sides" and isinstance(names := getattr(NAMES, each), tuple)
+)
+LISTED = frozenset(name for _, names in LISTS for name in names).union(*NAMES.cost_of_sides)
