@@ -76,8 +76,8 @@ async def test_an_answer_is_read_exactly_and_the_question_arrives_as_it_was_mean
         (failed(400), "Acme did not take the question (400); a newer spendtop may be needed"),
         (
             failed(404),
-            "Acme does not know what it was asked for (404): this organization or key may not have it; "
-            "else check the address configured for it",
+            "Acme does not know what it was asked for (404): this organization or key may not have it. "
+            "Check the key in the configuration. Else check the address configured for it",
         ),
         (failed(503), "Acme has a fault of its own (503); it is asked again at the next poll"),
         (slow_down(), "Acme asks for fewer questions (429); poll less often"),
