@@ -197,10 +197,12 @@ async def test_a_wait_that_is_too_long_for_the_poll_is_left_to_the_next_one(wait
     assert (len(fake.asked), waits) == (3, [])
 
 
-async def test_it_gives_up_after_its_attempts(waits: list[float]) -> None:
+async def test_it_gives_up_after_its_attempts_and_only_the_failure_tells(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     with FakeProvider() as fake:
         assert "(503)" in str(await failure(fake, failed(503), FetchBounds(attempts=3)))
-    assert (len(fake.asked), len(waits)) == (3, 2)
+    assert (len(fake.asked), len(waits), caplog.records) == (3, 2, [])
 
 
 @pytest.mark.parametrize("fault", [failed(400), bad_key, no_scopes, failed(422), truncated, web_page])

@@ -298,6 +298,7 @@ class Poll:
         """
         import stamina
 
+        stamina.instrumentation.set_on_retry_hooks(())  # whoever asks tells what went wrong, in a sentence
         async for attempt in stamina.retry_context(
             on=self._again,
             attempts=self._bounds.attempts,
