@@ -17,6 +17,20 @@ TERMINAL = {"textual", "rich"}
 HEAVY = TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlalchemy", "sqlmodel", "pydantic", "httpx", "uvicorn"}
 
 
+SHOWN = """
+import os
+os.environ["TEXTUAL_DRIVER"] = "textual.drivers.headless_driver:HeadlessDriver"
+from spendtop.cli.start import view
+from spendtop.domain.errors import UsageError
+from spendtop.tui.app import run
+from spendtop.tui.session import Session
+def connect(_):
+    raise UsageError("this is when the store is opened")
+run(Session(connect=connect, clock=lambda: 0, collector=lambda: None, stop_collector=lambda: None, store_name="it"))
+"""
+"""A viewer until its first picture is there."""
+
+
 def loaded_by(statement: str) -> set[str]:
     """The modules that a clean interpreter has after a statement."""
     program = f"{statement}\nimport sys\nprint(*sys.modules)"
@@ -52,8 +66,16 @@ def test_the_collector_loads_what_is_rarely_needed_when_it_is_needed() -> None:
 
 
 def test_the_screens_are_shown_before_a_store_is_loaded() -> None:
-    shown = "import spendtop.cli.start.view, spendtop.tui.app, spendtop.tui.overview.screen"
-    assert not packages(loaded_by(shown)) & (HEAVY - TERMINAL - {"pydantic"})
+    loaded = loaded_by(SHOWN)
+    assert "spendtop.tui.overview.screen" in loaded
+    assert not packages(loaded) & (HEAVY - TERMINAL - {"pydantic"})
+    assert not {module for module in loaded if module.startswith(("spendtop.store", "spendtop.services"))}
+
+
+def test_a_viewer_of_a_file_loads_neither_the_other_dialect_nor_what_watches_files() -> None:
+    loaded = loaded_by("import spendtop.cli.start.view, spendtop.tui.overview.questions, spendtop.config.file_watch")
+    assert "sqlalchemy.dialects.sqlite" in loaded
+    assert not loaded & {"sqlalchemy.dialects.postgresql", "alembic", "watchfiles", "anyio"}
 
 
 def test_the_package_and_the_way_in_load_next_to_nothing() -> None:
@@ -83,7 +105,23 @@ def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert not packages(imported(done.stderr)) & (TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlmodel"})
+    loaded = imported(done.stderr)
+    assert not packages(loaded) & (HEAVY | {"asyncio", "msgspec"})
+    assert {name.removeprefix("spendtop.domain.") for name in loaded if name.startswith("spendtop.domain.")} == {
+        "clock",
+        "condition",
+        "cost_words",
+        "errors",
+        "ledger",
+        "ledger.bill_kinds",
+        "ledger.bills",
+        "limits",
+        "limits.measure",
+        "money",
+        "percent",
+        "sight",
+        "untrusted",
+    }
 
 
 def test_status_loads_no_tables_to_find_out_where_its_file_would_be(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from itertools import chain
 from typing import Any, ParamSpec
 
 from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, func, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
@@ -19,13 +20,16 @@ _MOST_ROWS = 64
 _COPIED_FROM = 8
 """Rows from which on COPY is worth its own way to the server and back."""
 
-_INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""The two dialects' INSERT, which both know ON CONFLICT."""
-
 
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table behind a SQLModel class."""
     return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+def insert_into(table: Table, dialect: Dialect) -> Any:
+    """INSERT with ON CONFLICT, which both dialects have. The one that is not used is not loaded: 2 MB, a 50th of a
+    collector's start."""
+    return import_module(f"sqlalchemy.dialects.{dialect.name}").insert(table)
 
 
 class Fixed:
@@ -50,8 +54,7 @@ class Fixed:
         start = 0
         while start < len(rows):
             size = min(_MOST_ROWS, 1 << ((len(rows) - start).bit_length() - 1))
-            values = tuple(chain.from_iterable(rows[start : start + size]))
-            connection.exec_driver_sql(self._for_rows(size), values)
+            _run(connection, self._for_rows(size), tuple(chain.from_iterable(rows[start : start + size])))
             start += size
 
     def _for_rows(self, count: int) -> str:
@@ -74,13 +77,26 @@ class Copied(Fixed):
             super().run_many(connection, rows)
             return
         driver: Any = connection.connection.driver_connection
-        errors = connection.dialect.loaded_dbapi.Error
-        try:
-            with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        except errors as failure:
-            raise DBAPIError.instance(self._copy, None, failure, errors, dialect=connection.dialect) from failure
+        with _failing_as_usual(connection, self._copy), driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def _run(connection: Connection, sql: str, values: tuple[Any, ...]) -> None:
+    """Run a statement that gives nothing back, without all that SQLAlchemy prepares for what one may give."""
+    driver: Any = connection.connection.driver_connection
+    with _failing_as_usual(connection, sql):
+        driver.execute(sql, values)
+
+
+@contextmanager
+def _failing_as_usual(connection: Connection, sql: str) -> Iterator[None]:
+    """Raise what the driver raises within the block as SQLAlchemy does."""
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as failure:
+        raise DBAPIError.instance(sql, None, failure, errors, dialect=connection.dialect) from failure
 
 
 def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:
@@ -101,7 +117,7 @@ def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:
 def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT of all columns, in the table's column order."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    statement = insert_into(table, dialect).values({c.name: bindparam(c.name) for c in table.columns})
     return Copied(statement, table, dialect) if dialect.name == "postgresql" else Fixed(statement, dialect)
 
 
@@ -109,7 +125,7 @@ def insert_row(model: type[SQLModel], dialect: Dialect) -> Fixed:
 def insert_or_ignore(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that leaves an existing row with the same primary key as it is."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    statement = insert_into(table, dialect).values({c.name: bindparam(c.name) for c in table.columns})
     return Fixed(statement.on_conflict_do_nothing(), dialect)
 
 
@@ -117,7 +133,7 @@ def insert_or_ignore(model: type[SQLModel], dialect: Dialect) -> Fixed:
 def insert_or_add(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that adds the non-key columns to an existing row with the same primary key."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    statement = insert_into(table, dialect).values({c.name: bindparam(c.name) for c in table.columns})
     added = {c.name: table.c[c.name] + statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), dialect)
 
@@ -125,7 +141,7 @@ def insert_or_add(model: type[SQLModel], dialect: Dialect) -> Fixed:
 def insert_sums(model: type[SQLModel], rows: Select[Any], dialect: Dialect) -> Executable:
     """INSERT of the rows that a SELECT of all columns gives, which adds as `insert_or_add` does."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).from_select([column.name for column in table.columns], rows)
+    statement = insert_into(table, dialect).from_select([column.name for column in table.columns], rows)
     added = {c.name: table.c[c.name] + statement.excluded[c.name] for c in table.columns if not c.primary_key}
     inserted: Executable = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
     return inserted
@@ -135,7 +151,7 @@ def insert_sums(model: type[SQLModel], rows: Select[Any], dialect: Dialect) -> E
 def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that overwrites the non-key columns of an existing row with the same primary key."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    statement = insert_into(table, dialect).values({c.name: bindparam(c.name) for c in table.columns})
     replaced = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced), dialect)
 
@@ -144,7 +160,7 @@ def insert_or_replace(model: type[SQLModel], dialect: Dialect) -> Fixed:
 def insert_or_replace_shorter(model: type[SQLModel], column: str, dialect: Dialect) -> Fixed:
     """INSERT that overwrites an existing row with the same primary key where its value of `column` is shorter."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    statement = insert_into(table, dialect).values({c.name: bindparam(c.name) for c in table.columns})
     replaced = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
     is_longer = func.length(statement.excluded[column]) > func.length(table.c[column])
     return Fixed(
@@ -156,7 +172,7 @@ def insert_or_replace_shorter(model: type[SQLModel], column: str, dialect: Diale
 def insert_or_keep_larger(model: type[SQLModel], dialect: Dialect) -> Fixed:
     """INSERT that leaves the larger value of each non-key column in an existing row with the same primary key."""
     table = table_of(model)
-    statement = _INSERTS[dialect.name](table).values({c.name: bindparam(c.name) for c in table.columns})
+    statement = insert_into(table, dialect).values({c.name: bindparam(c.name) for c in table.columns})
     new = statement.excluded
     larger = {c.name: case((new[c.name] > c, new[c.name]), else_=c) for c in table.columns if not c.primary_key}
     return Fixed(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=larger), dialect)

@@ -1,16 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from spendtop.domain.breakdown.measures import LATENCY, MEASURES, Measured, percentile_95
-
-
-@pytest.mark.parametrize(
-    ("latencies", "expected"),
-    [([], None), ([(7, 1)], 7), ([(1, 95), (2, 5)], 1), ([(1, 94), (2, 6)], 2), ([(9, 1), (1, 19)], 1)],
-)
-def test_ninety_five_of_a_hundred_take_no_longer(latencies: list[tuple[int, int]], expected: int | None) -> None:
-    assert percentile_95(latencies) == expected
+from spendtop.domain.breakdown.measures import LATENCY, MEASURES, Measured
 
 
 def test_sizes_are_what_rows_are_ordered_by() -> None:

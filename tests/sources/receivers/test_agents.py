@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Raw
 
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import DAY
-from spendtop.domain.requests.request import Billing, Request
-from spendtop.sources.agents.item import item_of
+from spendtop.domain.requests.request import Billing, BodyState, Request
+from spendtop.sources.agents.item import item_of, without_texts
 from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.sources.receivers import Invalid, NotJson, Post, Pushed, Unreadable
 from spendtop.sources.receivers.agents import MOST_ITEMS, AgentReceiver
@@ -61,10 +62,13 @@ def test_records_with_their_agent_in_front_of_the_key_are_the_same_calls(tmp_pat
 
 
 def test_what_cannot_be_taken_is_named_with_how_it_has_to_be() -> None:
+    (nameless,) = pushed(b"{}").items
+    assert isinstance(nameless, Invalid) and nameless.fields == {"agent": "is missing"}
     assert "agent" in the_problem(agent="nobody")
     assert "time" in the_problem(time="2026-11-03T09:11:07")
     assert "key" in the_problem(key="")
-    assert the_problem(prompt=-1) == {"prompt": "Expected int >= 0"}
+    assert the_problem(prompt=-1) == {"prompt": "has to be a whole number >= 0"}
+    assert the_problem(model=5) == {"model": "has to be text, not a whole number"}
     assert the_problem(cache_read=10) == {"prompt": "has to hold the cache reads and writes, too"}
     assert "completion" in the_problem(completion=1, reasoning=2)
     assert "billing" in the_problem(billing="free")
@@ -76,6 +80,24 @@ def test_what_cannot_be_taken_is_named_with_how_it_has_to_be() -> None:
         pushed(b"[]")
     with pytest.raises(Unreadable, match="5,000"):
         pushed(b"[" + b",".join([b"1"] * (MOST_ITEMS + 1)) + b"]")
+
+
+def test_texts_are_taken_only_where_the_receiver_keeps_them() -> None:
+    body = json.dumps({**ITEM, "request_body": {"messages": []}, "response_body": None}).encode()
+    bare = pushed(body)
+    assert [(item.request_body, item.body_state) for item in bare.items if isinstance(item, Request)] == [
+        (None, BodyState.NOT_KEPT)
+    ]
+    assert [(each.kind, each.name, each.count) for each in bare.remarks] == [("not kept", "texts of claude-code", 1)]
+    keeping = settings_class(SECTIONS).model_validate({"agents": {"bodies": True}})
+    whole = AgentReceiver().read(Post(body, NOW, keeping, {}, "/agents"))
+    (item,) = whole.items
+    assert isinstance(item, Request)
+    assert (item.request_body, item.response_body, whole.remarks) == (b'{"messages": []}', None, ())
+    assert "at most 256 KiB" in the_problem(response_body="x" * 300_000)["response_body"]
+    sent = Raw(body)
+    assert b"messages" not in bytes(without_texts(sent))
+    assert without_texts(Raw(json.dumps(ITEM).encode())) == Raw(json.dumps(ITEM).encode())
 
 
 def test_a_clock_ahead_and_an_empty_name_do_no_harm() -> None:

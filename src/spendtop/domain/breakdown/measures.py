@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
-
-_P95 = 95
 
 
 class Measured(NamedTuple):
@@ -88,17 +85,3 @@ MEASURES = {
         LATENCY,
     )
 }
-
-LATENCY_STEPS = ((1_000, 10), (10_000, 100), (100_000, 1_000), (2**62, 10_000))
-"""How finely latencies are told apart, as finely as people read them: below so many ms, the step in ms."""
-
-
-def percentile_95(latencies: Iterable[tuple[int, int]]) -> int | None:
-    """The latency that 95 % of requests do not exceed, of pairs of a latency and how many requests had it."""
-    counted = sorted(latencies)
-    wanted = -(-sum(count for _, count in counted) * _P95 // 100)
-    for latency, count in counted:
-        wanted -= count
-        if wanted <= 0:
-            return latency
-    return None

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from spendtop.domain.sources.records import OTLP, PushedSource
-from spendtop.domain.sources.remarks import folded
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP, PushedSource, Source
+from spendtop.domain.sources.remarks import Remark, folded
 from spendtop.sources.receivers import Described, Invalid, Item, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.agent_events import CLAUDE_SPAN, requests_of, requests_of_spans
@@ -25,10 +25,10 @@ from spendtop.sources.receivers.otlp_calls import is_call
 from spendtop.sources.receivers.otlp_logs import check_object, records_of_json, records_of_protobuf
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
-from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on, unpriced
+from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on, remarks_on_pushed
 from spendtop.sources.receivers.otlp_requests import call_of
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
-from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS, unread
+from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS
 from spendtop.sources.settings import AgentsSettings
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
@@ -90,7 +90,7 @@ class OtlpReceiver:
             records = records_of_protobuf(raw) if content_type == PROTOBUF else records_of_json(raw)
             settings = post.settings.section(AgentsSettings)
             return Pushed(tuple(requests_of(records, settings, post.received_at)))
-        pushed = self.parse(raw, content_type, post.received_at)
+        pushed = self.parse(raw, content_type, post.received_at, post.token)
         if CLAUDE_SPAN.encode() not in raw:
             return pushed
         spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
@@ -105,9 +105,9 @@ class OtlpReceiver:
         """The calls for which nothing came that is around them."""
         return self._anthropic.overdue(now)
 
-    def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
-        """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export
-        and for more than MOST_CALLS."""
+    def parse(self, raw: bytes, content_type: ContentType, received_at: int, token: str = "") -> Pushed:
+        """The calls of models that a post tells of; those that wait do so under this tracking token, if any. Raises
+        NotJson, and Unreadable for what is no trace export and for more than MOST_CALLS."""
         told = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
         by_anthropic = [span for span in told if is_by_anthropic(span)]
         by_openrouter = [span for span in told if is_by_openrouter(span)]
@@ -120,11 +120,18 @@ class OtlpReceiver:
             raise Unreadable("too_many_items", message, status=413)
         readings = {place: _reading(spans[place], stated[place], received_at) for place in called}
         settled = self._nesting.settle(spans, readings)
-        of_providers = (name for span in (*by_anthropic, *by_openrouter) for name in unread(span.attributes))
-        remarks = folded([*remarks_on(spans, stated, readings, settled), *(unpriced(name) for name in of_providers)])
+        remarks = folded(remarks_on(spans, stated, readings, settled))
         self._log.note(remarks)
-        provided = (*self._anthropic.items(by_anthropic, received_at), *openrouter_items(by_openrouter, received_at))
-        return Pushed((*settled.items, *provided), remarks=remarks)
+        of_providers: dict[Source, Sequence[Remark]] = {
+            source: folded(remarks_on_pushed(source, pushed))
+            for source, pushed in ((ANTHROPIC_PUSH, by_anthropic), (OPENROUTER_PUSH, by_openrouter))
+            if pushed
+        }
+        provided = (
+            *self._anthropic.items(by_anthropic, received_at, token),
+            *openrouter_items(by_openrouter, received_at),
+        )
+        return Pushed((*settled.items, *provided), remarks=remarks, provider_remarks=of_providers)
 
 
 def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanReading:

@@ -80,7 +80,7 @@ class LimitsPanel(DoorPanel):
         plans = self._plan_lines(width, height)
         if not self.uses:
             words = "none set" if self.is_configured else "known once a collector ran"
-            return [[(words, palette.muted)], *(plans or [[("[[limit]] in spendtop.toml", palette.faint)]])]
+            return [[(words, palette.muted)], *(plans or [[("5 limits, then n", palette.faint)]])]
         shown = self._shown(height - len(plans))
         unpriced = max(len(_unpriced(use)) for use in shown)
         lines = [self._line(use, width, unpriced) for use in shown]
@@ -163,10 +163,12 @@ class TopPanel(DoorPanel):
     @property
     def _rows(self) -> Sequence[KeySpend]:
         """Those who spend, and behind them those who only used a plan."""
+        if self.breakdown is None:
+            return ()
         from spendtop.store.reads.rows import Spend
         from spendtop.store.reads.spending.sums import KeySpend
 
-        spending = () if self.breakdown is None else self.breakdown.rows
+        spending = self.breakdown.rows
         known = {row.key.raw for row in spending}
         others = (KeySpend(row.key, Spend.nothing()) for row in self.plan if row.key.raw not in known)
         return (*spending, *others)

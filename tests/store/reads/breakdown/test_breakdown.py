@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy import delete
 
 from spendtop.domain.breakdown.dimensions import dimension, prefix_of
-from spendtop.domain.breakdown.measures import COST, LATENCY, MEASURES, PLAN, Measure, Measured, percentile_95
+from spendtop.domain.breakdown.measures import COST, LATENCY, MEASURES, PLAN, Measure, Measured
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.model_names import family
 from spendtop.domain.requests.request import Request, Status, Usage
@@ -106,8 +106,8 @@ def brute_force(measure: Measure, requests: Sequence[Request]) -> Measured:
                 total(one.usage.prompt for one in requests), total(one.usage.cache_read for one in requests)
             )
         case "p95 latency":
-            known = [(rounded(one.latency_ms), 1) for one in requests if one.latency_ms is not None]
-            return Measured(count, percentile_95(known) or 0, count - len(known))
+            known = sorted(rounded(one.latency_ms) for one in requests if one.latency_ms is not None)
+            return Measured(count, known[-(-len(known) * 95 // 100) - 1] if known else 0, count - len(known))
     field = {"prompt": "prompt", "completion": "completion", "cached": "cache_read", "reasoning": "reasoning"}
     return Measured(count, total(getattr(one.usage, field[measure.name.split()[0]]) for one in requests), 0)
 

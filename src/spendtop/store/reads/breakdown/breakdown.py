@@ -98,7 +98,7 @@ class BreakdownReading:
                 has_columns=self.cut.columns is not None,
                 cells=self._sums.by_key,
                 before=None if times.earlier is None or self._share(times) < 1 else self._before.by_key,
-                steps=lambda rows: self._sums.by_step,
+                steps=self._sums.by_step,
                 starts=times.starts(times.step),
             )
             return _grid(self.cut, sums, size, names)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, case, cast, func, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from spendtop.domain.breakdown.dimensions import PREFIX_ENDS, Dimension
-from spendtop.domain.breakdown.measures import COST, LATENCY, LATENCY_STEPS, PLAN, Measure
+from spendtop.domain.breakdown.latencies import APART, LONGEST, STEPS
+from spendtop.domain.breakdown.measures import COST, LATENCY, PLAN, Measure
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime
 from spendtop.domain.model_names import family
 from spendtop.domain.requests.request import Status
 from spendtop.domain.windows import Calendar
-from spendtop.store.reads.breakdown.grid import NO_LATENCY
 from spendtop.store.reads.property_sql import property_value
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.kept_sums import Grouped
@@ -32,10 +47,12 @@ _TOKENS = {
 _FAR = 1_000_000
 _FINEST = 15 * MINUTE
 """Clocks change at whole quarters of an hour."""
+_TOGETHER = 500
+"""Rows in memory; so few that Python does not look for garbage among them."""
 
 
 class CellGrouping:
-    """A measure by dimensions; a key has their texts in this order, and for latencies the milliseconds."""
+    """A measure by dimensions; a key has their texts in this order."""
 
     def __init__(self, dimensions: Sequence[Dimension], measure: Measure, calendar: Calendar) -> None:
         self.models: dict[str, set[str]] = {}
@@ -45,27 +62,22 @@ class CellGrouping:
         self._calendar = calendar
 
     def __call__(self, connection: Connection, span: Span) -> Grouped:
-        """Measured as `domain.breakdown.measures.Measured` has them."""
+        """Measured as `domain.breakdown.measures.Measured` has them; of latencies the amount is their marks."""
         folds = [self._fold(each) for each in self._dimensions]
+        takes = [*folds, int, str if self._measure is LATENCY else int, int]
         for part in self.parts(span):
-            rows = connection.execute(self._statement(connection, part)).all()
-            if not rows:
-                continue
-            *texts, of, amount, missing = zip(*rows, strict=True)  # by columns, as there can be a million rows
-            keys = [map(fold, column) for fold, column in zip(folds, texts, strict=False)]
-            latencies = texts[len(folds) :]
-            values = zip(map(int, of), map(int, amount), map(int, missing), strict=True)
-            yield from zip(zip(*keys, *latencies, strict=True), values, strict=True)
+            for rows in connection.execute(self._statement(connection, part)).partitions(_TOGETHER):
+                columns = [map(take, map(itemgetter(at), rows)) for at, take in enumerate(takes)]
+                keys, values = columns[: len(folds)], columns[len(folds) :]
+                yield from zip(zip(*keys, strict=True), zip(*values, strict=True), strict=True)
 
     def _statement(self, connection: Connection, span: Span) -> Any:
+        labels = [f"key_{number}" for number in range(len(self._dimensions))]
         columns = [self.column(each, connection, span) for each in self._dimensions]
-        if self._measure is LATENCY:
-            columns.append(_latency())
-        labels = [f"key_{number}" for number in range(len(columns))]
         named = [column.label(label) for column, label in zip(columns, labels, strict=True)]
         part = under_plan() if self._measure is PLAN else spent()
         within = part.condition, span.holds(_REQUEST.c.occurred_at)
-        return select(*named, *_sums(self._measure)).where(*within).group_by(*labels)
+        return select(*named, *_sums(self._measure, connection)).where(*within).group_by(*labels)
 
     def column(self, of: Dimension, connection: Connection, span: Span) -> ColumnElement[Any]:
         """A request's key, before it is folded. `span` is one of `parts`."""
@@ -175,7 +187,9 @@ def of_totals(measure: Measure, total: Table) -> tuple[ColumnElement[Any], Colum
     return requests, _sum(total.c[measure.name.replace(" ", "_")]), literal(0)
 
 
-def _sums(measure: Measure) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
+def _sums(
+    measure: Measure, connection: Connection
+) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
     request = _REQUEST.c
     is_error = request.status == Status.ERROR.value
     match measure.name:
@@ -196,7 +210,8 @@ def _sums(measure: Measure) -> tuple[ColumnElement[Any], ColumnElement[Any], Col
         case "cache hit":
             return _sum(request.prompt_tokens), _sum(request.cached_tokens), literal(0)
         case "p95 latency":
-            return func.count(), literal(0), literal(0)
+            is_missing = case((request.latency_ms.is_(None), 1), else_=0)
+            return func.count(), func.coalesce(_latency_marks(connection), ""), _sum(is_missing)
     return func.count(), _sum(_TOKENS[measure.name]), literal(0)
 
 
@@ -204,11 +219,15 @@ def _sum(column: Any) -> ColumnElement[Any]:
     return func.coalesce(func.sum(column), 0)
 
 
-def _latency() -> ColumnElement[Any]:
-    """Milliseconds as finely as people read them."""
+def _latency_marks(connection: Connection) -> ColumnElement[Any]:
+    """As `domain.breakdown.latencies` has them."""
     latency = _REQUEST.c.latency_ms
-    steps = [(latency < below, (latency + step // 2) // step * step) for below, step in LATENCY_STEPS]
-    return case((latency.is_(None), NO_LATENCY), *steps)
+    numbers = [
+        (latency < below, APART * number + (latency + step // 2) // step) for number, (below, step) in enumerate(STEPS)
+    ]
+    character = func.chr if connection.dialect.name == "postgresql" else func.char
+    mark = character(cast(1 + case((latency < 0, 0), *numbers, else_=LONGEST), Integer))
+    return func.aggregate_strings(case((latency.is_not(None), mark)), "")
 
 
 def _prefix(connection: Connection) -> ColumnElement[Any]:

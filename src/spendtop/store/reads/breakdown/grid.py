@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from spendtop.domain.breakdown.measures import LATENCY, Measure, Measured, Unit, percentile_95
+from spendtop.domain.breakdown.latencies import percentile_95
+from spendtop.domain.breakdown.measures import LATENCY, Measure, Measured, Unit
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.spending.kept_sums import Key, Values
-
-NO_LATENCY = -1
-"""The milliseconds of requests whose latency is not known."""
 
 
 class GridOrder(StrEnum):
@@ -35,8 +35,7 @@ class GridSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridSums:
-    """What a grid is made of. The first part of a key is the row, the second the column where there are columns; of
-    latencies the last one is the milliseconds."""
+    """What a grid is made of. The first part of a key is the row, the second the column where there are columns."""
 
     measure: Measure
     has_columns: bool
@@ -89,33 +88,27 @@ class Grid:
 class _Pool:
     """Measured that grow."""
 
-    __slots__ = ("_amount", "_latencies", "_missing", "_of")
+    __slots__ = ("_amount", "_missing", "_of")
 
     def __init__(self) -> None:
-        self._of = self._amount = self._missing = 0
-        self._latencies: dict[int, int] = {}
+        self._of = self._missing = 0
+        self._amount: list[Any] = []
 
-    def add(self, values: Values, latency: int | None) -> None:
+    def add(self, values: Values) -> None:
         self._of += values[0]
-        self._amount += values[1]
+        self._amount.append(values[1])
         self._missing += values[2]
-        if latency is not None:
-            self._latencies[latency] = self._latencies.get(latency, 0) + values[0]
 
     def take(self, other: _Pool) -> None:
         """What another one has, too."""
         self._of += other._of
         self._amount += other._amount
         self._missing += other._missing
-        for latency, count in other._latencies.items():
-            self._latencies[latency] = self._latencies.get(latency, 0) + count
 
-    def sums(self) -> Measured:
+    def sums(self, measure: Measure) -> Measured:
         """Of latencies the amount is the one that 95 % do not exceed, and missing are those that are not known."""
-        if not self._latencies:
-            return Measured(self._of, self._amount, self._missing)
-        known = [(latency, count) for latency, count in self._latencies.items() if latency != NO_LATENCY]
-        return Measured(self._of, percentile_95(known) or 0, self._latencies.get(NO_LATENCY, 0))
+        amount = percentile_95("".join(self._amount)) if measure is LATENCY else sum(self._amount)
+        return Measured(self._of, amount, self._missing)
 
 
 def grid(sums: GridSums, size: GridSize, row_name: Callable[[str], str], column_name: Callable[[str], str]) -> Grid:
@@ -159,23 +152,12 @@ def _head(key: str, name: Callable[[str], str]) -> GridHead:
     return GridHead(key=Untrusted(key), name=Untrusted(name(key)))
 
 
-def _entries(sums: GridSums, cells: Mapping[Key, Values]) -> Iterator[tuple[Key, Values, int | None]]:
-    """Keys and values, and the milliseconds of a latency."""
-    if sums.measure is LATENCY:
-        return ((key, values, int(key[-1])) for key, values in cells.items())
-    return ((key, values, None) for key, values in cells.items())
-
-
 def _pools(sums: GridSums, cells: Mapping[Key, Values], part: int) -> dict[str, Measured]:
     """By a part of the key."""
-    pools: dict[str, _Pool] = {}
-    for key, values, latency in _entries(sums, cells):
-        name = str(key[part])
-        pool = pools.get(name)
-        if pool is None:
-            pool = pools[name] = _Pool()
-        pool.add(values, latency)
-    return {name: pool.sums() for name, pool in pools.items()}
+    pools: defaultdict[str | int, _Pool] = defaultdict(_Pool)
+    for key, values in cells.items():
+        pools[key[part]].add(values)
+    return {str(name): pool.sums(sums.measure) for name, pool in pools.items()}
 
 
 def _weight(sums: Measured, measure: Measure) -> int:
@@ -213,26 +195,26 @@ def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[
     lines = {key: number for number, key in enumerate(rows)}
     places = {key: number for number, key in enumerate(columns)}
     pools = [[_Pool() for _ in range(len(columns) + 2)] for _ in range(len(rows) + 2)]
-    for key, values, latency in _entries(sums, sums.cells):
+    for key, values in sums.cells.items():
         place = places.get(str(key[1]), -2) if sums.has_columns else -2
-        pools[lines.get(str(key[0]), -2)][place].add(values, latency)
+        pools[lines.get(str(key[0]), -2)][place].add(values)
     everything = pools[-1]
     for line in pools[:-1]:
         for place, pool in enumerate(line[:-1]):
             line[-1].take(pool)
             everything[place].take(pool)
         everything[-1].take(line[-1])
-    return [[pool.sums() for pool in line] for line in pools]
+    return [[pool.sums(sums.measure) for pool in line] for line in pools]
 
 
 def _lines(sums: GridSums, rows: Sequence[str]) -> list[Measured]:
     """What was before: of each row, of the others, and of all."""
     lines = {key: number for number, key in enumerate(rows)}
     pools = [_Pool() for _ in range(len(rows) + 2)]
-    for key, values, latency in _entries(sums, sums.before or {}):
-        pools[lines.get(str(key[0]), -2)].add(values, latency)
-        pools[-1].add(values, latency)
-    return [pool.sums() for pool in pools]
+    for key, values in (sums.before or {}).items():
+        pools[lines.get(str(key[0]), -2)].add(values)
+        pools[-1].add(values)
+    return [pool.sums(sums.measure) for pool in pools]
 
 
 def _trends(sums: GridSums, rows: Sequence[str]) -> dict[str, tuple[int, ...]]:

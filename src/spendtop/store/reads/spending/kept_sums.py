@@ -8,12 +8,13 @@ no whole minutes, are read every time.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from operator import add, neg
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import add
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
+from spendtop.domain.breakdown.latencies import without
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.store.engine import Store
 from spendtop.store.reads.rows import Spend
@@ -23,7 +24,8 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, RevisionTable
 
 Key = tuple[str | int, ...]
-Values = tuple[int, ...]
+Values = tuple[Any, ...]
+"""Whole numbers, which add up, or marks of latencies, which are joined."""
 Grouped = Iterable[tuple[Key, Values]]
 Grouping = Callable[[Connection, Span], Grouped]
 """Sums of the counted requests within a span, by key. All have as many values."""
@@ -56,8 +58,11 @@ class _Piece(NamedTuple):
     stamp: Spend | None
     """The totals of its time; None of an end that has none."""
     keys: list[Key]
-    values: array[int]
-    """Those of all keys one behind the other."""
+    columns: list[Sequence[Any]]
+    """The first values of all keys, the second ones, and so on."""
+
+    def rows(self) -> Iterable[tuple[Key, Values]]:
+        return zip(self.keys, zip(*self.columns, strict=True), strict=True) if self.keys else ()
 
 
 class KeptSums:
@@ -66,8 +71,6 @@ class KeptSums:
     def __init__(self, grouping: Grouping, stamps: Stamps | None = None) -> None:
         """`stamps` are those of all counted requests unless the sums are of others."""
         self.by_key: dict[Key, Values] = {}
-        self.by_step: dict[Key, Values] = {}
-        """By the first part of the key and the begin of the piece, in whole steps."""
         self.share = 0.0
         """How much of the span was read, now or before, as a part of its requests."""
         self._grouping = grouping
@@ -112,10 +115,20 @@ class KeptSums:
                 return False
         return True
 
+    def by_step(self, rows: Collection[str]) -> dict[Key, Values]:
+        """By the first part of the key, where that is one of `rows`, and the begin of the piece, in whole steps."""
+        wanted, sums = frozenset(rows), dict[Key, Values]()
+        for piece, kept in self._pieces.items():
+            start = (piece.since or 0) // self._step * self._step
+            for key, values in kept.rows():
+                if key[0] in wanted:
+                    _add_to(sums, (key[0], start), values)
+        return sums
+
     def pieces(self) -> Iterator[list[tuple[Key, Values]]]:
         """What each piece of time has."""
         for piece in self._pieces.values():
-            yield list(_rows(piece))
+            yield list(piece.rows())
 
     def _is_stale(self, piece: Span, stamp: Spend | None, revised: list[int]) -> bool:
         kept = self._pieces.get(piece)
@@ -139,54 +152,48 @@ class KeptSums:
 
     def _put(self, piece: Span, stamp: Spend | None, grouped: Grouped) -> None:
         keys: list[Key] = []
-        values = array("q")
-        for key, sums in grouped:
-            keys.append(self._one.setdefault(key, key))
-            values.extend(sums)
-        self._pieces[piece] = kept = _Piece(stamp, keys, values)
-        self._add(piece, kept, 1)
+        flat: list[Any] = []
+        for key, values in grouped:
+            one = self._one.setdefault(key, key)
+            keys.append(one)
+            flat.extend(values)
+            _add_to(self.by_key, one, values)
+        width = len(flat) // max(len(keys), 1)
+        self._pieces[piece] = _Piece(stamp, keys, [_column(flat[at::width]) for at in range(width)])
 
     def _drop(self, piece: Span) -> None:
         kept = self._pieces.pop(piece, None)
-        if kept is not None:
-            self._add(piece, kept, -1)
-
-    def _add(self, piece: Span, kept: _Piece, sign: int) -> None:
-        start = (piece.since or 0) // self._step * self._step
-        of_rows: dict[Key, Values] = {}
-        for key, values in _rows(kept):
-            signed = values if sign > 0 else tuple(map(neg, values))
-            _add_to(self.by_key, key, signed)
-            _add_to(of_rows, (key[0], start), signed)
-        for step, values in of_rows.items():
-            _add_to(self.by_step, step, values)
+        if kept is None:
+            return
+        for key, values in kept.rows():
+            _take_from(self.by_key, key, values)
 
     def _forget(self) -> None:
         self._pieces.clear()
         self._one.clear()
         self.by_key.clear()
-        self.by_step.clear()
+
+
+def _column(values: Sequence[Any]) -> Sequence[Any]:
+    return values if isinstance(values[0], str) else array("q", values)
 
 
 def _add_to(sums: dict[Key, Values], key: Key, values: Values) -> None:
-    """Keys whose values are all 0 are left out."""
     before = sums.get(key)
-    if before is None:
-        sums[key] = values
-        return
-    after = tuple(map(add, before, values))
+    sums[key] = values if before is None else tuple(map(add, before, values))
+
+
+def _take_from(sums: dict[Key, Values], key: Key, values: Values) -> None:
+    """Keys whose values are all nothing are left out."""
+    after = tuple(map(_less, sums[key], values))
     if any(after):
         sums[key] = after
     else:
         del sums[key]
 
 
-def _rows(piece: _Piece) -> Iterator[tuple[Key, Values]]:
-    if not piece.keys:
-        return
-    width = len(piece.values) // len(piece.keys)
-    columns = [piece.values[at::width] for at in range(width)]
-    yield from zip(piece.keys, zip(*columns, strict=True), strict=True)
+def _less(whole: Any, part: Any) -> Any:
+    return without(whole, part) if isinstance(whole, str) else whole - part
 
 
 def _cut(span: Span, end: int, units: tuple[int, ...]) -> tuple[list[tuple[Span, int]], list[Span]]:
