@@ -14,12 +14,12 @@ from spendtop.domain.ledger.amounts import BilledName, total
 from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, by_unit
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
-from spendtop.sources.pollers.anthropic_report import AnthropicReport
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
+from spendtop.sources.pollers.anthropic.report import AnthropicReport
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.litellm_activity import LitellmActivity
-from spendtop.sources.pollers.openai_bills import OpenAIBills
-from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
+from spendtop.sources.pollers.litellm.activity import LitellmActivity
+from spendtop.sources.pollers.openai.bills import OpenAIBills
+from spendtop.sources.pollers.openrouter.activity import OpenRouterActivity
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_anthropic import ADMIN_KEY, Cost, FakeAnthropic
 from tests.sources.pollers.fake_provider import Answer, Asked, answer

@@ -11,13 +11,13 @@ from spendtop.domain.clock import to_micros
 from spendtop.domain.limits.provider_limits import LimitMeasure, ProviderLimit
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import KeyRefused, LimitPoller, PollFailed
-from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
+from spendtop.sources.pollers.anthropic.limits import AnthropicLimits
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.litellm_limits import LitellmLimits
-from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.sources.pollers.openai_limits import OpenAILimits
-from spendtop.sources.pollers.openrouter_limits import OpenRouterLimits
+from spendtop.sources.pollers.litellm.limits import LitellmLimits
+from spendtop.sources.pollers.openai.costs import OpenAICosts
+from spendtop.sources.pollers.openai.limits import OpenAILimits
+from spendtop.sources.pollers.openrouter.limits import OpenRouterLimits
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import Answer, answer
 

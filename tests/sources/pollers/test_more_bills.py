@@ -15,9 +15,9 @@ from spendtop.domain.ledger.amounts import BilledName
 from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import CostPoller, KeyRefused, PollFailed
-from spendtop.sources.pollers.aws_signature import AwsKey
 from spendtop.sources.pollers.azure import AzureBills
-from spendtop.sources.pollers.bedrock import BedrockBills
+from spendtop.sources.pollers.bedrock.costs import BedrockBills
+from spendtop.sources.pollers.bedrock.signature import AwsKey
 from spendtop.sources.pollers.cursor import CursorBills, CursorLimits
 from spendtop.sources.pollers.deepinfra import DeepInfraBalance, DeepInfraLimits
 from spendtop.sources.pollers.fireworks import FireworksBills

@@ -10,10 +10,10 @@ import pytest
 
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, UsedPart, by_unit, used_words
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
-from spendtop.sources.pollers.bedrock import BedrockBills
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
+from spendtop.sources.pollers.bedrock.costs import BedrockBills
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.openai_bills import OpenAIBills
+from spendtop.sources.pollers.openai.bills import OpenAIBills
 from tests.provider_pages import FakeApi, document, page, part
 from tests.sources.pollers.fake_provider import Answer, Asked, answer
 
