@@ -15,9 +15,9 @@ _STATUS_LINE = ["statusline"]
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _LOG_LIMIT = 1024 * 1024
-_GARBAGE_LOOKS = (20_000, 20, 50)
-"""How seldom the interpreter looks for garbage in circles: while modules are loaded there is none, and a tenth of the
-time would go into looking for it."""
+_GARBAGE_LOOKS = (200_000, 20, 50)
+"""How seldom the interpreter looks for garbage in circles: while modules are loaded there is none, and a seventh of the
+time would go into looking for it. What runs for long looks more often then."""
 _IN_ASCII = "spendtop-ascii"
 _ASCII = {"·": "-", "→": "->", "…": "...", "⏎": "|", "µ": "u", "×": "x"}
 """Our few signs beyond ASCII, for terminals that cannot show them."""
@@ -26,6 +26,7 @@ _ASCII = {"·": "-", "→": "->", "…": "...", "⏎": "|", "µ": "u", "×": "x"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     os.umask(0o077)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # what else is installed sees no configuration of ours
     gc.set_threshold(*_GARBAGE_LOOKS)
     try:
         words = sys.argv[1:] if argv is None else argv

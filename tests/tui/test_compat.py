@@ -12,7 +12,7 @@ from textual.color import Color
 
 from spendtop.domain.errors import ExitCode
 from spendtop.tui.app import SpendtopApp
-from spendtop.tui.compat import AsciiMarks, ColorLess, PlainEmoji, SafeText
+from spendtop.tui.compat import AsciiMarks, ColorLess, KeptStylesheet, PlainEmoji, SafeText
 from tests.tui.conftest import Sessions, opened
 
 BLACK = Color(0, 0, 0)
@@ -72,3 +72,17 @@ async def test_a_crash_shows_no_locals_and_has_an_exit_code(
     assert app.return_code == ExitCode.INTERNAL
     assert "sk-very-secret" not in caplog.text
     assert "RuntimeError" in caplog.text
+
+
+def test_a_source_is_parsed_again_only_for_other_variables() -> None:
+    sheet = KeptStylesheet(variables={"tint": "red"})
+    sheet.add_source("Label { color: $tint; }", read_from=("labels", ""))
+    sheet.parse()
+    (parsed,) = sheet.rules
+    sheet.set_variables({"tint": "red"})
+    sheet.add_source("Input { height: 1; }", read_from=("inputs", ""))
+    sheet.reparse()
+    assert sheet.rules[0] is parsed and len(sheet.rules) == 2
+    sheet.set_variables({"tint": "blue"})
+    sheet.reparse()
+    assert sheet.rules[0].styles.color == Color.parse("blue")

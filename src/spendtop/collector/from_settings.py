@@ -26,7 +26,13 @@ from spendtop.services.alerting.loops import WatchedLoops
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording import pricing_hook
 from spendtop.services.recording.preparation import Preparer
-from spendtop.sources.settings import AnthropicSettings, HeliconeSettings, IngestSettings, OpenAISettings
+from spendtop.sources.settings import (
+    AgentsSettings,
+    AnthropicSettings,
+    HeliconeSettings,
+    IngestSettings,
+    OpenAISettings,
+)
 from spendtop.store.reads.configuration.applied import Doors
 
 
@@ -44,6 +50,11 @@ def preparer_of(settings: Settings, catalogue: PublishedPrices) -> Preparer:
 
 def keeps_bodies(settings: Settings) -> bool:
     return settings.privacy.bodies in ("full", "redact")
+
+
+def keeps_texts(settings: Settings) -> bool:
+    """Whether what was said to coding agents is kept, too."""
+    return keeps_bodies(settings) and settings.section(AgentsSettings).bodies
 
 
 def pricer_of(settings: Settings, catalogue: Catalogue) -> Pricer:
@@ -125,6 +136,7 @@ def own_secrets(settings: Settings) -> list[bytes]:
         *helicone.webhook_secrets,
         settings.section(OpenAISettings).admin_key,
         settings.section(AnthropicSettings).admin_key,
+        settings.section(AgentsSettings).push_key,
         *(account.key for account in settings.accounts),
     ]
     texts = [secret.get_secret_value() for secret in secrets if secret]

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
-from dotenv import dotenv_values
-
 from spendtop.config.channel_urls import HOOK_FIELDS
 from spendtop.config.database import database_url
 from spendtop.config.layers import Layer, ValueOrigin
@@ -262,6 +260,8 @@ def _read(path: Path, asked_for: bool) -> dict[str, str]:
         if asked_for:
             raise ConfigError(f"{path} is not UTF-8 text") from None
         return {}
+    from dotenv import dotenv_values
+
     return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()}
 
 

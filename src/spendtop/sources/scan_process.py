@@ -1,7 +1,8 @@
 """The process that reads the files of coding agents: `python -m spendtop.sources.scan_process`.
 
-One line of JSON on stdin says what to read; each line on stdout is what was read. A process of its own, at low
-priority, so that a webhook never waits behind a history; it waits where nobody reads what it writes.
+One line of JSON on stdin says what to read; on stdout comes what was read, each piece of JSON behind its length. A
+process of its own, at low priority, so that a webhook never waits behind a history; it waits where nobody reads what it
+writes.
 """
 
 from __future__ import annotations
@@ -16,29 +17,32 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
-from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan
+from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan, readers_of
 from spendtop.sources.registry import READERS
 
+LENGTH_BYTES = 8
+"""Of the number before each piece."""
 SETTLE_MS = 50
 LOOK_AGAIN_MS = 15_000
 """How often all files are looked at without a notice, for file systems that send none."""
 _LOWEST = 10
 _TOGETHER = 100
-"""Calls that are told in one line."""
+"""Calls that are told in one piece."""
 _STATES_EVERY = 50
-"""Files that are read between two words on how it stands, and told in one line at most."""
+"""Files that are read between two words on how it stands, and told in one piece at most."""
 
 
 class ScanJob(Struct, frozen=True):
     roots: list[AgentRoot]
     bookmarks: dict[str, Bookmark]
     """By file, how far it is read."""
+    texts: bool = False
+    """Whether what was said is read, too."""
 
 
 class ScanNews(Struct, frozen=True):
-    """One line of the process."""
+    """One piece of what the process says."""
 
     reads: list[FileRead] = []
     """Of one file or several."""
@@ -50,13 +54,13 @@ def main() -> NoReturn:
     os.nice(_LOWEST)
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=ScanJob)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    readers: dict[str, AgentReader] = {name: reader() for name, reader in READERS.agents.items()}
-    scan = Scan(readers, job.roots, job.bookmarks)
+    scan = Scan(readers_of(READERS.agents, texts=job.texts), job.roots, job.bookmarks)
     encoder = msgspec.json.Encoder()
     with suppress(BrokenPipeError):
         for changed in _changes(scan, job.roots):
             for news in look_through(scan, changed):
-                sys.stdout.buffer.write(encoder.encode(news) + b"\n")
+                told = encoder.encode(news)
+                sys.stdout.buffer.write(len(told).to_bytes(LENGTH_BYTES, "big") + told)
                 sys.stdout.buffer.flush()
     os._exit(0)
 

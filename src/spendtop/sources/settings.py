@@ -123,6 +123,11 @@ class AgentsSettings(SourceSection):
     """Whether files of coding agents are looked for."""
     homes: Texts = ()
     """Home folders in which they are looked for; empty = your own."""
+    bodies: bool = False
+    """Whether texts are kept, too, and sent where push_to leads: what was written to an agent and what it answered, not
+    its reasoning nor what its tools gave back; masked before they are sent, and as [privacy] says. Of Claude Code and
+    Codex, from then on; `spendtop agents rescan` has those of before. The collector that they are sent to keeps them
+    where it says so as well."""
     push_to: Annotated[str, AfterValidator(push_address)] = ""
     """Address of another collector that gets all calls of this machine, too; https, but for this machine itself."""
     push_key: Secret = SecretStr("")

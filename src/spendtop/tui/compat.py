@@ -24,6 +24,7 @@ from textual.actions import ActionParseResult, SkipAction
 from textual.app import App, ScreenStackError
 from textual.binding import Binding
 from textual.color import Color
+from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
@@ -118,11 +119,23 @@ class SpareUpdate(CompositorUpdate):
         return self._update.render_segments(console) if spare is None else spare
 
 
+class KeptStylesheet(Stylesheet):
+    """Parses a source again only when the variables are others: Textual's own does so four times before it paints."""
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        if variables != self._variables:
+            super().set_variables(variables)
+
+    def reparse(self) -> None:
+        self.parse()
+
+
 class CarefulApp(App[int]):
     """An app that paints only what differs, shows no control characters, and crashes without telling secrets."""
 
     def __init__(self, ascii_marks: bool) -> None:
         super().__init__()
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.terminal = Terminal()
         self.colorless = self.no_color
         self.color_limit: ColorSystem | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
 
 from spendtop.collector.agents import push_loop, reading_loop
 from spendtop.collector.agents.poster import PostFailed, posting
@@ -19,7 +20,10 @@ from spendtop.collector.setup import CompanionContext
 from spendtop.services.agents import files as agent_files
 from spendtop.services.agents import spool as agent_spool
 from spendtop.store.engine import Store
+from spendtop.store.reads.requests.detail import detail
 from spendtop.store.reads.spending.sums import plan_spend
+from spendtop.store.statements import table_of
+from spendtop.store.tables import RequestTable
 from tests.api.listening import settings_of
 from tests.api.recorders import recording
 from tests.collector.agents.test_reading_loop import calls, rooms_of
@@ -27,6 +31,7 @@ from tests.collector.conftest import Bench
 from tests.conftest import SettableClock
 from tests.sources.agents.homes import cases, lay_out
 from tests.sources.agents.test_claude_code import line
+from tests.sources.agents.test_talk import block, user, written
 from tests.waiting import DEADLINE, soon
 
 KEY = "an-ingest-key-that-is-long-enough"
@@ -90,6 +95,64 @@ async def test_a_second_machine_and_a_silent_collector_lose_nothing_and_count_no
     with there.reading() as connection:
         (use,) = agent_files.pushed(connection, "nobody")
     assert (use.agent, use.calls) == ("claude-code", known + 1)
+
+
+SECRET = "sk-ant-api03-0123456789abcdefghij"
+SAYS = [
+    user(f"My key is {SECRET}, name the birds."),
+    block(36, {"type": "thinking", "thinking": "REASONED"}),
+    block(37, {"type": "text", "text": f"Two larks know {SECRET}."}),
+    user([{"type": "tool_result", "content": "GIVEN BACK"}]),
+]
+
+
+def bodies_in(store: Store) -> str:
+    """All prompts and responses that are kept."""
+    with store.reading() as connection:
+        rows = connection.execute(select(table_of(RequestTable).c.id)).scalars().all()
+        details = [detail(connection, each) for each in rows]
+    return " ".join(str((each.request_body, each.response_body)) for each in details if each is not None)
+
+
+@pytest.mark.parametrize(("sends", "keeps"), [(True, True), (True, False), (False, True)])
+async def test_texts_leave_only_with_the_switch_masked_and_are_kept_only_where_that_is_wanted(
+    sends: bool,
+    keeps: bool,
+    bench: Bench,
+    there: Store,
+    clock: SettableClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (push_loop, reading_loop):
+        monkeypatch.setattr(module, "_LOOK_EVERY", 0.05)
+    file = tmp_path / "mira" / ".claude" / "projects" / "p" / "s.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(written(SAYS))
+    spooled: list[bytes] = []
+    append = agent_spool.append
+
+    def noted(connection: Connection, host: str, items: Sequence[bytes]) -> None:
+        spooled.extend(items)
+        append(connection, host, items)
+
+    monkeypatch.setattr(agent_spool, "append", noted)
+    settings = settings_of({"ingest_keys": {"laptop": KEY}}, agents={"bodies": keeps})
+    async with recording(there, clock, settings) as (live, _):
+        address = f"http://127.0.0.1:{live.port}"
+        bench.configure(f'[agents]\nbodies = {str(sends).lower()}\npush_to = "{address}"\npush_key = "{KEY}"\n')
+        bench.start()
+        async with running(rooms_of(bench), tmp_path / "mira"):
+            await soon(lambda: recorded(there) == 1)
+        remarks = [each.name for told in live.context.counters.take_remarks().values() for each in told]
+    left = b" ".join(spooled).decode()
+    assert ("larks" in left, "birds" in left) == (sends, sends)
+    assert ("larks" in bodies_in(there), "birds" in bodies_in(there)) == (sends and keeps, sends and keeps)
+    assert ("larks" in bodies_in(bench.store)) == sends
+    for text in (left, bodies_in(there), bodies_in(bench.store)):
+        assert not any(word in text for word in (SECRET, "REASONED", "GIVEN BACK"))
+    assert ("[redacted sk-ant-" in left) == sends
+    assert remarks == ["texts of claude-code"] * (sends and not keeps)
 
 
 def state(bench: Bench, host: str | None = None) -> agent_spool.PushState:

@@ -40,6 +40,8 @@ CALLS = st.builds(
     session=_WORDS,
     path=st.sampled_from(["/", "/agent/a"]),
     properties=st.dictionaries(st.sampled_from(["project", "branch"]), st.sampled_from("xy")),
+    asked=st.sampled_from(["", "a", "b", "ab"]),
+    answered=st.dictionaries(st.sampled_from("vw"), st.tuples(st.integers(0, 2), st.integers(0, 2))),
 )
 
 

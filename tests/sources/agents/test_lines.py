@@ -61,7 +61,7 @@ def test_a_line_that_is_too_long_is_skipped_in_little_memory(
     monkeypatch.setattr(module, "LONGEST_LINE", 1000)
     monkeypatch.setattr(module, "CHUNK", 100)
     assert LONGEST_LINE > 1000
-    content = line(1) + b'{"n": "' + b"x" * 5000 + b'"}\n' + line(2)
+    content = line(1) + b'{"n": "' + b"x" * 5000 + b'"}\n' + b'{"m": "' + b"x" * 5000 + b'"}\n' + line(2)
     file, bookmark, tally = tmp_path / f"a.{suffix}", Bookmark(), Tally()
     file.write_bytes(zstandard.compress(content) if suffix.endswith("zst") else content)
     assert read(file, bookmark, tally) == [b'{"n": 1}', b'{"n": 2}']

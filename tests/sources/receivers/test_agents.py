@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Raw
 
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.clock import DAY
-from spendtop.domain.requests.request import Billing, Request
-from spendtop.sources.agents.item import item_of
+from spendtop.domain.requests.request import Billing, BodyState, Request
+from spendtop.sources.agents.item import item_of, without_texts
 from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.sources.receivers import Invalid, NotJson, Post, Pushed, Unreadable
 from spendtop.sources.receivers.agents import MOST_ITEMS, AgentReceiver
@@ -76,6 +77,24 @@ def test_what_cannot_be_taken_is_named_with_how_it_has_to_be() -> None:
         pushed(b"[]")
     with pytest.raises(Unreadable, match="5,000"):
         pushed(b"[" + b",".join([b"1"] * (MOST_ITEMS + 1)) + b"]")
+
+
+def test_texts_are_taken_only_where_the_receiver_keeps_them() -> None:
+    body = json.dumps({**ITEM, "request_body": {"messages": []}, "response_body": None}).encode()
+    bare = pushed(body)
+    assert [(item.request_body, item.body_state) for item in bare.items if isinstance(item, Request)] == [
+        (None, BodyState.NOT_KEPT)
+    ]
+    assert [(each.kind, each.name, each.count) for each in bare.remarks] == [("not kept", "texts of claude-code", 1)]
+    keeping = settings_class(SECTIONS).model_validate({"agents": {"bodies": True}})
+    whole = AgentReceiver().read(Post(body, NOW, keeping, {}, "/agents"))
+    (item,) = whole.items
+    assert isinstance(item, Request)
+    assert (item.request_body, item.response_body, whole.remarks) == (b'{"messages": []}', None, ())
+    assert "at most 256 KiB" in the_problem(response_body="x" * 300_000)["response_body"]
+    sent = Raw(body)
+    assert b"messages" not in bytes(without_texts(sent))
+    assert without_texts(Raw(json.dumps(ITEM).encode())) == Raw(json.dumps(ITEM).encode())
 
 
 def test_a_clock_ahead_and_an_empty_name_do_no_harm() -> None:

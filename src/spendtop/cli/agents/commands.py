@@ -24,8 +24,8 @@ AGENT_COMMANDS: dict[str, Command] = {
     ),
     "agents push": Command(
         "agents.push",
-        "Send all calls that coding agents keep on this machine to another collector, once: counts and names, nothing"
-        " of a conversation. What it knows already counts once. The key is push_key under [agents].",
+        "Send all calls that coding agents keep on this machine to another collector, once: counts and names, and texts"
+        " only with `bodies` under [agents]. What it knows already counts once. The key is push_key under [agents].",
         "spendtop agents push https://spend.example.org",
         (argument("url", nargs="?", metavar="URL", help="its address; without it push_to under [agents]"),),
     ),

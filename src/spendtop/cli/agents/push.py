@@ -15,24 +15,29 @@ from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say
 from spendtop.collector.agents.poster import AgentPoster, PostFailed, Taken, posting
+from spendtop.collector.from_settings import keeps_texts, own_secrets
+from spendtop.config.settings import Settings
+from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.counted import counted
 from spendtop.domain.errors import CannotWrite, ConfigError, ExitCode, UsageError
 from spendtop.domain.requests.request import Billing
 from spendtop.domain.untrusted import clean_line
-from spendtop.sources.agents.item import item_of
+from spendtop.sources.agents.item import item_of, with_texts
 from spendtop.sources.agents.requests import machine_of
-from spendtop.sources.agents.scan import Scan, roots_of
+from spendtop.sources.agents.scan import Scan, readers_of, roots_of
 from spendtop.sources.registry import READERS
 from spendtop.sources.settings import AgentsSettings, push_address
 
-_AT_ONCE = 1000
+_AT_ONCE, _MOST_BYTES = 1000, 4 << 20
+"""What goes into one post."""
 _TRIES = 5
 """Of one post, where the other side may be busy for a moment."""
 _LONGEST_WAIT = 60.0
 
 
 def run(options: Options) -> int:
-    settings = load_settings(options).settings.section(AgentsSettings)
+    every = load_settings(options).settings
+    settings = every.section(AgentsSettings)
     url = _address(options.arguments.url or settings.push_to)
     key = settings.push_key.get_secret_value()
     if not key:
@@ -41,7 +46,7 @@ def run(options: Options) -> int:
             " of the collector there."
         )
     with metered(f"Pushing to {clean_line(url)}") as tell:
-        taken = asyncio.run(_push(settings, url, key, tell))
+        taken = asyncio.run(_push(every, url, key, tell))
     say(f"{clean_line(url)}: {counted(taken.new, 'call')} new there, {taken.known:,} known before.")
     if taken.refused:
         raise CannotWrite(f"Refused there: {counted(taken.refused, 'call')}; its Sources screen says why.")
@@ -58,10 +63,10 @@ def _address(url: str) -> str:
     return address
 
 
-async def _push(settings: AgentsSettings, url: str, key: str, tell: Callable[[float], None]) -> Taken:
+async def _push(settings: Settings, url: str, key: str, tell: Callable[[float], None]) -> Taken:
     taken, items = Taken(), _items(settings, tell)
     async with posting(url, key) as poster:
-        while part := await asyncio.to_thread(lambda: list(islice(items, _AT_ONCE))):
+        while part := await asyncio.to_thread(lambda: list(_together(items))):
             taken += await _posted(poster, part)
     return taken
 
@@ -77,9 +82,20 @@ async def _posted(poster: AgentPoster, items: list[Raw]) -> Taken:
     return await poster.post(items)
 
 
-def _items(settings: AgentsSettings, tell: Callable[[float], None]) -> Iterator[Raw]:
+def _together(items: Iterator[Raw]) -> Iterator[Raw]:
+    """The next calls, as many as are posted at once."""
+    size = 0
+    for item in islice(items, _AT_ONCE):
+        yield item
+        size += len(bytes(item))
+        if size >= _MOST_BYTES:
+            return
+
+
+def _items(every: Settings, tell: Callable[[float], None]) -> Iterator[Raw]:
     """All calls of all files, the newest file first; tells which share of them is read."""
-    readers = {name: reader() for name, reader in READERS.agents.items()}
+    settings, redact = every.section(AgentsSettings), Redactor(own_secrets(every)).redact
+    readers = readers_of(READERS.agents, texts=keeps_texts(every))
     roots = roots_of(readers, settings.homes_by_agent(Path.home()), os.environ)
     scan = Scan(readers, roots, {})
     changed = scan.changed()
@@ -88,4 +104,5 @@ def _items(settings: AgentsSettings, tell: Callable[[float], None]) -> Iterator[
         machine, billing = machine_of(file.root.folder), Billing(settings.of(file.root.agent).billing)
         for part in scan.read(file):
             for call in part.calls:
-                yield Raw(msgspec.json.encode(item_of(call, machine, file.root.folder, billing)))
+                item = with_texts(item_of(call, machine, file.root.folder, billing), call, redact)
+                yield Raw(msgspec.json.encode(item))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from spendtop.services.stores.presence import RunningCollector
     from spendtop.store.engine import Store
 
+_GARBAGE_LOOKS = (20_000, 20, 50)
 _STOP_SECONDS = 20.0
 _SILENT_AFTER = 90 * SECOND
 """A collector that has not written its status file for so long gives no sign of life."""
@@ -204,6 +206,8 @@ class _Link:
             require_tunnel(store)
         self._places = places(store, data_folder())
         self.stack.enter_context(counted_as_viewer(self._places.viewers, _own_name()))
+        gc.freeze()  # what is loaded by now stays
+        gc.set_threshold(*_GARBAGE_LOOKS)
         return store
 
     def _wait_for_upgrade(self, upgraded: Callable[[float], object]) -> None:

@@ -11,6 +11,7 @@ from spendtop.collector.agents.poster import PostFailed, posting
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.services.agents import spool as agent_spool
+from spendtop.sources.agents.item import without_texts
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.transactions import read, write
 
@@ -52,8 +53,9 @@ class PushLoop:
                 parcel = await read(self._context.store, lambda connection: agent_spool.oldest(connection, self._host))
                 if parcel is None:
                     return
+                items = parcel.items if settings.bodies else [without_texts(each) for each in parcel.items]
                 try:
-                    taken = await poster.post(parcel.items)
+                    taken = await poster.post(items)
                 except PostFailed as failure:
                     await self._note_failure(str(failure))
                     await pause(stop, max(failure.wait, self._backoff()))

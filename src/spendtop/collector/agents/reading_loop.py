@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,10 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from spendtop.collector.agents.stride import stride_beside
+from spendtop.collector.from_settings import keeps_texts, own_secrets
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
+from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.requests.request import Billing
 from spendtop.domain.sources.records import AGENTS, Source
 from spendtop.services.agents import billing as agent_billing
@@ -28,16 +30,17 @@ from spendtop.services.agents import plan_windows
 from spendtop.services.agents import spool as agent_spool
 from spendtop.services.agents.files import RootLook
 from spendtop.sources.agents.bookmark import Bookmark
-from spendtop.sources.agents.item import item_of
+from spendtop.sources.agents.item import item_of, with_texts
 from spendtop.sources.agents.requests import machine_of, request_of
 from spendtop.sources.agents.scan import AgentRoot, FileRead, RootState, roots_of
 from spendtop.sources.registry import READERS
-from spendtop.sources.scan_process import ScanJob, ScanNews
+from spendtop.sources.scan_process import LENGTH_BYTES, ScanJob, ScanNews
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.transactions import read, write
 
 _log = logging.getLogger(__name__)
-_LONGEST_LINE = 64 << 20
+_BUFFERED = 1 << 20
+"""Bytes of what is read that wait here, twice that at most: behind it the process waits."""
 _LOOK_EVERY = 2.0
 """Seconds between two looks at what is to be read."""
 _ENDS_WITHIN = 2.0
@@ -50,6 +53,8 @@ class _Wanted(Struct, frozen=True):
 
     roots: tuple[AgentRoot, ...]
     settings: AgentsSettings
+    texts: bool
+    """Whether what was said is kept."""
     rescans: int
 
 
@@ -74,10 +79,11 @@ class ReadingLoop:
             await pause(stop, _LOOK_EVERY)
 
     async def _wanted(self) -> _Wanted:
-        settings = self._context.settings().section(AgentsSettings)
+        every = self._context.settings()
+        settings, texts = every.section(AgentsSettings), keeps_texts(every)
         homes = settings.homes_by_agent(Path.home() if self._home is None else self._home)
         roots = await asyncio.to_thread(roots_of, self._readers, homes, self._environment)
-        return _Wanted(tuple(roots), settings, await read(self._context.store, agent_files.rescans))
+        return _Wanted(tuple(roots), settings, texts, await read(self._context.store, agent_files.rescans))
 
     async def _keep_reading(self, wanted: _Wanted, stop: asyncio.Event) -> None:
         """Until the process ends, something else is to be read, or the stop event."""
@@ -88,7 +94,7 @@ class ReadingLoop:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            limit=_LONGEST_LINE,
+            limit=_BUFFERED,
         )
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(msgspec.json.encode(job) + b"\n")
@@ -139,13 +145,13 @@ class ReadingLoop:
         kept = await read(self._context.store, lambda connection: agent_files.bookmarks(connection, self._host))
         decoder = msgspec.json.Decoder(Bookmark)
         bookmarks = await asyncio.to_thread(lambda: {path: decoder.decode(each) for path, each in kept.items()})
-        return ScanJob(list(wanted.roots), bookmarks)
+        return ScanJob(list(wanted.roots), bookmarks, wanted.texts)
 
-    async def _record_all(self, lines: asyncio.StreamReader, wanted: _Wanted) -> None:
+    async def _record_all(self, told: asyncio.StreamReader, wanted: _Wanted) -> None:
         """All that the process says; it waits where we do not get on."""
         decoder = msgspec.json.Decoder(ScanNews)
-        while line := await lines.readline():
-            news = decoder.decode(line)
+        async for piece in _pieces(told):
+            news = decoder.decode(piece)
             await self._record_in_parts(news.reads, wanted)
             for state in news.states or ():
                 await self._note(state)
@@ -161,8 +167,8 @@ class ReadingLoop:
 
     async def _record(self, parts: Sequence[FileRead], wanted: _Wanted) -> None:
         """Record calls, and how far their files are read with them, in one transaction."""
-        recorder, now = self._context.recorder, self._context.clock()
-        kept_since = now - self._context.settings().retention.requests
+        recorder, now, settings = self._context.recorder, self._context.clock(), self._context.settings()
+        kept_since = now - settings.retention.requests
         made = [
             (call, machine_of(part.root.folder), part.root, Billing(wanted.settings.of(part.root.agent).billing))
             for part in parts
@@ -172,7 +178,11 @@ class ReadingLoop:
         requests = [request_of(call, machine, billing, now) for call, machine, _, billing in made]
         ready = await asyncio.to_thread(recorder.prepare, requests)
         pushed = made if wanted.settings.push_to else []
-        items = [msgspec.json.encode(item_of(call, machine, root.folder, how)) for call, machine, root, how in pushed]
+        redact = Redactor(own_secrets(settings)).redact
+        items = [
+            msgspec.json.encode(with_texts(item_of(call, machine, root.folder, how), call, redact))
+            for call, machine, root, how in pushed
+        ]
 
         def work(connection: Connection) -> None:
             recorder.record_prepared(connection, ready)
@@ -203,3 +213,11 @@ class ReadingLoop:
                 plan_windows.note(connection, self._host, state.windows)
 
         await write(self._context.recorder, work)
+
+
+async def _pieces(told: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """What the process says, piece by piece, until it ends."""
+    with suppress(asyncio.IncompleteReadError):
+        while True:
+            length = int.from_bytes(await told.readexactly(LENGTH_BYTES), "big")
+            yield await told.readexactly(length)

@@ -51,7 +51,7 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     aliases: frozenset[str] = frozenset()
     """Other names under which the agent's files hold the same call."""
     rank: int = 0
-    """How directly it was told. The smallest stands as it is: nothing is added to it from a larger one."""
+    """How directly it was told. The smallest stands as it is: nothing but texts is added to it from a larger one."""
     request_id: str | None = None
     """The provider's id of the HTTP request, which the agent's telemetry names."""
     response_id: str | None = None
@@ -71,6 +71,10 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     session: str | None = None
     path: str = "/"
     properties: dict[str, str] = {}
+    asked: str = ""
+    """What its user wrote last before it, where texts are read."""
+    answered: dict[str, tuple[int, int]] = {}
+    """Blocks of the answer, each as JSON: when it came, and its place among those that came then."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -88,7 +92,7 @@ def merged(one: AgentCall, other: AgentCall) -> AgentCall:
     names = one.names | other.names
     if one.rank != other.rank:
         best = min(one, other, key=lambda call: call.rank)
-        return replace(best, aliases=names - {best.key})
+        return replace(best, aliases=names - {best.key}, asked=_asked(one, other), answered=_answered(one, other))
     first = min(one, other, key=_place)
     return replace(
         first,
@@ -104,7 +108,18 @@ def merged(one: AgentCall, other: AgentCall) -> AgentCall:
         reported=_largest(one.reported, other.reported),
         level=_largest(one.level, other.level),
         geo=_largest(one.geo, other.geo),
+        asked=_asked(one, other),
+        answered=_answered(one, other),
     )
+
+
+def _asked(one: AgentCall, other: AgentCall) -> str:
+    return max(one.asked, other.asked, key=lambda text: (len(text), text))
+
+
+def _answered(one: AgentCall, other: AgentCall) -> dict[str, tuple[int, int]]:
+    blocks = {*one.answered, *other.answered}
+    return {block: min(each.answered[block] for each in (one, other) if block in each.answered) for block in blocks}
 
 
 def _place(call: AgentCall) -> tuple[int, str, str, str, list[tuple[str, str]]]:

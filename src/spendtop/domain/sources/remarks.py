@@ -22,6 +22,8 @@ class RemarkKind(StrEnum):
     NOT_TAKEN = "not taken"
     """It has a model and tokens, but is no call of a model by itself."""
     REFUSED = "refused"
+    NOT_KEPT = "not kept"
+    """The request was taken without the texts that came with it."""
     UNREAD = "unread field"
     """The request was taken; one of its counts means nothing to us."""
 

@@ -25,8 +25,8 @@ _NAME_LIMIT = 40
 BODY_REASONS: Mapping[BodyState, str] = {
     BodyState.NOT_SENT: "The source sent no prompt and response.",
     BodyState.NOT_KEPT: (
-        "Prompt and response were not kept: [privacy] says so, the disk was nearly full, or an import brought it "
-        "without them."
+        "Prompt and response were not kept: [privacy] or [agents] says so, the disk was nearly full, or an import "
+        "brought it without them."
     ),
     BodyState.TRUNCATED: "Prompt or response was too large and was cut at the source.",
     BodyState.PURGED: "Prompt and response were deleted, as [retention] says.",

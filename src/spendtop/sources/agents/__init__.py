@@ -1,7 +1,7 @@
 """The files in which coding agents on this machine keep their calls: none of their formats is a promise of its maker.
 
 What a reader does not know it leaves out and counts; it never fails for what a file holds, and keeps no text of a
-conversation. Files that hold credentials are never opened.
+conversation unless that is wanted. Files that hold credentials are never opened.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from spendtop.domain.agents.calls import AgentCall
 from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.sources.agents.bookmark import Bookmark, Tally
+from spendtop.sources.agents.talk import Talks
 
 
 @runtime_checkable
@@ -22,6 +23,14 @@ class WindowTeller(Protocol):
     @property
     def windows(self) -> list[PlanWindow]:
         """What was told last, as far as files were read."""
+
+
+@runtime_checkable
+class TextTeller(Protocol):
+    """What can read what was said, too."""
+
+    talks: Talks | None
+    """None, as it is at first, has all texts left unread."""
 
 
 class AgentReader(Protocol):

@@ -17,10 +17,12 @@ from msgspec.json import Decoder
 from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.domain.requests.request import ServiceLevel
 from spendtop.domain.usage.counts import count
+from spendtop.sources.agents import claude_code_talk
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.fields import dollars, instant, text
 from spendtop.sources.agents.files import found, listed
 from spendtop.sources.agents.lines import lines
+from spendtop.sources.agents.talk import Talks
 from spendtop.sources.repaired_json import decoded
 
 _SYNTHETIC = "<synthetic>"
@@ -56,6 +58,7 @@ class ClaudeCodeReader:
 
     def __init__(self) -> None:
         self._line = Decoder(_TranscriptLine)
+        self.talks: Talks | None = None
 
     def roots(self, home: Path, environment: Mapping[str, str]) -> list[Path]:
         old = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "claude"
@@ -69,13 +72,21 @@ class ClaudeCodeReader:
         return (each for each in found(below, tally) if each.suffix == ".jsonl" and "projects" in each.parts)
 
     def calls(self, file: Path, root: Path, bookmark: Bookmark, tally: Tally) -> Iterator[AgentCall]:
-        for raw in lines(file, _may_be_call, bookmark, tally):
+        talk = None if self.talks is None else self.talks.of(file, bookmark.offset)
+        for raw in lines(file, _may_be_call if talk is None else _may_say, bookmark, tally):
+            if talk is not None:
+                claude_code_talk.hear(talk, raw)
             try:
                 line = decoded(self._line, raw)
             except (DecodeError, RecursionError):
                 tally["malformed lines"] += 1
                 continue
-            yield from _calls_of(line, tally)
+            for call in _calls_of(line, tally):
+                yield call if talk is None or call.response_id is None else talk.told(call)
+
+
+def _may_say(line: bytes) -> bool:
+    return _may_be_call(line) or claude_code_talk.may_be_question(line)
 
 
 def _may_be_call(line: bytes) -> bool:

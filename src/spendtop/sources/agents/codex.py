@@ -17,11 +17,13 @@ from msgspec.json import Decoder
 
 from spendtop.domain.agents.calls import AgentCall
 from spendtop.domain.agents.plan_windows import PlanWindow, newest
+from spendtop.sources.agents import codex_talk
 from spendtop.sources.agents import rollout as rollouts
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.files import found, listed
-from spendtop.sources.agents.lines import lines
+from spendtop.sources.agents.lines import Wanted, lines
 from spendtop.sources.agents.rollout import Rollout, RolloutLine, Vector
+from spendtop.sources.agents.talk import Talks
 from spendtop.sources.repaired_json import decoded
 
 _FOLDERS = ("sessions", "archived_sessions")
@@ -32,6 +34,7 @@ class CodexReader:
 
     def __init__(self) -> None:
         self._line = Decoder(RolloutLine)
+        self.talks: Talks | None = None
         self._threads: dict[Path, dict[str, Path]] = {}
         """Where the files of a root's threads lay when it was last looked through."""
         self.windows: list[PlanWindow] = []
@@ -53,14 +56,22 @@ class CodexReader:
         return iter(chosen)
 
     def calls(self, file: Path, root: Path, bookmark: Bookmark, tally: Tally) -> Iterator[AgentCall]:
-        for line in self._lines(file, bookmark, tally):
+        talk = None if self.talks is None else self.talks.of(file, bookmark.offset)
+        for line in self._lines(file, rollouts.is_mark if talk is None else _may_matter, bookmark, tally):
+            if talk is not None:
+                codex_talk.hear(talk, line)
             if not isinstance(bookmark.state, Rollout):
                 bookmark.state = msgspec.convert(bookmark.state or {}, Rollout)
             self.windows = newest([*self.windows, *rollouts.windows_of(bookmark.state, line)])
-            yield from rollouts.calls_of(bookmark.state, line, lambda thread: self._totals(root, thread), tally)
+            for call in rollouts.calls_of(bookmark.state, line, lambda thread: self._totals(root, thread), tally):
+                if talk is None:
+                    yield call
+                else:
+                    yield talk.told(call)
+                    talk.end()
 
-    def _lines(self, file: Path, bookmark: Bookmark, tally: Tally) -> Iterator[RolloutLine]:
-        for raw in lines(file, rollouts.is_mark, bookmark, tally):
+    def _lines(self, file: Path, wanted: Wanted, bookmark: Bookmark, tally: Tally) -> Iterator[RolloutLine]:
+        for raw in lines(file, wanted, bookmark, tally):
             try:
                 yield decoded(self._line, raw)
             except (DecodeError, RecursionError):
@@ -78,7 +89,7 @@ class CodexReader:
 
     def _read_totals(self, file: Path, _modified: int) -> Sequence[Vector]:
         totals: list[Vector] = []
-        for line in self._lines(file, Bookmark(), Tally()):
+        for line in self._lines(file, rollouts.is_mark, Bookmark(), Tally()):
             payload: Any = line.payload
             if line.type != "event_msg" or not isinstance(payload, dict) or payload.get("type") != "token_count":
                 continue
@@ -87,6 +98,10 @@ class CodexReader:
             if total is not None and [total] != totals[-1:]:
                 totals.append(total)
         return totals
+
+
+def _may_matter(line: bytes) -> bool:
+    return rollouts.is_mark(line) or codex_talk.may_be_said(line)
 
 
 def _thread_of(file: Path) -> str:

@@ -1,11 +1,14 @@
-"""A call of an agent as machines push it to each other: counts and names, never a text of its conversation."""
+"""A call of an agent as machines push it to each other: counts and names, and texts only where somebody wants that."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
 
 from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.domain.clock import to_datetime, to_micros
@@ -16,6 +19,7 @@ from spendtop.domain.untrusted import NAME_LIMIT
 from spendtop.domain.usage import MOST_TOKENS
 from spendtop.sources.agents.fields import dollars
 from spendtop.sources.agents.requests import Machine
+from spendtop.sources.agents.talk import answer_body, question_body
 
 _LONGEST = 4096
 _Name = Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
@@ -23,6 +27,7 @@ _Text = Annotated[str, Meta(max_length=_LONGEST)]
 _Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
 _Time = Annotated[datetime, Meta(tz=True)]
 _AGENTS = tuple(agent.name for agent in AGENTS)
+_NO_TEXT = Raw()
 _REQUEST = "req_"
 """Begins the provider's id of an HTTP request, which Claude Code's telemetry names."""
 
@@ -76,6 +81,15 @@ class CallItem(Struct, kw_only=True, omit_defaults=True):
     cwd: _Text | None = None
     branch: _Text | None = None
     properties: Annotated[dict[_Text, _Text | float | None], Meta(max_length=100)] = {}
+    request_body: Raw = _NO_TEXT
+    """What was asked, as JSON in a shape that a provider has; empty where no texts are sent."""
+    response_body: Raw = _NO_TEXT
+
+    @property
+    def texts(self) -> dict[str, bytes]:
+        """What was said around it, by field."""
+        bodies = {"request_body": bytes(self.request_body), "response_body": bytes(self.response_body)}
+        return {name: body for name, body in bodies.items() if body not in (b"", b"null")}
 
 
 def item_of(call: AgentCall, machine: Machine, home: str, billing: Billing) -> CallItem:
@@ -115,6 +129,19 @@ def item_of(call: AgentCall, machine: Machine, home: str, billing: Billing) -> C
         branch=properties.pop("branch", None),
         properties=properties,
     )
+
+
+def with_texts(item: CallItem, call: AgentCall, redact: Callable[[bytes], bytes]) -> CallItem:
+    """The same with what was said around the call, masked."""
+    bodies = {"request_body": question_body(call), "response_body": answer_body(call)}
+    return replace(item, **{name: Raw(redact(body)) for name, body in bodies.items() if body is not None})
+
+
+def without_texts(item: Raw) -> Raw:
+    """A call as it is pushed, without what was said around it."""
+    told = msgspec.json.decode(item, type=CallItem)
+    bare = replace(told, request_body=_NO_TEXT, response_body=_NO_TEXT)
+    return Raw(msgspec.json.encode(bare)) if told.texts else item
 
 
 def call_of(item: CallItem) -> AgentCall:

@@ -13,8 +13,10 @@ from spendtop.sources.agents.bookmark import Bookmark, Tally, stamp_of
 from spendtop.sources.agents.files import opened
 
 LONGEST_LINE = 8 << 20
-"""A longer one holds a conversation or a file, and no usage that would not stand elsewhere too."""
+"""A longer one holds a conversation or a file: memory is not given to find a call in it."""
 CHUNK = 1 << 20
+_WINDOW = 8 << 20
+"""Bytes that a compressed file may have one look back: Codex's look back 2 MB."""
 _ENDS = (b"}", b"}\r")
 """Of a line that was written whole: each is an object."""
 
@@ -40,7 +42,8 @@ def lines(path: Path, wanted: Wanted, bookmark: Bookmark, tally: Tally) -> Itera
 def _unpacked(file: FileIO, wanted: Wanted, bookmark: Bookmark, tally: Tally) -> Iterator[bytes]:
     """A compressed file is read from its beginning: it does not grow."""
     bookmark.offset, bookmark.state = 0, None
-    with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False) as stream:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+    with decompressor.stream_reader(file, read_across_frames=True, closefd=False) as stream:
         try:
             yield from _whole_lines(stream.read, wanted, bookmark, tally)
         except zstandard.ZstdError:
@@ -50,22 +53,23 @@ def _unpacked(file: FileIO, wanted: Wanted, bookmark: Bookmark, tally: Tally) ->
 def _whole_lines(read: Callable[[int], bytes], wanted: Wanted, bookmark: Bookmark, tally: Tally) -> Iterator[bytes]:
     at = bookmark.offset
     rest = b""
-    is_too_long = False
+    is_skipped = False
     while chunk := read(CHUNK):
         last = chunk.rfind(b"\n") + 1
         if not last:
             rest += chunk
-            if len(rest) > LONGEST_LINE:
+            if is_skipped or len(rest) > LONGEST_LINE:
+                if not is_skipped and wanted(rest):
+                    tally["lines too long"] += 1
                 at += len(rest)
-                rest, is_too_long = b"", True
+                rest, is_skipped = b"", True
             continue
         whole = rest + chunk[:last] if rest else chunk[:last]
         rest = chunk[last:]
         for line in whole.split(b"\n")[:-1]:
             at += len(line) + 1
-            if is_too_long:
-                is_too_long = False
-                tally["lines too long"] += 1
+            if is_skipped:
+                is_skipped = False
             elif not line.endswith(_ENDS):
                 tally["malformed lines"] += bool(line.strip())
             elif wanted(line):

@@ -13,6 +13,7 @@ from spendtop.domain.agents.calls import AgentCall, billing_of
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.requests.request import Billing, Cost, Reporter, Request, TimeSource, Usage
 from spendtop.domain.sources.records import OTLP, source_named
+from spendtop.sources.agents.talk import answer_body, question_body
 
 _AHEAD = 5 * MINUTE
 """So far a clock may be ahead of ours."""
@@ -60,6 +61,8 @@ def request_of(call: AgentCall, machine: Machine, billing: Billing, now: int) ->
         inference_geo=call.geo,
         billing=billing,
         output_final=call.output_final,
+        request_body=question_body(call),
+        response_body=answer_body(call),
     )
 
 

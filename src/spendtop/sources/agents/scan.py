@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from spendtop.domain.agents.calls import AgentCall
 from spendtop.domain.agents.plan_windows import PlanWindow
-from spendtop.sources.agents import AgentReader, WindowTeller
+from spendtop.sources.agents import AgentReader, TextTeller, WindowTeller
 from spendtop.sources.agents.bookmark import Bookmark, FileStamp, Tally
 from spendtop.sources.agents.call_book import CallBook
 from spendtop.sources.agents.files import stamp_at
+from spendtop.sources.agents.talk import Talks
 
 PART = 25
 """Calls that are handed on in one piece: few, as a webhook may wait for the transaction that records them."""
@@ -61,6 +62,15 @@ class ChangedFile(Struct, frozen=True):
     root: AgentRoot
     path: str
     stamp: FileStamp
+
+
+def readers_of(makers: Mapping[str, Callable[[], AgentReader]], *, texts: bool) -> dict[str, AgentReader]:
+    """A reader of each agent, by name; `texts` is whether they read what was said, too, as far as they can."""
+    readers = {name: make() for name, make in makers.items()}
+    for reader in readers.values():
+        if texts and isinstance(reader, TextTeller):
+            reader.talks = Talks()
+    return readers
 
 
 class Scan:

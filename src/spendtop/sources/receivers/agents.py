@@ -6,13 +6,16 @@ from typing import ClassVar
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from spendtop.config.types import duration_text
-from spendtop.domain.requests.request import Request
+from spendtop.domain.requests.request import BodyState, Request
 from spendtop.domain.sources.records import AGENT_PUSHES, PushedSource
+from spendtop.domain.sources.remarks import RemarkKind, folded, remark
 from spendtop.sources.agents.item import CallItem, Contradiction, billing_said, call_of
 from spendtop.sources.agents.requests import Machine, request_of
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable, field_of
+from spendtop.sources.settings import AgentsSettings
 
 MOST_ITEMS = 5_000
 
@@ -22,7 +25,7 @@ _ITEM: Schema = {
     "type": "object",
     "description": (
         "One call, with where it was made. The same key again is the same call: its counts only grow. What is left out"
-        " is unknown. Nothing of a conversation belongs here."
+        " is unknown. Prompt and answer are kept only where `[agents] bodies` says so here as well."
     ),
     "required": ["agent", "key", "time", "host"],
     "properties": {
@@ -40,8 +43,12 @@ _ITEM: Schema = {
         "output_final": {"type": "boolean", "description": "Whether the completion is all of it, not a lower bound."},
         "reported_cost_usd": {"type": ["number", "null"], "description": "What the agent says that it cost."},
         "properties": {"type": "object"},
+        "request_body": {"description": "What was asked, in the shape of a provider's request."},
+        "response_body": {"description": "What was answered."},
     },
 }
+_LARGEST_BODY = 256 * 1024
+_NOT_KEPT = "[agents] bodies is off here"
 
 
 class AgentReceiver:
@@ -70,7 +77,10 @@ class AgentReceiver:
             raise Unreadable("empty_batch", "The array is empty. Post at least one call.")
         if len(elements) > MOST_ITEMS:
             raise Unreadable("too_many_items", f"Post at most {MOST_ITEMS:,} calls at once.", status=413)
-        return Pushed(tuple(self._call(element, post) for element in elements))
+        items = tuple(self._call(element, post) for element in elements)
+        bare = (each for each in items if isinstance(each, Request) and each.body_state is BodyState.NOT_KEPT)
+        remarks = folded(remark(RemarkKind.NOT_KEPT, f"texts of {each.source.name}", _NOT_KEPT) for each in bare)
+        return Pushed(items, remarks=remarks)
 
     def _call(self, element: Raw, post: Post) -> Request | Invalid:
         try:
@@ -85,4 +95,11 @@ class AgentReceiver:
         kept = post.settings.retention.requests
         if call.occurred_at < post.received_at - kept:
             return Invalid({"time": f"lies more than {duration_text(kept)} back: older requests are not kept here"})
-        return request_of(call, Machine(host=item.host, user=item.user), billing, post.received_at)
+        for name, body in item.texts.items():
+            if len(body) > _LARGEST_BODY:
+                return Invalid({name: f"has to be at most {_LARGEST_BODY // 1024} KiB of JSON"})
+        request = request_of(call, Machine(host=item.host, user=item.user), billing, post.received_at)
+        if not item.texts:
+            return request
+        is_wanted = post.settings.section(AgentsSettings).bodies
+        return replace(request, **(item.texts if is_wanted else {"body_state": BodyState.NOT_KEPT}))

@@ -163,10 +163,12 @@ class TopPanel(DoorPanel):
     @property
     def _rows(self) -> Sequence[KeySpend]:
         """Those who spend, and behind them those who only used a plan."""
+        if self.breakdown is None:
+            return ()
         from spendtop.store.reads.rows import Spend
         from spendtop.store.reads.spending.sums import KeySpend
 
-        spending = () if self.breakdown is None else self.breakdown.rows
+        spending = self.breakdown.rows
         known = {row.key.raw for row in spending}
         others = (KeySpend(row.key, Spend.nothing()) for row in self.plan if row.key.raw not in known)
         return (*spending, *others)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import MINUTE, age
-from spendtop.domain.cost_words import within
+from spendtop.domain.cost_words import bounded, within
 from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
@@ -125,12 +126,13 @@ def _name(row: SessionRow, ink: Ink, width: int) -> Piece:
 
 
 def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
-    whole = row.spend + row.plan
+    """At least that where not all costs are known."""
+    whole, is_plan = row.spend + row.plan, bool(row.plan.requests)
     if whole.known_cost is None:
         return formats.UNKNOWN, ink.palette.faint
-    if not row.plan.requests:
-        return within(per_minute(row), width), ink.palette.text
-    return f"~{within(per_minute(row), width - 1)}", ink.palette.plan
+    room = width - is_plan - 2 * bool(whole.unpriced)
+    pace = bounded(partial(within, width=room), not whole.unpriced)(per_minute(row))
+    return f"{'~' * is_plan}{pace}", ink.palette.plan if is_plan else ink.palette.text
 
 
 def _requests(row: SessionRow, ink: Ink, width: int) -> Piece:
