@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from msgspec import Raw, Struct
 
 from spendtop.collector.agents.stride import ALONE
 from spendtop.collector.from_settings import preparer_of
+from spendtop.collector.process.garbage import seldom_collected_garbage
 from spendtop.config.settings import Settings, settings_class
 from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.domain.clock import DAY, SECOND
@@ -78,13 +80,16 @@ def batches(workshop: Workshop) -> list[Figure]:
     figures = []
     for name, read in _ways(folder, settings).items():
         in_hands = [list(events) for events in read()]
-        taken = in_turn(
-            {
-                "writer": lambda: _taken(folder / f"{next(numbers)}.db", lambda: iter(in_hands), alone),  # noqa: B023
-                "whole": lambda: _taken(folder / f"{next(numbers)}.db", read, usual),  # noqa: B023
-            },
-            workshop.rounds,
-        )
+        with seldom_collected_garbage():
+            gc.collect()
+            gc.freeze()
+            taken = in_turn(
+                {
+                    "writer": lambda: _taken(folder / f"{next(numbers)}.db", lambda: iter(in_hands), alone),  # noqa: B023
+                    "whole": lambda: _taken(folder / f"{next(numbers)}.db", read, usual),  # noqa: B023
+                },
+                workshop.rounds,
+            )
         say(f"  {name:<12} {_steps(taken['whole'])}; the writer alone {_steps(taken['writer'])}")
         rate = _REQUESTS / median(each.whole for each in taken["whole"])
         share = ratio([each.whole for each in taken["writer"]], [each.whole for each in taken["whole"]])

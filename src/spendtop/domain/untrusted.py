@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 LINE_LIMIT = 256
@@ -76,6 +77,14 @@ def storable(text: str) -> str:
 def storable_name(text: str) -> str:
     """A user, model, session or other name as it is stored: `storable`, at most 256 characters."""
     return storable(text)[:NAME_LIMIT]
+
+
+def are_storable_names(texts: Iterable[str | None]) -> bool:
+    """Whether `storable_name` leaves all of these as they are, as is seen of most at once; none of them is empty."""
+    for text in texts:
+        if text is not None and not (text and text.isascii() and len(text) <= NAME_LIMIT and "\0" not in text):
+            return False
+    return True
 
 
 def neutral_for_message(text: str, limit: int = MESSAGE_LIMIT) -> str:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
@@ -45,6 +48,27 @@ def test_bodies_are_redacted_compressed_and_taken_out_of_the_request() -> None:
     assert event.body is not None
     assert bodies.decode(event.body[1]) == (b'"a [redacted]"', None)
     assert (event.request.request_body, event.request.body_state) == (None, BodyState.STORED)
+
+
+TEXTS = st.lists(
+    st.sampled_from(
+        (
+            *("sk-proj-", "a1B2c3D4e5F6", "AKIA", "ABCDEFGH12345678", "eyJ", ".", "Bearer ", "authorization: basic "),
+            *('password" : "', "\\", '"', "-----BEGIN PRIVATE KEY-----", "secret", "\n", "\\n", "{", " ", "="),
+        )
+    ),
+    max_size=6,
+).map(lambda parts: "".join(parts).encode())
+
+
+@given(TEXTS, TEXTS)
+def test_two_bodies_are_masked_as_each_is_alone(asked: bytes, answered: bytes) -> None:
+    redact = Redactor([b"secret"]).redact
+    event = Preparer(PRICER, redact, keep_bodies=True).prepare(
+        replace(request(1, AT, None), request_body=asked, response_body=answered)
+    )
+    assert isinstance(event, Prepared) and event.body is not None
+    assert bodies.decode(event.body[1]) == (redact(asked), redact(answered))
 
 
 def test_bodies_that_are_not_to_be_kept_are_said_to_be_so() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spendtop.domain.bodies.conversation import parse_conversation, prompt_text, response_text
@@ -436,3 +436,23 @@ def test_speech_is_counted_by_the_characters_that_were_to_be_spoken() -> None:
     spoken = request_of(model_parameters={"voice": "alloy"}, messages="hello world", prompt_tokens=0)
     assert spoken.usage.units == {"input_characters": 11}
     assert request_of(model_parameters={}, messages="hello world", prompt_tokens=0).usage.units is None
+
+
+CALLS = [*json.loads(SDK), *json.loads(PROXY)]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 2**64) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=2),
+    max_leaves=4,
+)
+CHANGED = st.builds(
+    lambda call, fields: {**call, **fields},
+    st.sampled_from(CALLS),
+    st.dictionaries(st.sampled_from(sorted(CALLS[0])), ANYTHING, max_size=2),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(CHANGED, min_size=1, max_size=3), st.booleans())
+def test_calls_are_read_at_once_as_one_by_one(calls: list[dict[str, Any]], in_ascii: bool) -> None:
+    texts = [json.dumps(call, ensure_ascii=in_ascii).encode("utf-8", "surrogatepass") for call in calls]
+    assert parse(b"[%b]" % b",".join(texts)) == tuple(found for text in texts for found in parse(text))

@@ -29,6 +29,6 @@ def when(own: int | None, by: TimeSource, received_at: int) -> When:
 
 def seconds_to_micros(value: object) -> int | None:
     """Unix seconds as UTC µs, or None for what is no such number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**40:
-        return None
-    return round(value * SECOND)
+    if type(value) is float or type(value) is int:
+        return round(value * SECOND) if 0 <= value <= 2**40 else None
+    return None

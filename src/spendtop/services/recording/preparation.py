@@ -25,7 +25,7 @@ from spendtop.domain.requests.request import (
     Waiting,
 )
 from spendtop.domain.sources.records import ImportedSource, source_named
-from spendtop.domain.untrusted import storable_name
+from spendtop.domain.untrusted import are_storable_names, storable_name
 from spendtop.store import bodies
 from spendtop.store.ids import identity
 
@@ -84,7 +84,8 @@ class Preparer:
         keep_bodies: bool,
         provider_of: Callable[[str], str | None] = lambda model: None,
     ) -> None:
-        """`provider_of` names the provider of a model that a client or a file names without one."""
+        """`redact` masks in a text what it masks in a line of it; `provider_of` names the provider of a model that a
+        client or a file names without one."""
         self._pricer = pricer
         self._provider_of = provider_of
         self._redact = redact
@@ -154,8 +155,15 @@ class Preparer:
     def _body(self, request: Request, dictionary: int | None) -> tuple[int, bytes] | None:
         if not self._keep_bodies:
             return None
-        asked, answered = self._cleaned(request.request_body), self._cleaned(request.response_body)
-        return bodies.encode(asked, answered, dictionary)
+        return bodies.encode(*self._masked(request.request_body, request.response_body), dictionary)
+
+    def _masked(self, asked: bytes | None, answered: bytes | None) -> tuple[bytes | None, bytes | None]:
+        """Both as they are kept. Most hold nothing that is masked, which one look at both of them tells."""
+        if asked is not None and answered is not None and self._redact is not None:
+            both = asked + b"\n" + answered
+            if self._redact(both) == both:
+                return asked, answered
+        return self._cleaned(asked), self._cleaned(answered)
 
     def _cleaned(self, body: bytes | None) -> bytes | None:
         return self._redact(body) if body is not None and self._redact is not None else body
@@ -195,17 +203,22 @@ def _scope(source: str, request: Request) -> str:
 
 def _cleaned_names(request: Request) -> dict[str, Any]:
     """Names that both databases take, of fields where others came; one of nothing is none."""
-    names: dict[str, Any] = {
-        name: clean
-        for name, text in zip(_TEXTS, _texts_of(request), strict=True)
-        if text is not None and (clean := storable_name(text) or None) is not text
-    }
-    if (clean := storable_name(request.external_id)) is not request.external_id:
-        names["external_id"] = clean
+    texts = _texts_of(request)
+    names: dict[str, Any] = {}
+    if not are_storable_names((request.external_id, *texts)):
+        names = {
+            name: clean
+            for name, text in zip(_TEXTS, texts, strict=True)
+            if text is not None and (clean := storable_name(text) or None) is not text
+        }
+        if (clean := storable_name(request.external_id)) is not request.external_id:
+            names["external_id"] = clean
     if request.properties is not None:
         names["properties"] = _names(request.properties)
     return names
 
 
 def _names(properties: dict[str, str]) -> dict[str, str] | None:
-    return {storable_name(k): storable_name(v) for k, v in properties.items()} or None
+    if are_storable_names((*properties, *properties.values())):
+        return properties or None
+    return {storable_name(k): storable_name(v) for k, v in properties.items()}

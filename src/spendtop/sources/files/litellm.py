@@ -12,7 +12,8 @@ from spendtop.domain.requests.response_ids import provider_response_id
 from spendtop.domain.sources.records import LITELLM, LITELLM_LOGS, Source
 from spendtop.domain.usage import UsageReading, counted, read_response
 from spendtop.sources.files.rows import FileRow, present, properties_of
-from spendtop.sources.receivers.litellm import CLIENT_LEFT, GENERATED, NO_CALL, NOBODY, USER_AGENT
+from spendtop.sources.receivers.litellm import NO_CALL
+from spendtop.sources.receivers.litellm_payload import CLIENT_LEFT, GENERATED, NOBODY, USER_AGENT
 from spendtop.sources.skipped import NoCall
 
 
