@@ -17,7 +17,9 @@ from tests.benchmarks import (
     breaking_down,
     calls,
     first_scans,
+    half_load,
     judging,
+    large,
     migration,
     moving,
     pruning,
@@ -30,6 +32,7 @@ from tests.benchmarks import (
     sizes,
     starting,
     trying,
+    watching,
 )
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say, take_said
@@ -39,6 +42,7 @@ from tests.benchmarks.workshop import Workshop
 BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "recording": recording.against_others,
     "latency": recording.latency_when_full,
+    "half_load": half_load.half_load,
     "growth": recording.growth,
     "batches": batching.batches,
     "sharing": sharing.sharing,
@@ -63,7 +67,11 @@ BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
     "pruning": pruning.pruning,
     "disk": sizes.disk,
     "memory": sizes.memory,
+    "watching": watching.watching,
 }
+BY_HAND: Mapping[str, Callable[[Workshop], list[Figure]]] = {"large": large.large}
+"""Those that are measured only where they are named."""
+_ALL = {**BENCHMARKS, **BY_HAND}
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / ".github" / "benchmarks.md"
 _NOTES = Path(__file__).with_name("notes.md")
@@ -73,34 +81,39 @@ _NOTES = Path(__file__).with_name("notes.md")
 def main() -> int:
     """1 when a figure misses its goal."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all without any")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join(_ALL)}; all but {', '.join(BY_HAND)} without any"
+    )
     parser.add_argument("--requests", type=int, default=1_000_000, help="stored where a full store is measured")
     parser.add_argument("--postgres-requests", type=int, default=0, help="where PostgreSQL is measured too; 0: nowhere")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load on each server, per round")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
+    parser.add_argument("--kept", type=Path, help="where the full store stays between runs")
     parser.add_argument(
         "--report", action="store_true", help=f"also write what was measured into {_PAGE.relative_to(_ROOT)}"
     )
     asked = parser.parse_args()
-    unknown = set(asked.names) - BENCHMARKS.keys()
+    unknown = set(asked.names) - _ALL.keys()
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     sections: list[Section] = []
     with tempfile.TemporaryDirectory(prefix="spendtop-benchmarks-", dir=asked.folder) as folder:
-        workshop = Workshop(Path(folder), asked.requests, asked.postgres_requests, asked.rounds, asked.seconds)
+        workshop = Workshop(
+            Path(folder), asked.requests, asked.postgres_requests, asked.rounds, asked.seconds, asked.kept
+        )
         machine = facts(workshop.folder)
         say(machine)
         for name in asked.names or BENCHMARKS:
-            about = BENCHMARKS[name].__doc__ or ""
+            about = _ALL[name].__doc__ or ""
             say(f"\n{name}: {about}")
             take_said()
-            figures = BENCHMARKS[name](workshop)
+            figures = _ALL[name](workshop)
             sections.append(Section(name, " ".join(about.split()), f"{_run(asked)}; {machine}", take_said(), figures))
             for figure in figures:
                 say(figure.row())
             if asked.report:
-                merge(_PAGE, sections, list(BENCHMARKS), _NOTES.read_text(encoding="utf-8"))
+                merge(_PAGE, sections, list(_ALL), _NOTES.read_text(encoding="utf-8"))
     say("")
     figures = [figure for section in sections for figure in section.figures]
     for figure in figures:

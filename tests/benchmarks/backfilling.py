@@ -21,7 +21,7 @@ from tests.sources.pollers.fake_helicone import KEY, FakeHelicone
 
 _REQUESTS = 100_000
 _LOOK_SECONDS = 0.02
-_PATIENCE = 300.0
+_PATIENCE = 900.0
 
 
 def backfills(workshop: Workshop) -> list[Figure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
 
@@ -17,7 +17,7 @@ from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut, Time
 from spendtop.store.reads.breakdown.grid import Grid, GridSize
 from spendtop.store.reads.spending.bucket_spans import Span
 from tests.benchmarks.filling import SPAN
-from tests.benchmarks.measuring import Figure, in_turn, ratio
+from tests.benchmarks.measuring import Figure, Taken, in_millis, in_turn, ratio, taken_by
 from tests.benchmarks.workshop import Workshop
 
 _SIZE = GridSize(rows=200, columns=8)
@@ -34,24 +34,24 @@ def breakdown(workshop: Workshop) -> list[Figure]:
     times = Times(Span(now - SPAN, None), None, now)
     figures = []
     for name in ("user", "model_family", "session"):
-        taken = [_seconds(partial(_whole, store, _cut(name, None, COST), times)) for _ in range(workshop.rounds)]
-        figures.append(_millis(f"breakdown by {name} at {workshop.requests:,}", median(taken), 300))
+        taken = [taken_by(partial(_whole, store, _cut(name, None, COST), times)) for _ in range(workshop.rounds)]
+        figures.append(in_millis(f"breakdown by {name} at {workshop.requests:,}", taken, 300))
     for measure in (COST, LATENCY):
         cut = _cut("user", "model_family", measure)
-        firsts: list[float] = []
         measured = in_turn(
             {
-                "raw": partial(_seconds, partial(_raw, store, _RAW[measure.name])),
-                "whole": partial(_seconds, partial(_whole, store, cut, times, firsts)),
+                "raw": partial(taken_by, partial(_raw, store, _RAW[measure.name])),
+                "first": partial(taken_by, partial(_first, store, cut, times)),
+                "whole": partial(taken_by, partial(_whole, store, cut, times)),
             },
             workshop.rounds,
         )
-        detail = f"{median(measured['raw']):.2f} → {median(measured['whole']):.2f} s"
-        value = ratio(measured["whole"], measured["raw"])
+        raw, whole = ([each.cpu for each in measured[name]] for name in ("raw", "whole"))
+        detail = f"CPU; {median(raw):.0f} → {median(whole):.0f} ms"
         what = f"breakdown by user and model, {measure.name}"
-        figures.append(Figure(f"{what} against GROUP BY", value, 2, at_most=True, detail=detail))
-        figures.append(_millis(f"{what}: first figures", median(firsts), 500))
-        figures.append(_millis(f"{what}: kept up", _kept_up(store, cut, times, workshop.rounds), 300))
+        figures.append(Figure(f"{what} against GROUP BY", ratio(whole, raw), 2, at_most=True, detail=detail))
+        figures.append(in_millis(f"{what}: first figures", measured["first"], 500))
+        figures.append(in_millis(f"{what}: kept up", _kept_up(store, cut, times, workshop.rounds), 300))
     store.close()
     return figures
 
@@ -60,44 +60,33 @@ def _cut(rows: str, columns: str | None, measure: Measure) -> Cut:
     return Cut(DIMENSIONS[rows], None if columns is None else DIMENSIONS[columns], measure, Calendar())
 
 
-def _whole(store: Store, cut: Cut, times: Times, firsts: list[float] | None = None) -> None:
-    began, is_first = time.process_time(), True
+def _first(store: Store, cut: Cut, times: Times) -> None:
+    """Until there is something to show."""
 
     def progress(so_far: Callable[[], Grid], share: float) -> bool:
-        nonlocal is_first
-        if is_first and share > 0:
+        if share > 0:
             so_far()
-            is_first = False
-            if firsts is not None:
-                firsts.append(time.process_time() - began)
-        return True
+        return share <= 0
 
     BreakdownReading(cut).read(store, times, _SIZE, progress)
 
 
-def _kept_up(store: Store, cut: Cut, times: Times, rounds: int) -> float:
-    """Seconds of a further reading, some seconds later."""
+def _whole(store: Store, cut: Cut, times: Times) -> None:
+    BreakdownReading(cut).read(store, times, _SIZE, lambda so_far, share: True)
+
+
+def _kept_up(store: Store, cut: Cut, times: Times, rounds: int) -> Sequence[Taken]:
+    """Further readings, some seconds later."""
     reading = BreakdownReading(cut)
     reading.read(store, times, _SIZE, lambda so_far, share: True)
     taken = []
     for number in range(1, rounds + 1):
         later = times.now + number * 1_000_000
         again = Times(Span(later - SPAN, None), None, later)
-        taken.append(_seconds(lambda: reading.read(store, again, _SIZE, lambda so_far, share: True)))  # noqa: B023
-    return median(taken)
+        taken.append(taken_by(lambda: reading.read(store, again, _SIZE, lambda so_far, share: True)))  # noqa: B023
+    return taken
 
 
 def _raw(store: Store, statement: str) -> None:
     with store.reading() as connection:
         connection.execute(text(statement)).all()
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """Of processor time, so that what else runs does not matter."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def _millis(name: str, seconds: float, goal: float) -> Figure:
-    return Figure(name, seconds * 1000, goal, at_most=True, unit="ms")

@@ -8,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
+from spendtop.domain.requests.request import BodyState
 from spendtop.domain.sources.records import HELICONE, source_named
+from spendtop.store.bodies import encode
 from spendtop.store.day_totals import add_hours
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS, identity
@@ -33,9 +35,10 @@ SELECT at * :slots, :source, :source, '{"' || :source || '":"old-' || n || '"}',
     CASE WHEN b % 100 = 0 THEN 0 WHEN b % 97 = 0 THEN NULL ELSE 50000 + a * 20 END, 'reported',
     50000 + a * 20, 50000 + a * 20,
     'user-' || (CASE WHEN a % 2 THEN b % :users ELSE b % (:users / 10 + 1) END),
-    CASE WHEN n % 5 THEN NULL ELSE 'session-' || (n / 100) END, 300 + b % 9000, 0, 0, 1, 'not kept'
+    CASE WHEN n % 5 THEN NULL ELSE 'session-' || (n / 100) END, 300 + b % 9000, 0, 0, 1, :body_state
 FROM drawn
 """
+_BODIES = "INSERT INTO body (request_id, dictionary, data) SELECT id, :dictionary, :data FROM request ORDER BY id"
 _KEYS = """
 INSERT INTO request_key (digest, request_id)
 SELECT digest('{source}', 'old-' || (rowid - 1)), id FROM numbered ORDER BY 1
@@ -59,11 +62,11 @@ _DIMENSIONS = {
 }
 
 
-def filled(path: Path, requests: int, users: int = 2_000, span: int = SPAN) -> Path:
-    """A new store with so many requests of the last `span` µs, evenly spread; bodies are not kept."""
+def filled(path: Path, requests: int, users: int = 2_000, span: int = SPAN, body: bytes | None = None) -> Path:
+    """A new store with so many requests of the last `span` µs, evenly spread; with the same body each, or none."""
     with closing(Store(f"sqlite:///{path}")) as store:
         upgrade(store)
-        _fill(path, requests, users, span)
+        _fill(path, requests, users, span, body)
         more = True
         while more:
             with store.writing() as connection:
@@ -80,17 +83,20 @@ def filled_earlier(path: Path, requests: int, users: int = 2_000, span: int = SP
     return path
 
 
-def _fill(path: Path, requests: int, users: int, span: int) -> None:
+def _fill(path: Path, requests: int, users: int, span: int, body: bytes | None = None) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.create_function("digest", 2, _digest, deterministic=True)
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("PRAGMA cache_size=-400000")
         if requests:
-            _insert(connection, requests, users, span)
+            _insert(connection, requests, users, span, BodyState.NOT_KEPT if body is None else BodyState.STORED)
+        if body is not None:
+            dictionary, data = encode(body, None)
+            connection.execute(_BODIES, {"dictionary": dictionary, "data": data})
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _insert(connection: sqlite3.Connection, requests: int, users: int, span: int) -> None:
+def _insert(connection: sqlite3.Connection, requests: int, users: int, span: int, body_state: str) -> None:
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'request' AND sql IS NOT NULL"
     ).fetchall()
@@ -101,6 +107,7 @@ def _insert(connection: sqlite3.Connection, requests: int, users: int, span: int
         "source": HELICONE.name,
         "slots": SLOTS,
         "users": users,
+        "body_state": body_state,
         "step": step,
         "start": time.time_ns() // 1000 - requests * step,
     }

@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from tests.benchmarks.exchanging import as_fast_as_answered, connected
+from tests.benchmarks.exchanging import as_fast_as_answered, at_a_pace, connected
 from tests.benchmarks.webhooks import many
 
 
@@ -26,6 +26,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     is_repeated: bool = False
     """Whether they are sent again when all are sent; else that is the end."""
     warm_up: int = 200
+    pace: float | None = None
+    """In requests per second, whether or not earlier ones are answered; else each waits for an answer."""
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +60,12 @@ def main(order: Load) -> Answered:
     with connected(order.port, order.connections) as connections:
         as_fast_as_answered(connections, messages[:warm])
         cpu, start = time.process_time(), time.perf_counter()
-        taken, failed = as_fast_as_answered(
-            connections, messages[warm:], start + order.seconds, repeated=order.is_repeated
-        )
+        if order.pace is not None:
+            taken, failed = at_a_pace(connections, messages[warm:], order.pace)
+        else:
+            taken, failed = as_fast_as_answered(
+                connections, messages[warm:], start + order.seconds, repeated=order.is_repeated
+            )
         passed = time.perf_counter() - start
     taken.sort()
     return Answered(

@@ -37,15 +37,22 @@ def share(since: Ticks, now: Ticks) -> tuple[float, float]:
     return (now.busy - since.busy) / passed, (now.stolen - since.stolen) / passed
 
 
-def wait_until_quiet(patience: float = 20.0) -> float:
-    """Wait until others leave the machine alone, at most `patience` seconds; the share that is busy nevertheless."""
-    deadline = time.monotonic() + patience
-    while True:
-        before = Ticks.now()
-        time.sleep(_LOOK_SECONDS)
-        busy, _ = share(before, Ticks.now())
-        if busy <= _QUIET or time.monotonic() > deadline:
-            return busy
+class Patience:
+    """Waits until others leave the machine alone: half as long each time that it was in vain."""
+
+    def __init__(self, seconds: float = 20.0) -> None:
+        self._most = self._seconds = seconds
+
+    def wait(self) -> float:
+        """The share that is busy nevertheless."""
+        deadline = time.monotonic() + self._seconds
+        while True:
+            before = Ticks.now()
+            time.sleep(_LOOK_SECONDS)
+            busy, _ = share(before, Ticks.now())
+            if busy <= _QUIET or time.monotonic() > deadline:
+                self._seconds = self._most if busy <= _QUIET else self._seconds / 2
+                return busy
 
 
 def fdatasync_micros(folder: Path) -> float:

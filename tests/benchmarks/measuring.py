@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from tests.benchmarks.machine import MOST_STEAL, Ticks, share, wait_until_quiet
+from tests.benchmarks.machine import MOST_STEAL, Patience, Ticks, share
 
 Measured = TypeVar("Measured")
 
@@ -39,6 +40,7 @@ class Figure:
 
 
 _said: list[str] = []
+_patience = Patience()
 
 
 def say(text: str) -> None:
@@ -55,13 +57,33 @@ def take_said() -> list[str]:
     return taken
 
 
+class Taken(NamedTuple):
+    """Milliseconds that something took: of the processor, in all threads, and by the clock."""
+
+    cpu: float
+    clock: float
+
+
+def taken_by(work: Callable[[], object]) -> Taken:
+    """Do it once."""
+    cpu, clock = time.process_time(), time.perf_counter()
+    work()
+    return Taken((time.process_time() - cpu) * 1000, (time.perf_counter() - clock) * 1000)
+
+
+def in_millis(name: str, taken: Sequence[Taken], goal: float) -> Figure:
+    """CPU time, which others on the machine leave alone, with the time by the clock beside it."""
+    cpu, clock = median(each.cpu for each in taken), median(each.clock for each in taken)
+    return Figure(name, cpu, goal, at_most=True, unit="ms", detail=f"CPU; {clock:.3g} ms by the clock")
+
+
 def in_turn(contenders: Mapping[str, Callable[[], Measured]], rounds: int) -> dict[str, list[Measured]]:
     """Every contender once per round. Rounds from which the hypervisor took too much are repeated, up to as many
     again; what is still disturbed then counts, and is said."""
     results: dict[str, list[Measured]] = {name: [] for name in contenders}
     spare = rounds
     while any(len(found) < rounds for found in results.values()):
-        quiet = wait_until_quiet()
+        quiet = _patience.wait()
         before = Ticks.now()
         found = {name: measure() for name, measure in contenders.items()}
         _, stolen = share(before, Ticks.now())

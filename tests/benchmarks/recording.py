@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import count
@@ -60,7 +59,7 @@ def latency_when_full(workshop: Workshop) -> list[Figure]:
     folder = workshop.own("latency")
     naive = folder / "naive.db"
     naive_server.fill(naive, workshop.requests)
-    ours = _copy(workshop.filled, folder)
+    ours = workshop.copied(folder)
     with ExitStack() as stack:
         servers = {
             "ours": stack.enter_context(collector(folder, ours)),
@@ -79,7 +78,7 @@ def latency_when_full(workshop: Workshop) -> list[Figure]:
 def growth(workshop: Workshop) -> list[Figure]:
     """Our own rate with many stored requests against an empty store."""
     folder = workshop.own("growth")
-    ours = _copy(workshop.filled, folder)
+    ours = workshop.copied(folder)
     with ExitStack() as stack:
         servers = {
             "empty": stack.enter_context(collector(folder, folder / "empty.db")),
@@ -92,10 +91,6 @@ def growth(workshop: Workshop) -> list[Figure]:
         _tell(name, found)
     value = ratio([each.rate for each in answers["full"]], [each.rate for each in answers["empty"]])
     return [Figure(f"rate at {workshop.requests:,} stored against empty", value, 0.9, at_most=False)]
-
-
-def _copy(store: Path, folder: Path) -> Path:
-    return Path(shutil.copy(store, folder / "full.db"))
 
 
 def _repeating(workshop: Workshop, folder: Path, running: Running) -> Callable[[], Answered]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -50,7 +49,7 @@ def _emptied(connection: sqlite3.Connection, store: Path) -> int:
 def memory(workshop: Workshop) -> list[Figure]:
     """Resident memory of the collector after load and of the viewer, both on the full store."""
     folder = workshop.own("memory")
-    store = Path(shutil.copy(workshop.filled, folder / "full.db"))
+    store = workshop.copied(folder)
     order = {"connections": 64, "seconds": 5.0, "prepared": 30_000, "seed": int(time.time())}
     with (
         collector(folder, store) as running,

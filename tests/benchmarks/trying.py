@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from statistics import median
 
@@ -19,7 +18,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.limits.entities import limit_entities
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
-from tests.benchmarks.measuring import Figure, in_turn, ratio
+from tests.benchmarks.measuring import Figure, in_millis, in_turn, ratio, taken_by
 from tests.benchmarks.reading import limits
 from tests.benchmarks.workshop import Workshop
 
@@ -42,21 +41,15 @@ def tries(workshop: Workshop) -> list[Figure]:
         "24h of each user": _limit("24h", each=Each.USER),
         "a day of a scope": _limit("day", where="-model:gpt-5-1"),
     }
-    seconds = {name: partial(_tried, store, limit, now) for name, limit in (calendar | by_rows).items()}
-    contenders: dict[str, Callable[[], float]] = {"rows": partial(_read, store), **seconds}
-    contenders["screen"] = partial(_listed, store, now)
-    taken = in_turn(contenders, workshop.rounds)
-    figures = [
-        Figure(f"back-test of {name}, at {workshop.requests:,}", median(taken[name]), 3.0, at_most=True, unit="s")
-        for name in calendar
-    ]
+    tried = {name: partial(_try, store, limit, now) for name, limit in (calendar | by_rows).items()}
+    works = {"rows": partial(_read, store), **tried, "screen": partial(_list, store, now)}
+    taken = in_turn({name: partial(taken_by, work) for name, work in works.items()}, workshop.rounds)
+    figures = [in_millis(f"back-test of {name}, at {workshop.requests:,}", taken[name], 3_000) for name in calendar]
     for name in by_rows:
-        detail = f"{median(taken['rows']):.2f} → {median(taken[name]):.2f} s"
-        figures.append(
-            Figure(f"back-test of {name}, against reading", ratio(taken[name], taken["rows"]), 5.0, True, detail=detail)
-        )
-    screen = median(taken["screen"]) * 1000
-    figures.append(Figure(f"limits with entities, at {workshop.requests:,}", screen, 300, at_most=True, unit="ms"))
+        rows, whole = ([each.cpu for each in taken[key]] for key in ("rows", name))
+        detail = f"CPU; {median(rows):.0f} → {median(whole):.0f} ms"
+        figures.append(Figure(f"back-test of {name}, against reading", ratio(whole, rows), 5.0, True, detail=detail))
+    figures.append(in_millis(f"limits with entities, at {workshop.requests:,}", taken["screen"], 300))
     store.close()
     return figures
 
@@ -66,25 +59,19 @@ def _limit(window: str, each: Each | None = None, where: str = "") -> Limit:
     return Limit(name="tried", window=parse_window(window), amount=_AMOUNT, each=each, where=tree, where_text=where)
 
 
-def _tried(store: Store, limit: Limit, now: int) -> float:
-    began = time.perf_counter()
+def _try(store: Store, limit: Limit, now: int) -> None:
     assert backtest(store, limit, _CALENDAR, _DAYS, now) is not None
-    return time.perf_counter() - began
 
 
-def _read(store: Store) -> float:
-    """Seconds that the rows of all requests take, in the order of time."""
+def _read(store: Store) -> None:
+    """The rows of all requests, in the order of time."""
     request = table_of(RequestTable)
     rows = select(request.c.occurred_at, request.c.cost_nano, request.c.user_id).order_by(request.c.occurred_at)
-    began = time.perf_counter()
     with store.reading() as connection:
         for _ in connection.execute(rows):
             pass
-    return time.perf_counter() - began
 
 
-def _listed(store: Store, now: int) -> float:
-    began = time.perf_counter()
+def _list(store: Store, now: int) -> None:
     with store.reading() as connection:
         limit_entities(connection, limits(), _CALENDAR, now - now % SECOND)
-    return time.perf_counter() - began

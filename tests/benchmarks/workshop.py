@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tests.benchmarks.filling import filled
 
+_BODY = b'{"messages": [{"role": "user", "content": "Why is that so?"}]}'
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -21,6 +23,8 @@ class Workshop:
     rounds: int = 5
     seconds: float = 3.0
     """How long load is put on a server, per round."""
+    kept: Path | None = None
+    """Where the full store stays between runs; it is made there if it is not there yet."""
 
     def own(self, name: str) -> Path:
         """An empty folder."""
@@ -31,5 +35,11 @@ class Workshop:
 
     @cached_property
     def filled(self) -> Path:
-        """The store with `requests` requests. Copy it before writing to it."""
-        return filled(self.own("filled") / "filled.db", self.requests)
+        """The store with `requests` requests, all with a small body. Copy it before writing to it."""
+        if self.kept is not None and self.kept.exists():
+            return self.kept
+        return filled(self.kept or self.own("filled") / "filled.db", self.requests, body=_BODY)
+
+    def copied(self, folder: Path) -> Path:
+        """A copy of the full store, to write to."""
+        return Path(shutil.copy(self.filled, folder / "full.db"))

@@ -108,6 +108,8 @@ BAD = [
     ("[prices.m]\ninput = -1\noutput = 1", 2, "[prices] m.input: must not be negative", ""),
     ("[pricing]\nhook = 'costs.py'", 2, "[pricing] hook: must name a file and a function", ""),
     ("[pricing]\nhook = 'nowhere.py:cost'", 2, "[pricing] hook: there is no file", ""),
+    ("[anomaly]\nfactor = 'x'", 2, "[anomaly] factor: must be a number, not text", ""),
+    ("[[account]]\nname = 'a'\nprovider = 'google'\ntier = 9", 4, "[account] tier: must be one of 1, 2, 3", ""),
     ("[privacy]\nbodies = 'ful'", 2, "[privacy] bodies: must be one of", 'did you mean "full"?'),
     ("[time]\nzone = 'Europe/Berln'", 2, "[time] zone: unknown time zone", "'Europe/Berlin'"),
     ("[time]\nday_starts = '25:00'", 2, "[time] day_starts:", "time of day"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 from spendtop.config.legacy_env import read_old_names
@@ -50,3 +51,9 @@ def test_an_old_env_file_can_be_written_as_a_configuration(folder: Path, load_te
 
 def test_lines_fit_an_editor() -> None:
     assert max(map(len, render(SECTIONS).splitlines())) <= 120
+
+
+def test_what_a_section_is_for_is_a_whole_sentence() -> None:
+    lines = render(SECTIONS).splitlines()
+    headings = [above for above, line in pairwise(lines) if line.startswith("[")]
+    assert headings and all(heading.endswith(".") for heading in headings if heading.startswith("# ")), headings

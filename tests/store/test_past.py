@@ -17,12 +17,13 @@ from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store import day_totals
 from spendtop.store.past import PastStore, oldest_request
 from spendtop.store.reads.alerts.attention import alerts
+from spendtop.store.reads.alerts.deeds import deeds_of
 from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.store.reads.limits.uses import use
 from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.spending.sums import COLUMNS, by_key, per_bucket, shadow_spend, spend
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable
+from spendtop.store.tables import AlertActionTable, AlertTable
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 
@@ -105,17 +106,28 @@ def test_alerts_are_as_they_stood(recorded: Recorded) -> None:
                 "entity": str(number),
                 "window_start": number,
                 "state": "exceeded" if resolved is None else "resolved",
-                "crossed_at": AT + opened,
+                "crossed_at": AT + (opened if acked is None else acked),
                 "opened_at": AT + opened,
                 "updated_at": AT + opened,
                 "acked_at": None if acked is None else AT + acked,
                 "resolved_at": None if resolved is None else AT + resolved,
             }
             connection.execute(table_of(AlertTable).insert().values(**values))
+            deed = {"who": "ana", "what": "snooze", "alert_id": number + 1}
+            connection.execute(table_of(AlertActionTable).insert().values(**deed, at=values["crossed_at"]))
+            snoozed = table_of(AlertTable).update().where(table_of(AlertTable).c.id == number + 1)
+            connection.execute(snoozed.values(snoozed_until=AT + HOUR))
     past = PastStore(recorded.store.url, AT)
     try:
         with past.reading() as connection:
-            stood = {str(row.entity): (row.state, row.acked_at) for row in alerts(connection, False, 10)}
+            rows = alerts(connection, False, 10)
+            stood = {str(row.entity): (row.state, row.acked_at, row.crossed_at, row.snoozed_until) for row in rows}
+            deeds = deeds_of(connection, [row.id for row in rows])
     finally:
         past.close()
-    assert stood == {"0": ("exceeded", AT - 5), "1": ("exceeded", None), "2": ("resolved", None)}
+    assert stood == {
+        "0": ("exceeded", AT - 5, AT - 5, AT + HOUR),
+        "1": ("exceeded", None, AT - 8, None),
+        "2": ("resolved", None, AT - 7, AT + HOUR),
+    }
+    assert {number - 1: [deed.at for deed in each] for number, each in deeds.items()} == {0: [AT - 5], 2: [AT - 7]}

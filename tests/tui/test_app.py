@@ -194,7 +194,7 @@ async def test_what_needs_attention_is_counted(app: SpendtopApp, filled: Till, c
     )
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "2 not understood: spendtop quarantine list" in picture(pilot))
+        await until(pilot, lambda: "2 not understood: 8 shows them" in picture(pilot))
         assert "1 test" in picture(pilot)
 
 

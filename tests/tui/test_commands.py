@@ -119,3 +119,12 @@ async def test_a_figure_of_the_header_leads_to_what_it_is_about(session_over: Se
             await pilot.click("#status", offset=(picture(pilot).splitlines()[0].index(words), 0))
             await until(pilot, lambda mode=mode: app.current_mode == mode)  # type: ignore[misc]
         await until(pilot, lambda: "Requests t:today" in picture(pilot))
+
+
+async def test_the_palette_offers_what_works_on_the_screen_below_it(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        offered = {command.title for command in face.get_system_commands(face.screen)}
+        await pilot.press("ctrl+p")
+        assert {command.title for command in face.get_system_commands(face.screen)} == offered
+        assert "Filter" in offered and "Zoom in" not in offered

@@ -61,7 +61,7 @@ async def test_a_refusal_stands_before_what_needs_attention_until_it_is_repaired
     async with app.run_test(size=(140, 24), notifications=True) as pilot:
         await opened(pilot)
         await until(pilot, lambda: f"! {SHORT}" in picture(pilot))
-        await until(pilot, lambda: "1 not understood: spendtop quarantine" in picture(pilot))
+        await until(pilot, lambda: "1 not understood: 8 shows them" in picture(pilot))
         await until(pilot, lambda: len(app._notifications) == 1)
         (toast,) = app._notifications
         assert toast.message.splitlines() == REFUSED.splitlines() and not toast.markup

@@ -35,7 +35,9 @@ async def test_all_screens_are_of_that_time_and_now_goes_on(app: SpendtopApp, ti
         await pilot.press("left_parenthesis")
         await until(pilot, lambda: app._notifications)
         (told,) = app._notifications
-        assert told.message.startswith("There is nothing to see at 11-18 12:00: the store has requests from 11-19")
+        assert told.message.startswith(
+            "There is nothing to see at 2026-11-18 12:00: the store has requests from 2026-11-19"
+        )
         await pilot.press("8", "n")
         await until(pilot, lambda: len(app._notifications) == 2)
         await pilot.press("1", "right_parenthesis", "right_parenthesis")

@@ -91,6 +91,8 @@ class PushRoute:
         pushed = await self._read(http, await self._intake.body(http))
         if pushed.remarks:
             self._context.counters.remark(self._receiver.source, pushed.remarks)
+        for provider, remarks in pushed.provider_remarks.items():
+            self._context.counters.remark(provider, remarks)
         if self._receiver.source.written_by_hand:
             items = await self._labelled(pushed.items)
         else:

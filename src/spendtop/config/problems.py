@@ -27,6 +27,7 @@ _EXPECTED = {
     "bool_type": "true or false",
     "date_type": "a date such as 2026-11-01",
     "dict_type": "a table",
+    "float_type": "a number",
     "int_type": "a whole number",
     "model_type": "a table",
     "string_type": "text",
@@ -155,11 +156,11 @@ def _keys(place: Any) -> Iterable[str]:
 
 def _not_one_of(value: object, model: type[Section], path: KeyPath) -> str:
     place = type_at(model, path)
-    valid = [str(choice) for choice in get_args(place) or place]
-    choices = ", ".join(f'"{choice}"' for choice in valid)
-    if not isinstance(value, str):
+    valid = list(get_args(place) or place)
+    choices = ", ".join(str(choice) if isinstance(choice, int) else f'"{choice}"' for choice in valid)
+    if type(value) is not (int if isinstance(valid[0], int) else str):
         return f"must be one of {choices}, not {kind_of(value)}"
-    near = nearest(value, valid)
+    near = nearest(value, map(str, valid)) if isinstance(value, str) else ""
     return f"must be one of {choices}" + (f"; did you mean {quoted(near)}?" if near else "")
 
 

@@ -106,7 +106,7 @@ def _plain(value: object, info: FieldInfo) -> object:
 
 
 def _purpose(kind: type[Section]) -> str:
-    return (kind.__doc__ or "").partition("\n")[0]
+    return " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _meaning(kind: type[Section], key: str) -> str:

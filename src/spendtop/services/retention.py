@@ -48,8 +48,8 @@ def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> boo
     Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate.
     """
     return (
-        _bodies(connection, now - kept.bodies)
-        or _requests(connection, month_of(now - kept.requests))
+        _requests(connection, month_of(now - kept.requests))  # first, so that bodies go with them
+        or _bodies(connection, now - kept.bodies)
         or _quarantined(connection, now - kept.requests)
         or _deliveries(connection, now - _SETTLED_KEPT)
         or _tasks(connection, now - _SETTLED_KEPT)

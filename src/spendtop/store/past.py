@@ -31,7 +31,13 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, RequestTable, TotalTable
 
 _LAID = "past"
-_CAME = {"request": "occurred_at", "quarantine": "received_at", "delivery": "created_at"}
+_CAME = {
+    "request": "occurred_at",
+    "quarantine": "received_at",
+    "delivery": "created_at",
+    "alert_action": '"at"',
+    "silence": "created_at",
+}
 """Tables whose rows were there from an instant on that one of their columns names."""
 
 Key = tuple[str, str, int]
@@ -82,7 +88,7 @@ def _lay_over(connection: Connection, at: int, schema: str) -> None:
     views = {
         "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_hour",
         "meta": f"SELECT name, {_earlier(hour)} AS value FROM {schema}.meta",
-        "alert": f"SELECT {_alert_columns(at)} FROM {schema}.alert WHERE opened_at <= {at}",
+        "alert": f"SELECT {_alert_columns(at, schema)} FROM {schema}.alert WHERE opened_at <= {at}",
         **{name: f"SELECT * FROM {schema}.{name} WHERE {came} <= {at}" for name, came in _CAME.items()},
     }
     for name, query in views.items():
@@ -95,14 +101,17 @@ def _earlier(hour: int) -> str:
     return f"CASE name WHEN '{UNTIL}' THEN {later} ELSE value END"
 
 
-def _alert_columns(at: int) -> str:
+def _alert_columns(at: int, schema: str) -> str:
     """What had been said and done about an alert; how much was used is as it was said last."""
+    snoozed_later = f"""id IN (SELECT alert_id FROM {schema}.alert_action WHERE what = 'snooze' AND "at" > {at})"""
     stood = "CASE WHEN announced >= 1 OR falls > 0 THEN 'exceeded' ELSE 'approaching' END"
     then: dict[str, str] = {
         "state": f"CASE WHEN resolved_at > {at} THEN {stood} ELSE state END",
         "resolved_at": f"CASE WHEN resolved_at > {at} THEN NULL ELSE resolved_at END",
         "acked_at": f"CASE WHEN acked_at > {at} THEN NULL ELSE acked_at END",
         "acked_by": f"CASE WHEN acked_at > {at} THEN NULL ELSE acked_by END",
+        "crossed_at": f"CASE WHEN crossed_at > {at} THEN opened_at ELSE crossed_at END",
+        "snoozed_until": f"CASE WHEN {snoozed_later} THEN NULL ELSE snoozed_until END",
     }
     columns = (column.name for column in table_of(AlertTable).columns)
     return ", ".join(f"{then[name]} AS {name}" if name in then else name for name in columns)

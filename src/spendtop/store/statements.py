@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from itertools import chain
 from typing import Any, ParamSpec
@@ -50,8 +51,7 @@ class Fixed:
         start = 0
         while start < len(rows):
             size = min(_MOST_ROWS, 1 << ((len(rows) - start).bit_length() - 1))
-            values = tuple(chain.from_iterable(rows[start : start + size]))
-            connection.exec_driver_sql(self._for_rows(size), values)
+            _run(connection, self._for_rows(size), tuple(chain.from_iterable(rows[start : start + size])))
             start += size
 
     def _for_rows(self, count: int) -> str:
@@ -74,13 +74,26 @@ class Copied(Fixed):
             super().run_many(connection, rows)
             return
         driver: Any = connection.connection.driver_connection
-        errors = connection.dialect.loaded_dbapi.Error
-        try:
-            with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        except errors as failure:
-            raise DBAPIError.instance(self._copy, None, failure, errors, dialect=connection.dialect) from failure
+        with _failing_as_usual(connection, self._copy), driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+def _run(connection: Connection, sql: str, values: tuple[Any, ...]) -> None:
+    """Run a statement that gives nothing back, without all that SQLAlchemy prepares for what one may give."""
+    driver: Any = connection.connection.driver_connection
+    with _failing_as_usual(connection, sql):
+        driver.execute(sql, values)
+
+
+@contextmanager
+def _failing_as_usual(connection: Connection, sql: str) -> Iterator[None]:
+    """Raise what the driver raises within the block as SQLAlchemy does."""
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as failure:
+        raise DBAPIError.instance(sql, None, failure, errors, dialect=connection.dialect) from failure
 
 
 def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:

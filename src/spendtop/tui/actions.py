@@ -127,7 +127,7 @@ REQUESTS = (
     Action("follow", "F", "screen.follow", "follow", "keep the newest in view", "time", 6),
     Action("mark", "space", "screen.mark", "mark", "mark for copy and export", "act", 10),
     Action("unmark", "U", "screen.unmark", "unmark all", "forget all marks", "act"),
-    Action("diff", "d", "screen.diff", "diff", "what differs between two marked requests", "act", 11),
+    Action("diff", "d", "screen.diff", "diff", "what differs between two marked requests", "act", 5),
     Action("copy", "y", "screen.copy", "copy", "copy the request or a part of it", "act", 8),
     Action("export", "x", "screen.export", "export", "write marked rows, or all that are listed, to a file", "act", 9),
     *ORDER,

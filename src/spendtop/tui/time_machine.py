@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from spendtop.domain.filters.instants import parse_instant
-from spendtop.tui import formats
 from spendtop.tui.face import Face
 from spendtop.tui.screens import SCREENS
 
@@ -91,7 +90,7 @@ class TimeMachine:
         self._move()
 
     def _words(self, at: int, screen: LiveScreen) -> str:
-        return formats.moment(at, self._session.clock(), screen.calendar)
+        return f"{screen.calendar.local(at):%Y-%m-%d %H:%M}"
 
     def _move(self) -> None:
         """Every screen that was opened reads anew; those that are not shown, when they are."""

@@ -8,7 +8,9 @@ import re
 import pytest
 
 from spendtop.domain.clock import MINUTE
+from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 from tests.cli.conftest import Cli, minutes_ago
@@ -67,7 +69,7 @@ def test_alerts_about_accounts_say_what_is_left_and_stale_data_no_amount(cli: Cl
 
 def test_unusual_spend_is_listed_in_numbers_with_what_it_is_of(cli: Cli, home_store: Store, spent: Recorded) -> None:
     at = minutes_ago(0)
-    spent.add([spent.request(at - MINUTE, 13_200_000_000, user_id="al\x1bice", model="o3")])
+    spent.add([spent.request(at - MINUTE, 4_200_000, user_id="al\x1bice", model="o3")])
     unusual = {
         **alert_values("", "approaching"),
         "rule": "anomaly/user",
@@ -77,11 +79,14 @@ def test_unusual_spend_is_listed_in_numbers_with_what_it_is_of(cli: Cli, home_st
         "limit_nano": 1_200_000_000,
         "unpriced": 0,
     }
+    collector = CollectorInfo(version="1", host="here", pid=1, url="http://127.0.0.1:1", started_at=0)
+    in_force = Applied(limits=(), calendar=Calendar("UTC"), channels=(), collector=collector, at=0, config_digest="")
     with home_store.writing() as connection:
+        keep(connection, in_force)
         connection.execute(table_of(AlertTable).insert().values(**unusual))
     out = cli("alert", "list").out
-    assert re.search(r"1  anomaly +user +al.?ice +unusual +\$14.40 .* 12 times the usual \$1.20", out)
-    assert re.search(r"^1: user al.?ice, most of it model o3 \$13.20$", out, re.MULTILINE)
+    assert re.search(r"1  anomaly +user +al.?ice +unusual +\$14.40 +\$0.0042 +12 times the usual \$1.20", out)
+    assert re.search(r"^1: user al.?ice, most of it model o3 \$0.0042$", out, re.MULTILINE)
     [item] = json.loads(cli("alert", "list", "--json").out)["data"]
     assert (item["kind"], item["used_usd"], item["limit_usd"]) == ("anomaly", 14.4, 1.2)
     assert [each["key"] for each in item["contributors"]] == ["o3"]

@@ -52,6 +52,22 @@ def test_a_file_is_imported_once_however_often_and_marked(cli: Cli, tmp_path: Pa
     assert "langfuse (imported)" in cli("request", "o1").out
 
 
+def test_columns_that_nobody_knows_are_said_and_change_nothing(cli: Cli, tmp_path: Path, home_store: Store) -> None:
+    files = {
+        "langfuse.json": json.dumps({"data": [{**OBSERVATION, "brand_new": {"deep": 1}, "\x1b[2J": 1}]}),
+        "portkey.jsonl": json.dumps({**LOG, "brandNew": "x"}),
+        "litellm.json": json.dumps({"data": [{**recent(), "brandNew": 1}]}),
+        "table.csv": "timestamp,model,prompt_tokens,brand_new\n2026-11-01T10:00:00Z,gpt-4o,9,x\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    code, out, err = cli("import", *(str(tmp_path / name) for name in files))
+    assert (code, out.splitlines()[-1].split()[:2]) == (0, ["total", "4"])
+    assert f"{tmp_path / 'langfuse.json'}: 2 fields or columns are not known here and passed over" in err
+    assert err.count("passed over: `brand_new`") == 2 and err.count("passed over: `brandNew`") == 2
+    assert "\x1b" not in err
+
+
 @pytest.mark.parametrize("pushed_first", [True, False])
 def test_what_the_proxy_pushed_and_what_its_client_reported_is_one_request(
     cli: Cli, tmp_path: Path, spent: Recorded, pushed_first: bool

@@ -50,7 +50,7 @@ def test_a_poller_says_how_far_it_got(cli: Cli, home_store: Store) -> None:
 
 
 def test_a_poller_that_never_polled_is_named(cli: Cli, home_store: Store) -> None:
-    assert line_of(cli, "poller") == "poller helicone-api note has not polled yet start `spendtop`"
+    assert line_of(cli, "poller") == "poller helicone-api note has no answer yet start `spendtop` where none runs"
 
 
 def test_a_poller_that_fails_says_why(cli: Cli, home_store: Store) -> None:

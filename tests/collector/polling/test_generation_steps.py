@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from spendtop.collector.polling.generation_steps import GenerationSteps
 from spendtop.collector.polling.poll_config import PolledGenerations, is_optional, polled
-from spendtop.domain.clock import MINUTE
-from spendtop.domain.requests.request import Status, Usage
+from spendtop.domain.clock import MINUTE, SECOND
+from spendtop.domain.requests.request import Request, Status, Usage
 from spendtop.domain.sources.records import OPENROUTER_PUSH
 from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.http_client import FetchBounds
@@ -49,6 +50,9 @@ async def test_a_call_that_was_given_up_is_completed_as_soon_as_it_is_known(benc
         assert bench.rows(STORED) == [("cancelled", None, None, None, None, None)]
         fake.pages[ROUTE] = page("openrouter/generation")
         await office.poll(steps)
+        assert len(fake.asked) == 1  # it was asked for at this age
+        bench.clock.now += 4 * MINUTE
+        await office.poll(steps)
         assert bench.rows(STORED) == [("cancelled", 4_412_000, 2_489, 569, 1_024, 145)]
         assert [asked.one("id") for asked in fake.asked] == [NAMED, NAMED]
         await office.poll(steps)
@@ -69,12 +73,43 @@ async def test_answers_about_another_call_or_without_a_cost_change_nothing(bench
         steps = GenerationSteps("openrouter-generations", 5 * MINUTE, poller, office.context)
         await office.poll(steps)
         assert {asked.one("id") for asked in fake.asked} == {NAMED, "gen-other"}
+        bench.clock.now += 4 * MINUTE
         fake.pages[ROUTE] = Answer(body=page("openrouter/generation"))
         fake.always = lambda good: answer({"error": {"message": "canary-answer-text"}}, 401)
         with pytest.raises(KeyRefused, match="Any key of the account") as refused:
             await office.poll(steps)
         assert "canary" not in str(refused.value)
     assert bench.rows("SELECT count(*) FROM request WHERE cost_nano IS NULL") == [(2,)]
+
+
+class Silent:
+    """Never knows a call."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    async def requests(self, ids: tuple[str, ...], now: int) -> tuple[Request, ...]:
+        self.asked.append(ids)
+        return ()
+
+
+async def test_calls_that_are_never_known_are_asked_for_a_few_times_and_keep_no_other_waiting(bench: Bench) -> None:
+    bench.start()
+    office, silent = Polling(bench), Silent()
+    steps = GenerationSteps("openrouter-generations", 5 * MINUTE, silent, office.context)  # type: ignore[arg-type]
+    for number in range(40):
+        hung_up(bench, f"gen-{number}")
+        bench.clock.now += SECOND
+    for poll in range(40):
+        bench.clock.now += 5 * MINUTE
+        if poll == 3:
+            hung_up(bench, "gen-new")
+            bench.clock.now += 2 * MINUTE
+        await office.poll(steps)
+    assert "gen-new" in silent.asked[3]
+    times = Counter(each for ids in silent.asked for each in ids)
+    assert set(times) == {"gen-new", *(f"gen-{number}" for number in range(40))} and max(times.values()) <= 5
+    assert max(map(len, silent.asked)) <= 20
 
 
 def test_it_is_asked_where_openrouter_pushes_and_there_is_a_key(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 from spendtop.collector.polling.poll_loop import PollLoop
 from spendtop.domain.clock import MINUTE
 from spendtop.services import checkpoints
+from spendtop.sources import unknown_fields
 from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.store.reads.sources.remarks import source_remarks
 from tests.collector.conftest import Bench
 from tests.waiting import DEADLINE, soon
 
@@ -65,6 +67,22 @@ def failures(bench: Bench) -> tuple[str | None, int]:
     with bench.store.reading() as connection:
         found = checkpoints.load(connection, "scripted")
     return found.failure, found.failures
+
+
+async def test_what_nobody_knows_in_answers_is_counted_under_the_name_of_the_poller(bench: Bench) -> None:
+    class Telling(Scripted):
+        async def step(self, run_began_at: int) -> bool:
+            unknown_fields.tell(["data.brand_new"])
+            return await super().step(run_began_at)
+
+    polling = polling_of(bench, Telling(True, False))
+    for _ in range(2):
+        await polling.poll(asyncio.Event())
+    with bench.store.reading() as connection:
+        (remark,) = source_remarks(connection, bench.clock())
+    assert (remark.source, remark.is_loss) == ("scripted", False)
+    assert remark.words == "1 field or column is not known here and passed over: `data.brand_new`"
+    assert bench.rows("SELECT kind, count FROM remark") == [("unknown field", 3)]
 
 
 async def test_a_poll_goes_on_step_by_step_to_its_end(bench: Bench) -> None:

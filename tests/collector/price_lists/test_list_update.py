@@ -68,8 +68,8 @@ def test_nothing_is_sent_but_the_question(tmp_path: Path, clock: SettableClock) 
         (failed(500), "127.0.0.1 has a fault of its own (500); it is asked again at the next poll"),
         (
             failed(404),
-            "127.0.0.1 does not know what it was asked for (404): this organization or key may not have it; "
-            "else check the address configured for it",
+            "127.0.0.1 does not know what it was asked for (404): this organization or key may not have it. "
+            "Check update_url under [pricing]. Else check the address configured for it",
         ),
         (bad_key, "127.0.0.1 refuses to give the price list; check update_url under [pricing]"),
         (

@@ -76,8 +76,8 @@ async def test_an_answer_is_read_exactly_and_the_question_arrives_as_it_was_mean
         (failed(400), "Acme did not take the question (400); a newer spendtop may be needed"),
         (
             failed(404),
-            "Acme does not know what it was asked for (404): this organization or key may not have it; "
-            "else check the address configured for it",
+            "Acme does not know what it was asked for (404): this organization or key may not have it. "
+            "Check the key in the configuration. Else check the address configured for it",
         ),
         (failed(503), "Acme has a fault of its own (503); it is asked again at the next poll"),
         (slow_down(), "Acme asks for fewer questions (429); poll less often"),
@@ -197,10 +197,12 @@ async def test_a_wait_that_is_too_long_for_the_poll_is_left_to_the_next_one(wait
     assert (len(fake.asked), waits) == (3, [])
 
 
-async def test_it_gives_up_after_its_attempts(waits: list[float]) -> None:
+async def test_it_gives_up_after_its_attempts_and_only_the_failure_tells(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     with FakeProvider() as fake:
         assert "(503)" in str(await failure(fake, failed(503), FetchBounds(attempts=3)))
-    assert (len(fake.asked), len(waits)) == (3, 2)
+    assert (len(fake.asked), len(waits), caplog.records) == (3, 2, [])
 
 
 @pytest.mark.parametrize("fault", [failed(400), bad_key, no_scopes, failed(422), truncated, web_page])

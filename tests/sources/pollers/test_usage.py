@@ -115,6 +115,7 @@ async def test_bedrocks_calls_and_tokens_are_counted_in_a_region_at_a_price_that
     assert costs.used.parts == (tokens, calls)
     assert costs.flaws[-1] == (
         "CloudWatch charges $0.01 for a thousand metrics; this poll took 2. Cut by CloudWatch: 1."
+        " Its pages lead back to one that was read: what is behind it is missing here."
     )
     assert "/eu-west-1/monitoring/aws4_request" in first.headers["authorization"]
     assert msgspec.json.decode(second.body)["NextToken"] == "again"

@@ -182,14 +182,18 @@ def test_a_count_that_nobody_knows_is_said_and_changes_nothing() -> None:
     spans_of(content)[0]["attributes"].append(
         {"key": "anthropic.usage.brand_new_tokens", "value": {"intValue": "7"}},
     )
+    spans_of(content)[0]["attributes"].append({"key": "anthropic.brand_new", "value": {"stringValue": "x"}})
     pushed = OtlpReceiver().parse(json.dumps(content).encode(), JSON, ARRIVAL)
-    assert [(each.kind, each.name) for each in pushed.remarks] == [
-        (RemarkKind.UNREAD, "anthropic.usage.brand_new_tokens")
+    assert pushed.remarks == ()
+    assert [(each.kind, each.name) for each in pushed.provider_remarks[ANTHROPIC_PUSH]] == [
+        (RemarkKind.UNREAD, "anthropic.usage.brand_new_tokens"),
+        (RemarkKind.UNKNOWN, "anthropic.brand_new"),
     ]
     (request,) = requests(OtlpReceiver(), content)
     assert request.usage.total == 3450
 
 
-@pytest.mark.parametrize("name", ["messages", "session"])
+@pytest.mark.parametrize("name", ["messages", "session", "generation", "privacy_mode", "error"])
 def test_of_what_is_known_nothing_is_remarked(name: str) -> None:
-    assert OtlpReceiver().parse(json.dumps(push(name)).encode(), JSON, ARRIVAL).remarks == ()
+    pushed = OtlpReceiver().parse(json.dumps(push(name)).encode(), JSON, ARRIVAL)
+    assert not pushed.remarks and not any(pushed.provider_remarks.values())

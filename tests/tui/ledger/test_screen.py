@@ -182,6 +182,7 @@ async def test_an_account_that_waits_for_its_calibration_says_below_what_it_woul
     async with SpendtopApp(session_over()).run_test(size=(80, 24)) as pilot:
         await shown(pilot)
         assert "uncalibrated, no alert below $10.00: c enters what the page says is left" in picture(pilot)
+        assert ".. no answer" in picture(pilot) and "stale" not in picture(pilot)
 
 
 async def test_without_accounts_it_says_how_to_set_one_up(till: Till, session_over: Sessions) -> None:

@@ -110,8 +110,11 @@ async def test_an_order_and_a_limit_that_nobody_touched(face: SpendtopApp, clock
 async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_taken_back(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "plus")
-        await until(pilot, lambda: "$0.600 until 11-21 00:00, then as before." in picture(pilot))
+        await until(pilot, lambda: "$0.800 until 11-21 00:00, then as before." in picture(pilot))
         await pilot.press("backspace")
+        await typed(pilot, "0.1")
+        await until(pilot, lambda: "$0.600 until 11-21 00:00: too little, $0.610 is used." in picture(pilot))
+        await pilot.press(*["backspace"] * 3)
         await typed(pilot, "five")
         await pilot.press("enter")
         assert "Type an amount in US dollars" in picture(pilot)
@@ -139,10 +142,19 @@ async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(f
 
 
 @pytest.mark.parametrize(
-    ("limit", "more"), [("48", "10"), ("100", "20"), ("0.5", "0.1"), ("34", "7"), ("9000", "2000")]
+    ("limit", "used", "more"),
+    [
+        ("48", "40", "10"),
+        ("100", "0", "20"),
+        ("0.5", "0", "0.1"),
+        ("34", "34", "7"),
+        ("9000", "0", "2000"),
+        ("1.25", "1.58", "0.7"),
+        ("1.25", "125", "200"),
+    ],
 )
-def test_a_raise_is_proposed_that_fits_the_limit(limit: str, more: str) -> None:
-    draft = RaiseDraft.proposed(Usd.of(limit))
+def test_a_raise_is_proposed_that_fits_the_limit_and_what_is_used(limit: str, used: str, more: str) -> None:
+    draft = RaiseDraft.proposed(Usd.of(limit), Usd.of(used))
     assert (draft.amount, draft.usd) == (more, Usd.of(more))
 
 

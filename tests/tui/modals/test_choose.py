@@ -78,9 +78,18 @@ async def test_of_two_keys_at_once_the_first_one_chooses(app: SpendtopApp) -> No
         app.push_screen(dialog, told.append)
         await pilot.pause()
         for key in ("m", "i"):
-            dialog.post_message(Key(key, key))
+            app.post_message(Key(key, key))
         await until(pilot, lambda: told and app.screen is not dialog)
     assert told == ["m"]
+
+
+async def test_what_is_typed_ahead_chooses_in_the_dialog_that_it_opens(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        for key in ("t", "1"):
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: "last hour" in picture(pilot))
+        assert not isinstance(app.screen, ChooseScreen)
 
 
 async def test_keys_of_the_screen_below_are_not_offered(app: SpendtopApp) -> None:

@@ -158,7 +158,10 @@ async def test_a_filter_applies_while_it_is_valid_and_points_at_what_is_not(app:
         assert screen.browser.selection.text == "~u bob"
         await pilot.press(*["backspace"] * 5, "enter")
         await until(pilot, lambda: "row 1 of 20" in picture(pilot))
-        await pilot.press("slash", "escape")
+        await pilot.press("slash")
+        await typed(pilot, "model:none")
+        await until(pilot, lambda: screen.browser.selection.text == "~u bob model:none")
+        await pilot.press("escape")
         assert screen.browser.selection.text == "~u bob"
         await pilot.press("backspace")
         await until(pilot, lambda: "row 1 of 60" in picture(pilot))

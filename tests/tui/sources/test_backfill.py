@@ -11,8 +11,10 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Cost
 from spendtop.domain.sources.records import HELICONE_API
+from spendtop.domain.sources.remarks import Remark, RemarkKind
 from spendtop.services import checkpoints, tasks
 from spendtop.services.recording import missed_requests
+from spendtop.services.recording.remarks import note
 from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 from spendtop.store.reads.configuration.applied import PolledSource, applied, keep
@@ -252,11 +254,22 @@ async def test_a_read_only_viewer_has_nothing_asked(polled: Till, session_over: 
         await until(pilot, lambda: "This viewer is read-only" in picture(pilot))
 
 
-async def test_enter_lists_what_the_api_told_and_has_nothing_to_list_of_costs(face: SpendtopApp) -> None:
+async def test_enter_lists_what_the_api_told_and_how_costs_are_asked_for(
+    face: SpendtopApp, store: Store, clock: SettableClock
+) -> None:
+    unknown = Remark(RemarkKind.UNKNOWN, "data.brand_new", "is not known here", 12)
+    with store.writing() as connection:
+        note(connection, {"openai-costs": [unknown]}, clock())
+        checkpoints.failed(connection, "openai-costs", "OpenAI refused the key.", clock())
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await shown(pilot)
         await at(pilot, screen, COSTS)
-        assert "enter events" not in picture(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Polls of openai costs" in picture(pilot))
+        asked = picture(pilot)
+        assert "1 field or column is not known" in asked and "`data.brand_new`" in asked
+        assert "!FAILING, OpenAI refused the key." in asked and "1 in a row" in asked
+        await pilot.press("escape")
         await at(pilot, screen, HELICONE)
         await pilot.press("enter")
         await until(pilot, lambda: "found by poll" in picture(pilot))

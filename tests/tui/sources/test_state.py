@@ -101,7 +101,7 @@ def polled(succeeded_at: int | None, failure: str | None = None, setting: str = 
         (polled(NOW), True, State.LIVE, "r asks at once"),
         (polled(NOW), False, State.QUIET, "start `spendtop`"),
         (polled(NOW, stale=True), True, State.STALE, "start `spendtop`"),
-        (polled(None), True, State.WAITS, "has not been asked yet"),
+        (polled(None), True, State.WAITS, "no answer yet"),
         (polled(NOW, "No answer."), True, State.FAILING, "! No answer."),
         (polled(NOW, "No answer.", setting="api_key under [helicone]"), True, State.WAITS, "set api_key under"),
     ],

@@ -43,6 +43,11 @@ async def test_days_that_share_a_column_are_their_mean_and_today_stands_alone(ap
     assert lines[-2].count(UNICODE.rest) == 2
 
 
+async def test_a_tick_that_has_no_room_in_full_is_left_out(app: SpendtopApp) -> None:
+    lines = await drawn(app, days("0", "0"), 30, 7)
+    assert "$0.01" in lines[0] and not any("<" in line for line in lines)
+
+
 @pytest.mark.parametrize("width", [7, 30, 60, 200])
 @pytest.mark.parametrize("count", [1, 2, 30, 365])
 async def test_it_fills_any_room(app: SpendtopApp, width: int, count: int) -> None:

@@ -56,7 +56,7 @@ def show(options: Options) -> int:
             clean_line(alert.about),
             alert.name if alert.entity.raw else "everyone",
             _state(alert, calendar, at),
-            _used(alert),
+            _amount(alert, alert.used, alert.unpriced),
             _used_now(alert, used.get(alert.id)),
             _limit(alert),
             local_time(alert.crossed_at, calendar),
@@ -93,7 +93,7 @@ def show_one(options: Options) -> int:
         ("alert", f"{row.id} {row.kind} {clean_line(row.about)}"),
         ("of", row.name if row.entity.raw else "everyone"),
         ("state", _state(row, calendar, at)),
-        ("used when said", _used(row)),
+        ("used when said", _amount(row, row.used, row.unpriced)),
         ("used now", _used_now(row, used)),
         ("limit", _limit(row)),
         ("since", local_time(row.crossed_at, calendar)),
@@ -234,15 +234,15 @@ def _change(options: Options, change: Callable[[Connection, int], None]) -> None
         change(connection, now())
 
 
-def _used(alert: AlertRow) -> str | None:
+def _amount(alert: AlertRow, used: Usd, unpriced: int) -> str | None:
     """How much of a limit is used, left of a balance, or spent within the span that was unusual; nothing for stale
     data."""
     match alert.kind:
         case "limit":
-            return f"{alert.measure.sign}{cost_words(alert.used, alert.unpriced)}"
+            return f"{alert.measure.sign}{cost_words(used, unpriced)}"
         case "anomaly" | "loop":
-            return str(alert.used)
-    return alert.used.floored if alert.limit > ZERO else None
+            return cost_words(used, unpriced)
+    return used.floored if alert.limit > ZERO else None
 
 
 def _reason(alert: AlertRow, most: Contributors) -> str:
@@ -261,10 +261,7 @@ def _limit(alert: AlertRow) -> str | None:
 
 def _used_now(alert: AlertRow, now_used: Use | None) -> str | None:
     """The same now; nothing where the window is over."""
-    if now_used is None:
-        return None
-    amount = f"{alert.measure.sign}{now_used.used.floored}"
-    return f"{amount} + {now_used.unpriced:,} unpriced" if now_used.unpriced else amount
+    return None if now_used is None else _amount(alert, now_used.used, now_used.unpriced)
 
 
 def _state(alert: AlertRow, calendar: Calendar, now: int) -> str:

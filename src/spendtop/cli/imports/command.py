@@ -17,6 +17,7 @@ from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
 from spendtop.domain.untrusted import Untrusted, clean_line
+from spendtop.sources import unknown_fields
 from spendtop.sources.files import Format, Read
 from spendtop.sources.legacy.columns import ORIGINS, LegacyKind, Table
 from spendtop.sources.legacy.database import OldDatabase, opened
@@ -63,8 +64,9 @@ def _take(arguments: Namespace, target: Target, report: Report, at: int) -> None
         _take_over(arguments.from_old, target, report, at)
     held = _held(arguments)
     for name in arguments.files:
-        with _read(name, held, arguments, at) as read:
+        with _read(name, held, arguments, at) as read, unknown_fields.collecting() as unknown:
             part = report.part("standard input" if name == STDIN else name)
+            part.unknown = unknown
             target.take(report.taken(part, read), part, report.progress)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from spendtop.cli.tables import say, table
 from spendtop.config.types import duration_text
@@ -13,6 +13,7 @@ from spendtop.domain.clock import month_of, to_datetime
 from spendtop.domain.cost_words import cost_words, known_cost
 from spendtop.domain.errors import UsageError
 from spendtop.domain.requests.request import Request, Restored
+from spendtop.domain.sources.remarks import passed_over
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.exchange.imports import Tally
 from spendtop.sources.skipped import NoCall, Skipped
@@ -31,6 +32,8 @@ class Part:
         self.skipped = 0
         self.others: Counter[str] = Counter()
         """Rows that are about something else than a call, by what they are about."""
+        self.unknown: Mapping[str, int] = {}
+        """Columns that are not known here, with how many rows had them."""
 
 
 class Report:
@@ -93,6 +96,9 @@ class Report:
                 kinds = ", ".join(f"{clean_line(kind, _NAME)} {count:,}" for kind, count in part.others.most_common(5))
                 rows = "1 row is no call" if part.others.total() == 1 else f"{part.others.total():,} rows are no calls"
                 sys.stderr.write(f"{clean_line(part.name)}: {rows} ({kinds})\n")
+        for part in self._parts:
+            if part.unknown:
+                sys.stderr.write(f"{clean_line(part.name)}: {passed_over([*part.unknown])}\n")
         parts = [(clean_line(part.name), *_cells(part.tally, part.skipped)) for part in self._parts]
         if len(parts) > 1:
             parts.append(("total", *_cells(_sum([part.tally for part in self._parts]), skipped)))

@@ -364,7 +364,7 @@ def of_pollers(connection: Connection, settings: Settings) -> Iterator[Finding]:
 def _poller(wanted: Polled, row: PollerRow | None, at: int) -> Finding:
     subject = f"poller {clean_line(wanted.name)}"
     if row is None:
-        return Finding(subject, FindingState.NOTE, "has not polled yet", "start `spendtop`")
+        return Finding(subject, FindingState.NOTE, "has no answer yet", "start `spendtop` where none runs")
     if row.failure is not None and row.failed_at is not None:
         last = f"; the last answer came {_ago(at - row.succeeded_at)} ago" if row.succeeded_at is not None else ""
         return Finding(subject, FindingState.WARNING, f"gives nothing{last}", str(row.failure))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import SECOND, Clock
 from spendtop.domain.errors import SpendtopError
 from spendtop.services import checkpoints
+from spendtop.services.recording import remarks
 from spendtop.services.stores.lease import LostLease
+from spendtop.sources import unknown_fields
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.store.transactions import WriteQueue, write
 
@@ -86,8 +88,11 @@ class PollLoop:
         every = self._steps.every / SECOND
         began_at = self._clock()
         try:
-            while not stop.is_set() and self._owns() and await self._steps.step(began_at):
-                pass
+            with unknown_fields.collecting() as unknown:
+                while not stop.is_set() and self._owns() and await self._steps.step(began_at):
+                    pass
+            if unknown:
+                await self._remark(unknown)
         except PollFailed as failure:
             failures = await self._note(str(failure))
             _log.debug("poller %s: failed, %d in a row", self._steps.name, failures)
@@ -103,6 +108,11 @@ class PollLoop:
             return min(every, _LONGEST_WAIT)
         _log.debug("poller %s: polled", self._steps.name)
         return every * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+    async def _remark(self, unknown: Mapping[str, int]) -> None:
+        """Count what answers had that nobody knows."""
+        now, ignored = self._clock(), {self._steps.name: unknown_fields.remarks(unknown)}
+        await write(self._writes, lambda tx: remarks.note(tx, ignored, now))
 
     async def _note(self, sentence: str) -> int:
         now = self._clock()

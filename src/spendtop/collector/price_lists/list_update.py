@@ -63,7 +63,7 @@ class ListUpdate(UpdatePrices):
     async def _download(self) -> bytes:
         parts = urlsplit(self.url)
         address = f"{parts.scheme}://{parts.netloc}"
-        fetcher = Fetcher(self._host, address, {"Accept-Encoding": "gzip"}, bounds=self._bounds)
+        fetcher = Fetcher(self._host, address, {"Accept-Encoding": "gzip"}, advise=_what_to_do, bounds=self._bounds)
         try:
             async with fetcher.poll() as poll:
                 return (await poll.answer("GET", parts.path or "/")).raw
@@ -82,3 +82,7 @@ class ListUpdate(UpdatePrices):
     @property
     def _host(self) -> str:
         return urlsplit(self.url).hostname or self.url
+
+
+def _what_to_do(status: int, message: str) -> str:
+    return "Check update_url under [pricing]."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -14,6 +14,8 @@ MOST_REMARKS = 100
 """Names of one post; what has further ones is counted together."""
 _LONGEST_NAME = 160
 _OTHERS = "others"
+_NAMED = 5
+"""Fields that a sentence names."""
 
 
 class RemarkKind(StrEnum):
@@ -26,6 +28,8 @@ class RemarkKind(StrEnum):
     """The request was taken without the texts that came with it."""
     UNREAD = "unread field"
     """The request was taken; one of its counts means nothing to us."""
+    UNKNOWN = "unknown field"
+    """It was passed over; nothing of what is known depends on it."""
 
 
 class Remark(Struct, frozen=True):
@@ -52,3 +56,11 @@ def folded(remarks: Iterable[Remark]) -> tuple[Remark, ...]:
         before = by_name.get(key)
         by_name[key] = each if before is None else replace(before, count=before.count + each.count)
     return tuple(by_name.values())
+
+
+def passed_over(names: Sequence[str]) -> str:
+    """A sentence about fields or columns of these names, without a full stop."""
+    named = ", ".join(f"`{clean_line(name, _LONGEST_NAME)}`" for name in names[:_NAMED])
+    others = len(names) - _NAMED
+    are = "1 field or column is" if len(names) == 1 else f"{len(names):,} fields or columns are"
+    return f"{are} not known here and passed over: {named}{f' and {others:,} more' if others > 0 else ''}"

@@ -68,6 +68,8 @@ class Channel(Struct, frozen=True):
 def queue(connection: Connection, announcements: Sequence[Announcement], channels: Sequence[Channel], now: int) -> None:
     """Put messages into the outbox, but for those that a silence keeps back. That something is over is told where it
     was told."""
+    if not announcements:
+        return
     spoken = _spoken(connection, announcements, now)
     for channel in channels:
         heard = sorted((each for each in spoken if each.is_over or channel.hears(each)), key=_order)

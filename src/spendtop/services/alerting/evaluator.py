@@ -41,8 +41,10 @@ _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
 _CLEAR = delete(_MARK).where(*(key == bindparam(f"of_{key.name}") for key in _MARK.primary_key))
 TURN_SECONDS = 0.05
 """How long one call works: recording waits for it."""
-_MARKS_AT_ONCE = 25
-"""Marks of one limit that are evaluated before it is the next limit's turn, and between two looks at the time."""
+_MARKS_AT_ONCE, _MOST_MARKS_AT_ONCE = 25, 100
+"""Marks of one limit that are evaluated before it is the next limit's turn, and between two looks at the time: more
+while that takes no longer than _SHORT, as where no use is near its limit."""
+_SHORT = TURN_SECONDS / 5
 _REVISITED_AT_ONCE = 200
 _ENDED_AT_ONCE = 500
 _ENTITIES_PER_CHANGED_LIMIT = 200
@@ -67,6 +69,7 @@ class Evaluator:
         self._timer = timer
         self._raises = Raises()
         self._uses = EntityUses()
+        self._at_once = _MARKS_AT_ONCE
         self._served = ""
         """The limit that was evaluated last; the one behind it is next."""
         self._revisited = 0
@@ -74,7 +77,8 @@ class Evaluator:
 
     def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
         """Evaluate marked limits, clear the marks that were read, and queue messages."""
-        ends_at = self._timer() + TURN_SECONDS
+        looked_at = self._timer()
+        ends_at = looked_at + TURN_SECONDS
         told: list[Announcement] = []
         self._raises = raises_in_force(connection, now)
         for name, marks in self._marks(connection):
@@ -84,7 +88,10 @@ class Evaluator:
             )
             announcements.queue(connection, announced, self._channels, now)
             told += announced
-            if self._timer() >= ends_at:
+            before, looked_at = looked_at, self._timer()
+            is_short = looked_at - before < _SHORT
+            self._at_once = min(2 * self._at_once, _MOST_MARKS_AT_ONCE) if is_short else _MARKS_AT_ONCE
+            if looked_at >= ends_at:
                 break
         return told
 
@@ -119,9 +126,9 @@ class Evaluator:
                 self._served = name
                 of_limit = select(_MARK).where(_MARK.c.limit_name == name).order_by(*_MARK.primary_key)
                 # Held until our commit: who marks again in the meantime waits, and leaves a new mark.
-                held = of_limit.limit(_MARKS_AT_ONCE).with_for_update(skip_locked=True)
+                held = of_limit.limit(self._at_once).with_for_update(skip_locked=True)
                 marks = connection.execute(held).all()
-                some_left |= len(marks) == _MARKS_AT_ONCE
+                some_left |= len(marks) == self._at_once
                 if marks:
                     yield name, marks
             self._served = ""

@@ -111,11 +111,10 @@ class Group:
         Gives the request's id, and whether it is new. What is nearest in time belongs together, so a report may take
         over what another request of the same response id was joined with.
         """
-        alike = None if event.external_ids is not None else self.alike
-        candidates = [] if alike is None else alike.named(event.request.response_id)
-        report = part_of_report(event.request)
+        candidates = self.alike.named(event.request.response_id) if self.alike and event.external_ids is None else []
+        report = part_of_report(event.request) if candidates else None
         parts = [part for record in candidates for part in parts_of(record)]
-        home = self._settle(requests([*parts, report]), event)[report] if candidates else None
+        home = None if report is None else self._settle(requests([*parts, report]), event)[report]
         if home is None:
             return self._first(event), True
         self._join(self._stored[home], event)
@@ -123,6 +122,8 @@ class Group:
 
     def united(self, request_id: int, event: Prepared) -> int:
         """The id of the request of an event that is recorded, with all that this event proves to be the same one."""
+        if self.alike is None and not event.other_digests:
+            return request_id
         for alike in (self._named_alike, self._answered_alike, self._valued_alike):
             record = self._stored.get(request_id)
             joined = [] if record is None or event.external_ids is not None else alike(record, event)

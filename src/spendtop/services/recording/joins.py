@@ -13,6 +13,7 @@ from spendtop.domain.reports.merging import StoredRequest
 from spendtop.domain.reports.values import WITHIN, CallValue, value_of
 from spendtop.domain.requests.request import Request
 from spendtop.services.recording import twins
+from spendtop.services.recording.equal_calls import calls_of
 from spendtop.services.recording.rows import from_row
 from spendtop.store import facts
 from spendtop.store.statements import insert_or_ignore, table_of
@@ -27,7 +28,6 @@ _IS_THERE = {
 _IDS_PER_QUERY = 500
 _AROUND = 5 * WITHIN
 """How far around a call those are looked for that may be nearer to what it is near to."""
-_LOCKED = {"postgresql": " FOR UPDATE OF request"}
 _LOCKS = 256
 _LOCK_CLASS = 0x5350
 
@@ -103,12 +103,7 @@ class Joining:
             part = _REQUEST.c.response_id.in_(response_ids[start : start + _IDS_PER_QUERY])
             having = select(_REQUEST).where(part).order_by(_REQUEST.c.id)
             records += map(from_row, connection.execute(having.with_for_update()))
-        around = {
-            (value.prompt, value.completion, at - _AROUND, at + _AROUND)
-            for value, times in valued.items()
-            for at in times
-        }
-        return records + twins.with_counts(connection, sorted(around), (), _LOCKED.get(connection.dialect.name, ""))
+        return records + calls_of(connection, valued, _AROUND)
 
 
 def _read(connection: Connection, lock: str) -> frozenset[str]:

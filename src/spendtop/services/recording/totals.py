@@ -137,8 +137,9 @@ class TotalsByDifference:
             for limit, entity in touched:
                 if limit.name not in alike.silent:
                     self._mark(limit, entity, alike.latest)
-            for dimension, (_, entity) in self._own(touched).items():
-                self._fold((dimension, entity, alike.hour), alike.delta)
+            if self._book.own_dimensions:
+                for dimension, (_, entity) in self._own(touched).items():
+                    self._fold((dimension, entity, alike.hour), alike.delta)
         self._alike.clear()
 
     def _own(self, touched: Iterable[tuple[Limit, str]]) -> dict[str, tuple[Limit, str]]:
@@ -181,7 +182,8 @@ class TotalsByDifference:
 
     def _mark(self, limit: Limit, entity: str, happened_at: int) -> None:
         key = (limit.name, entity, happened_at - happened_at % HOUR)
-        self._marks[key] = max(happened_at, self._marks.get(key, 0))
+        if happened_at > self._marks.get(key, 0):
+            self._marks[key] = happened_at
 
     def _fold(self, key: TotalKey, delta: Sequence[int]) -> None:
         folded = self._deltas.get(key)

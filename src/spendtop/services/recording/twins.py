@@ -131,7 +131,7 @@ class Twins:
             sought[spaces(record)][counts(record) or (0, 0)].append((start - LONGEST - WITHIN, until))
         for known_to, spans in sought.items():
             own = [name for name, source in SOURCES.items() if source.space in known_to]
-            wanted = [(*counted, *part) for counted, parts in spans.items() for part in _united(parts)]
+            wanted = [(*counted, *part) for counted, parts in spans.items() for part in united(parts)]
             for start in range(0, len(wanted), _PER_QUERY):
                 part = wanted[start : start + _PER_QUERY]
                 self._add(with_counts(self._connection, part, own, _SKIP_LOCKED.get(self._connection.dialect.name, "")))
@@ -160,7 +160,7 @@ def with_counts(
     return [from_row(row) for row in connection.exec_driver_sql(sql, values)]
 
 
-def _united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same times in spans that do not overlap."""
     united: list[tuple[int, int]] = []
     for start, end in sorted(spans):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -16,7 +16,8 @@ from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Request
 from spendtop.domain.requests.timing import NEWEST
 from spendtop.domain.untrusted import storable_name
-from spendtop.sources import cells
+from spendtop.sources import cells, unknown_fields
+from spendtop.sources.documented import FILES
 from spendtop.sources.files import Read
 from spendtop.sources.files.csv_rows import columns_of, csv_rows
 from spendtop.sources.files.json_rows import json_rows
@@ -45,6 +46,10 @@ class FileRow:
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = {plain(name): (name, value) for name, value in values.items() if value not in _NOTHING}
+
+    def unknown(self, known: Collection[str]) -> Iterator[str]:
+        """Names of values that are not among these, which are plain."""
+        return (name for column, (name, _) in self._values.items() if column not in known)
 
     def __contains__(self, name: str) -> bool:
         return plain(name) in self._values
@@ -127,6 +132,11 @@ class OtherTool:
     request_of: Callable[[FileRow, int], Request | NoCall]
     """What a row is at an instant (UTC µs). Raises WrongField."""
 
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Columns that are no news, plain."""
+        return frozenset(map(plain, FILES[self.name]))
+
     def wrote(self, names: Iterable[str]) -> bool:
         """Whether rows with these names are its."""
         return set(map(plain, self.columns)) <= set(map(plain, names))
@@ -146,8 +156,10 @@ class OtherTool:
             if isinstance(values, Skipped):
                 yield values
                 continue
+            row = FileRow(values)
+            unknown_fields.tell(row.unknown(self.known))
             try:
-                yield self.request_of(FileRow(values), now)
+                yield self.request_of(row, now)
             except WrongField as wrong:
                 yield Skipped(place, wrong.field, wrong.has_to_be)
 

@@ -14,6 +14,7 @@ from itertools import chain
 from spendtop.domain.errors import UsageError
 from spendtop.domain.sources.records import TABLE
 from spendtop.domain.untrusted import clean_line
+from spendtop.sources import unknown_fields
 from spendtop.sources.files import Read
 from spendtop.sources.files.csv_rows import columns_of, csv_rows
 from spendtop.sources.legacy.columns import NotTaken, Table, in_file
@@ -42,6 +43,7 @@ def read_table(lines: Iterable[bytes], now: int) -> Read:
 
 def _requests(table: Table, lines: Iterable[bytes], now: int) -> Read:
     rows, seen = Rows(table, {}, now), Counter[bytes]()
+    unknown_fields.tell(table.unused)
     for place, cells in csv_rows(lines):
         if isinstance(cells, Skipped):
             yield cells

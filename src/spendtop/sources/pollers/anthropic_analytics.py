@@ -78,9 +78,14 @@ class AnthropicAnalytics:
                 try:
                     used = await anthropic_usage(poll, first, last_day)
                 except PollFailed as failure:
+                    self._usage.failed(failure)
                     flaws = (uncounted(failure),)
             if self._names.is_due():
-                names = await anthropic_names(poll)
+                try:
+                    names = await anthropic_names(poll)
+                except PollFailed as failure:
+                    self._names.failed(failure)
+                    flaws = (*flaws, f"Names of keys, users and workspaces are asked for again: {failure}")
         return replace(_billed(pages, first, last_day, names.names, flaws), used=used)
 
     def _what_to_do(self, status: int, message: str) -> str:

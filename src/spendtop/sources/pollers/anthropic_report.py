@@ -30,5 +30,8 @@ class AnthropicReport(AnthropicCosts):
         async with self._fetcher.poll() as poll:
             try:
                 return await anthropic_names(poll)
-            except PollFailed:
+            except PollFailed as failure:
+                self._names.failed(failure)
+                if failure.retry_after is not None:
+                    raise
                 return AnthropicNames()

@@ -13,38 +13,40 @@ from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, U
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.anthropic_rows import AnalyticsRow, analytics_pages
 from spendtop.sources.pollers.http_client import Poll
-from spendtop.sources.pollers.used_parts import Counted
+from spendtop.sources.pollers.used_parts import Counted, whole
 
 _WHO = "Anthropic"
 _USAGE = "/v1/organizations/analytics/usage"
 
 
 class _Written(Struct, frozen=True):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
+    ephemeral_5m_input_tokens: object = None
+    ephemeral_1h_input_tokens: object = None
 
 
 class _ToolUse(Struct, frozen=True):
-    web_search_requests: int = 0
+    web_search_requests: object = None
 
 
 class _UsedTokens(Struct, frozen=True):
-    uncached_input_tokens: int = 0
+    uncached_input_tokens: object = None
     cache_creation: _Written | None = None
-    cache_read_input_tokens: int = 0
-    output_tokens: int = 0
+    cache_read_input_tokens: object = None
+    output_tokens: object = None
     server_tool_use: _ToolUse | None = None
-    requests: int | None = None
+    requests: object = None
 
     @property
     def whole_input(self) -> int:
+        """Raises PollFailed for what is no count."""
         written = self.cache_creation or _Written()
-        return (
-            self.uncached_input_tokens
-            + written.ephemeral_5m_input_tokens
-            + written.ephemeral_1h_input_tokens
-            + self.cache_read_input_tokens
+        parts = (
+            self.uncached_input_tokens,
+            written.ephemeral_5m_input_tokens,
+            written.ephemeral_1h_input_tokens,
+            self.cache_read_input_tokens,
         )
+        return sum(whole(_WHO, part) for part in parts)
 
 
 class _UsageRow(AnalyticsRow, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Query, shaped
+from spendtop.sources.unknown_fields import tell
 
 _WHO = "Azure"
 _ADDRESS = "https://management.azure.com"
@@ -56,14 +57,13 @@ class AzureBills:
             raise PollFailed(_NO_SCOPE)
         billed = Billed(_WHO, first_day, last_day, DOLLAR)
         path, query = f"/{self._scope}/providers/Microsoft.CostManagement/query", _VERSION
-        unknown: set[str] = set()
         seen: set[str] = set()
         async with self._fetcher.poll() as poll:
             for _ in range(MOST_PAGES):
                 answer = await poll.json("POST", path, query=query, body=_question(first_day, last_day))
                 table = shaped(_WHO, answer, _AzureAnswer).properties
                 names = [column.name for column in table.columns]
-                unknown |= {*names} - _KNOWN
+                tell(name for name in names if name not in _KNOWN)
                 for row in table.rows:
                     _add(billed, dict(zip(names, row, strict=False)))
                 if not table.nextLink:
@@ -72,8 +72,7 @@ class AzureBills:
                     raise PollFailed("Azure's pages do not lead on: one came twice; nothing of this poll is kept")
                 seen.add(table.nextLink)
                 path, query = self._further(table.nextLink)
-        ignored = f"{len(unknown)} columns of Azure's answer are not known here and left aside."
-        return billed.costs(*([ignored] if unknown else []))
+        return billed.costs()
 
     def _further(self, link: str) -> tuple[str, Query]:
         """Path and query of the next page, which has to lie where the first one did: the key goes nowhere else."""

@@ -28,6 +28,7 @@ from spendtop.sources.pollers.used_parts import uncounted
 _WHO = "AWS"
 _ADDRESS = "https://ce.us-east-1.amazonaws.com"
 _MOST_PAGES = 20
+_LEADS_BACK = "Cost Explorer's pages lead back to one that was read: what is behind it is missing here."
 _NO_KEY = "The key of this account has to be ID:SECRET of an access key that may call ce:GetCostAndUsage."
 
 
@@ -90,7 +91,7 @@ class BedrockBills:
     async def costs(self, first_day: int, last_day: int) -> Costs:
         """By tag (as project) and service or usage type (as line item). Raises PollFailed."""
         billed = Billed(_WHO, first_day, last_day, DOLLAR)
-        count = 0
+        count, leads_back = 0, False
         async with self._fetcher.poll() as poll:
             cursor: str | None = None
             seen: set[str] = set()
@@ -101,13 +102,15 @@ class BedrockBills:
                     for group in day.groups:
                         _add(billed, day_number(_WHO, day.period.start), group, page.definitions)
                 cursor = page.next_page
-                if not cursor or cursor in seen:
+                leads_back = cursor in seen
+                if not cursor or leads_back:
                     break
                 if count >= _MOST_PAGES:
                     raise PollFailed(f"Cost Explorer's answer does not end after {_MOST_PAGES} pages")
                 seen.add(cursor)
         pages = counted(count, "page")
-        costs = billed.costs(f"Cost Explorer charges $0.01 a page; this poll took {pages}.")
+        cut = [_LEADS_BACK] if leads_back else []
+        costs = billed.costs(f"Cost Explorer charges $0.01 a page; this poll took {pages}.", *cut)
         return costs if self._counts is None else await self._counted(costs, self._counts)
 
     async def _counted(self, costs: Costs, counts: BedrockCounts) -> Costs:

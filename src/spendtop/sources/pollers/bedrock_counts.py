@@ -22,6 +22,7 @@ from spendtop.sources.pollers.used_parts import Counted
 
 _WHO = "CloudWatch"
 _MOST_PAGES = 20
+_LEADS_BACK = " Its pages lead back to one that was read: what is behind it is missing here."
 _UNITS = {"InputTokenCount": INPUT_TOKENS, "OutputTokenCount": OUTPUT_TOKENS, "Invocations": REQUESTS}
 """By metric; the ids of the questions are these in small letters."""
 _HEADERS = {
@@ -59,7 +60,7 @@ class BedrockCounts:
         Raises PollFailed.
         """
         counted = Counted(_WHO, first_day, last_day)
-        metrics = await self._metrics(first_day, last_day, at)
+        metrics, leads_back = await self._metrics(first_day, last_day, at)
         units = {metric.lower(): unit for metric, unit in _UNITS.items()}
         for metric in metrics:
             model = "" if metric.label in _UNITS else metric.label
@@ -68,10 +69,12 @@ class BedrockCounts:
                     counted.add(second * SECOND // DAY, {units[metric.id]: value}, model=model)
         partial = sum(metric.status != "Complete" for metric in metrics)
         cut = f" Cut by CloudWatch: {partial:,}." if partial else ""
+        cut += _LEADS_BACK if leads_back else ""
         price = f"CloudWatch charges $0.01 for a thousand metrics; this poll took {len(metrics):,}.{cut}"
         return counted.used(), price
 
-    async def _metrics(self, first_day: int, last_day: int, at: datetime) -> list[_Metric]:
+    async def _metrics(self, first_day: int, last_day: int, at: datetime) -> tuple[list[_Metric], bool]:
+        """Of all pages, and whether the last of them leads back to one that was read."""
         asked: dict[str, object] = {
             "StartTime": first_day * DAY // SECOND,
             "EndTime": (last_day + 1) * DAY // SECOND,
@@ -93,7 +96,7 @@ class BedrockCounts:
                 page = shaped(_WHO, await poll.json("POST", "/", body=body, headers=signed), _MetricPage)
                 metrics += page.metrics
                 if not page.next_page or page.next_page in seen:
-                    return metrics
+                    return metrics, bool(page.next_page)
                 seen.add(page.next_page)
                 asked["NextToken"] = page.next_page
         raise PollFailed(f"CloudWatch's answer does not end after {_MOST_PAGES} pages; nothing of it is kept")

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import msgspec
 
+from spendtop.sources.documented import ANSWERS
 from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.unknown_fields import tell_beside
 
 if TYPE_CHECKING:
     import ssl
@@ -186,6 +189,14 @@ def _turn(host: str) -> asyncio.Lock:
     return _TURNS.setdefault(asyncio.get_running_loop(), {}).setdefault(host, asyncio.Lock())
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """What the system trusts; the environment has no say."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Fetcher:
     """Asks one provider; one poll at a time, further ones wait for it, also those of others at the same host."""
 
@@ -204,7 +215,6 @@ class Fetcher:
         self._advise = advise
         self._bounds = bounds
         self._host = urlsplit(base_url).netloc
-        self._tls: ssl.SSLContext | None = None
 
     async def json(self, method: str, path: str, *, query: Query = (), body: object = None) -> object:
         """One question as a poll of its own; see `Poll.json`."""
@@ -221,8 +231,7 @@ class Fetcher:
         if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
             raise KeyRefused(f"The key for {self.provider} holds characters that no key has. Copy it anew.")
         async with _turn(self._host):
-            if self._tls is None:
-                self._tls = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
+            tls = await asyncio.to_thread(_tls)
             async with httpx.AsyncClient(
                 base_url=self._base_url,
                 headers={
@@ -234,7 +243,7 @@ class Fetcher:
                 timeout=httpx.Timeout(self._bounds.deadline, connect=self._bounds.connect),
                 follow_redirects=False,
                 trust_env=False,
-                verify=self._tls,
+                verify=tls,
             ) as client:
                 yield Poll(self.provider, client, self._advise, self._bounds)
 
@@ -289,6 +298,7 @@ class Poll:
         """
         import stamina
 
+        stamina.instrumentation.set_on_retry_hooks(())  # whoever asks tells what went wrong, in a sentence
         async for attempt in stamina.retry_context(
             on=self._again,
             attempts=self._bounds.attempts,
@@ -366,7 +376,8 @@ class Poll:
                 return PollFailed(f"{who} answered with a redirect ({status}), which is never followed; {_LOOK}")
             case 404:
                 absent = f"{who} does not know what it was asked for (404): this organization or key may not have it"
-                return Rejected(f"{absent}; else {_LOOK}", status)
+                advice = self._advise(status, await _error_text(response))
+                return Rejected(f"{absent}. {advice} Else {_LOOK}", status)
         return Rejected(f"{who} did not take the question ({status}); a newer spendtop may be needed", status)
 
     def _unreachable(self, error: Exception) -> PollFailed:
@@ -378,11 +389,13 @@ class Poll:
 
 
 def shaped(provider: str, document: object, kind: type[_Shape]) -> _Shape:
-    """An answer as the fields that are expected of it. Raises PollFailed where they are not there, and for an error
-    that calls itself a success."""
+    """An answer as the fields that are expected of it; others are passed over and counted. Raises PollFailed where they
+    are not there, and for an error that calls itself a success."""
     if isinstance(document, dict) and document.get("error"):
         raise PollFailed(f"{provider} answered with an error in place of figures; it is asked again at the next poll")
     try:
-        return msgspec.convert(document, kind)
+        answer = msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise PollFailed(f"{provider}'s answer is not as documented: {error}; a newer spendtop may be needed") from None
+    tell_beside(document, kind, ANSWERS.get(provider, ()))
+    return answer

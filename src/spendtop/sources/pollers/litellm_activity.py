@@ -1,4 +1,4 @@
-"""LiteLLM proxy: what it counted per UTC day, by key, user and model.
+"""LiteLLM proxy: what it counted per UTC day, money and tokens, by key, user and model.
 
 `GET /user/daily/activity` (litellm 1.110.2): US dollars as JSON numbers; pages are cut by rows, so that a day can go on
 on the next one. A model with tokens and no spend is one that the proxy has no price for, not a free one. Tags overlap
@@ -8,8 +8,8 @@ and are not asked for. Reads with a master or admin key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import Context, Decimal
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -18,19 +18,30 @@ from spendtop.domain.ledger.amounts import BilledName, BillKind, NotAnAmount, ex
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed
+from spendtop.sources.pollers.day_use import DayUse
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, shaped
+from spendtop.sources.pollers.used_parts import Counted, whole
 
 _WHO = "LiteLLM"
 _PAGE_SIZE = 1000
-_EXACT = Context(prec=60)
-_NOTHING = Decimal(0)
+_NOTHING = DayUse()
 _ROUNDING = Decimal("1e-9")
 """What sums of JSON numbers may be off."""
 
 
 class _Metrics(Struct, frozen=True):
     spend: object = 0
-    total_tokens: int = 0
+    total_tokens: object = None
+    prompt_tokens: object = None
+    """The whole input."""
+    completion_tokens: object = None
+    api_requests: object = None
+
+    @property
+    def use(self) -> DayUse:
+        """Raises PollFailed for what is no amount or count."""
+        counts = (whole(_WHO, value) for value in (self.prompt_tokens, self.completion_tokens, self.api_requests))
+        return DayUse(_amount(self.spend), *counts)
 
 
 class _KeyFacts(Struct, frozen=True):
@@ -81,8 +92,8 @@ class UsedKey:
     team: str = ""
     user: str = ""
     mail: str = ""
-    spent: dict[str, Decimal] = field(default_factory=dict)
-    """By model, US dollars; by "" what no model is named for."""
+    used: dict[str, DayUse] = field(default_factory=dict)
+    """By model; by "" what no model is named for."""
 
 
 @dataclass(slots=True)
@@ -90,7 +101,7 @@ class ActivityDay:
     """One UTC day (since 1970), all its pages together."""
 
     day: int
-    spent: Decimal = _NOTHING
+    whole: DayUse = _NOTHING
     keys: dict[str, UsedKey] = field(default_factory=dict)
     unpriced: set[str] = field(default_factory=set)
     """Models with tokens and no spend."""
@@ -108,19 +119,23 @@ class LitellmActivity:
         """What was spent, by team (as project), key and model (as line item), and by user. Raises PollFailed."""
         async with self._fetcher.poll() as poll:
             days = await activity_days(poll, first_day, last_day)
-        billed = Billed(_WHO, first_day, last_day, DOLLAR)
+        billed, counted = Billed(_WHO, first_day, last_day, DOLLAR), Counted(_WHO, first_day, last_day)
         names: dict[tuple[BillKind, str], BilledName] = {}
         for day in days:
             for hashed, key in day.keys.items():
                 names["key", hashed] = BilledName("key", hashed, key.name, key.team)
                 if key.mail:
                     names["user", key.user] = BilledName("user", key.user, key.mail)
-                for model, amount in key.spent.items():
-                    billed.add(day.day, amount, "USD", project=key.team, line_item=model, api_key=hashed, user=key.user)
-            rest = _EXACT.subtract(day.spent, _total(day))
-            if abs(rest) >= _ROUNDING:
-                billed.add(day.day, rest, "USD", project="", line_item="", user="")
-        return billed.costs(*_flaws(days), names=tuple(each for each in names.values() if each.name))
+                for model, use in key.used.items():
+                    whose = {"project": key.team, "api_key": hashed, "user": key.user}
+                    billed.add(day.day, use.dollars, "USD", line_item=model, **whose)
+                    counted.add(day.day, use.counts(), model=model, **whose)
+            rest = day.whole.less(use for key in day.keys.values() for use in key.used.values())
+            if abs(rest.dollars) >= _ROUNDING:
+                billed.add(day.day, rest.dollars, "USD", project="", line_item="", user="")
+            counted.add(day.day, rest.counts())
+        costs = billed.costs(*_flaws(days), names=tuple(each for each in names.values() if each.name))
+        return replace(costs, used=counted.used())
 
 
 def what_to_do(status: int, message: str) -> str:
@@ -145,12 +160,12 @@ async def activity_days(poll: Poll, first_day: int, last_day: int) -> list[Activ
 
 
 def _add(day: ActivityDay, result: _DayActivity, facts: _PageFacts) -> None:
-    day.spent = _EXACT.add(day.spent, _amount(result.metrics.spend))
+    day.whole = day.whole.plus(result.metrics.use)
     models, api_keys = result.breakdown.models or {}, result.breakdown.api_keys or {}
     for hashed, of_key in api_keys.items():
         _take_facts(day.keys.setdefault(hashed, UsedKey()), of_key.metadata)
     for model, of_model in models.items():
-        if of_model.metrics.total_tokens and not _amount(of_model.metrics.spend):
+        if whole(_WHO, of_model.metrics.total_tokens) and not of_model.metrics.use.dollars:
             day.unpriced.add(model)
         for hashed, of_key in (of_model.api_key_breakdown or {}).items():
             key = day.keys.setdefault(hashed, UsedKey())
@@ -169,7 +184,7 @@ def _take_facts(key: UsedKey, facts: _KeyFacts) -> None:
 
 
 def _spend(key: UsedKey, model: str, metrics: _Metrics) -> None:
-    key.spent[model] = _EXACT.add(key.spent.get(model, _NOTHING), _amount(metrics.spend))
+    key.used[model] = key.used.get(model, _NOTHING).plus(metrics.use)
 
 
 def _amount(value: object) -> Decimal:
@@ -177,14 +192,6 @@ def _amount(value: object) -> Decimal:
         return exact(value)
     except NotAnAmount:
         raise PollFailed("LiteLLM sent something as an amount that is none; nothing of this poll is kept") from None
-
-
-def _total(day: ActivityDay) -> Decimal:
-    whole = _NOTHING
-    for key in day.keys.values():
-        for amount in key.spent.values():
-            whole = _EXACT.add(whole, amount)
-    return whole
 
 
 def _flaws(days: list[ActivityDay]) -> Iterator[str]:

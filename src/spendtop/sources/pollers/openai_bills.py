@@ -76,18 +76,21 @@ class OpenAIBills(OpenAICosts):
             try:
                 return replace(costs, used=await openai_usage(poll, costs.first_day, costs.last_day))
             except PollFailed as failure:
+                self._usage.failed(failure)
                 return replace(costs, flaws=(*costs.flaws, uncounted(failure)))
 
     async def _called(self) -> tuple[BilledName, ...]:
         """What projects, keys and users are called, as far as this key may know."""
         async with self._fetcher.poll() as poll:
             try:
-                return tuple(await _names(poll))
-            except PollFailed:
+                return tuple(await openai_names(poll))
+            except PollFailed as failure:
+                self._names.failed(failure)
                 return ()
 
 
-async def _names(poll: Poll) -> list[BilledName]:
+async def openai_names(poll: Poll) -> list[BilledName]:
+    """What this key may know of them. Raises PollFailed for what may work the next time."""
     projects = await told_or_none(
         poll, f"{_ORGANIZATION}/projects", _NamedProject, (("limit", 100), ("include_archived", "true"))
     )

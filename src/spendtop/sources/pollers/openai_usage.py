@@ -82,6 +82,7 @@ async def openai_usage(poll: Poll, first_day: int, last_day: int) -> Used:
     Raises PollFailed.
     """
     first = max(first_day, last_day - _MOST_DAYS + 1)
+    unknown = 0
     counted = Counted(_WHO, first, last_day)
     for kind, route in _ROUTES.items():
         query: Query = (
@@ -95,6 +96,9 @@ async def openai_usage(poll: Poll, first_day: int, last_day: int) -> Used:
             pages = await all_pages(poll, f"/v1/organization/usage/{kind}", query, _OpenAIUseDays)
         except Rejected as rejected:
             if rejected.status != 404:
+                raise
+            unknown += 1
+            if unknown == len(_ROUTES):
                 raise
             continue
         for page in pages:

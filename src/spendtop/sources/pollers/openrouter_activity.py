@@ -9,28 +9,27 @@ by that provider (`byok_usage_inference`) and is no part of it. Needs a manageme
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Context, Decimal
-from typing import NamedTuple
+from decimal import Decimal
 
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, UserPart, exact
-from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed, wrong_kind
 from spendtop.sources.pollers.amounts import day_number
-from spendtop.sources.pollers.cost_pages import DOLLAR, Billed
+from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed
+from spendtop.sources.pollers.day_use import DayUse
 from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Poll, Query, Rejected, shaped
-from spendtop.sources.pollers.used_parts import Counted
+from spendtop.sources.pollers.used_parts import Counted, whole
 
 _WHO = "OpenRouter"
 _ACTIVITY = "/api/v1/activity"
 _TOLD_DAYS = 30
 _MOST_HOLDERS = 50
-_EXACT = Context(prec=60)
 _OVERLAP = "OpenRouter's keys were charged more than the account for a day: it is shown without keys."
+_LEFT_OUT = "OpenRouter's activity is asked for by its 50 keys of the most use: {:,} more are shown without a key."
 _NOT_BY_USER = "OpenRouter does not split this account's activity by user."
 
 
@@ -38,9 +37,9 @@ class _Activity(Struct, frozen=True):
     date: str
     model: str = ""
     usage: object = 0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    requests: int | None = None
+    prompt_tokens: object = None
+    completion_tokens: object = None
+    requests: object = None
 
 
 class _Activities(Struct, frozen=True):
@@ -60,36 +59,7 @@ class _AccountKeys(Struct, frozen=True):
     data: list[_AccountKey]
 
 
-class _Use(NamedTuple):
-    """US dollars, and what they bought."""
-
-    dollars: Decimal = Decimal(0)
-    prompt: int = 0
-    completion: int = 0
-    requests: int = 0
-
-    def plus(self, other: _Use) -> _Use:
-        dollars = _EXACT.add(self.dollars, other.dollars)
-        return _Use(
-            dollars, self.prompt + other.prompt, self.completion + other.completion, self.requests + other.requests
-        )
-
-    def less(self, parts: Iterable[_Use]) -> _Use:
-        rest = self
-        for dollars, prompt, completion, requests in parts:
-            rest = rest.plus(_Use(-dollars, -prompt, -completion, -requests))
-        return rest
-
-    def counts(self) -> dict[str, object]:
-        """As far as they can be: those of keys may be ahead of those of the account."""
-        return {
-            INPUT_TOKENS: max(self.prompt, 0),
-            OUTPUT_TOKENS: max(self.completion, 0),
-            REQUESTS: max(self.requests, 0),
-        }
-
-
-_ByModel = Mapping[tuple[int, str], _Use]
+_ByModel = Mapping[tuple[int, str], DayUse]
 """By UTC day (since 1970) and model."""
 
 
@@ -113,15 +83,19 @@ class OpenRouterActivity:
         async with self._fetcher.poll() as poll:
             whole = await _activity(poll, ())
             keys = await _keys(poll)
-            used = [key for key in keys if _amount(key.usage)][:_MOST_HOLDERS]
-            by_key = {key.hash: await _activity(poll, (("api_key_hash", key.hash),)) for key in used}
+            used = sorted((key for key in keys if _amount(key.usage)), key=lambda key: _amount(key.usage), reverse=True)
+            by_key = {key.hash: await _activity(poll, (("api_key_hash", key.hash),)) for key in used[:_MOST_HOLDERS]}
             makers = sorted({key.creator_user_id for key in used if key.creator_user_id})[:_MOST_HOLDERS]
             users = await _by_user(poll, whole, makers) if makers else None
         costs = _billed(Billed(_WHO, first, last, DOLLAR), Counted(_WHO, first, last), whole, by_key, keys)
         return replace(
             costs,
             users=None if users is None else tuple(part for part in users if first <= part.day <= last),
-            flaws=costs.flaws if users is not None or not makers else (*costs.flaws, _NOT_BY_USER),
+            flaws=(
+                *costs.flaws,
+                *([] if users is not None or not makers else [_NOT_BY_USER]),
+                *([_LEFT_OUT.format(len(used) - _MOST_HOLDERS)] if len(used) > _MOST_HOLDERS else []),
+            ),
             billed_until=last_day * DAY,
         )
 
@@ -156,9 +130,10 @@ def _billed(
 
 
 async def _activity(poll: Poll, query: Query) -> _ByModel:
-    sums: defaultdict[tuple[int, str], _Use] = defaultdict(_Use)
+    sums: defaultdict[tuple[int, str], DayUse] = defaultdict(DayUse)
     for each in shaped(_WHO, await poll.json("GET", _ACTIVITY, query=query), _Activities).data:
-        use = _Use(_amount(each.usage), each.prompt_tokens or 0, each.completion_tokens or 0, each.requests or 0)
+        counts = (whole(_WHO, value) for value in (each.prompt_tokens, each.completion_tokens, each.requests))
+        use = DayUse(_amount(each.usage), *counts)
         place = day_number(_WHO, each.date), each.model
         sums[place] = sums[place].plus(use)
     return sums
@@ -166,7 +141,7 @@ async def _activity(poll: Poll, query: Query) -> _ByModel:
 
 async def _by_user(poll: Poll, whole: _ByModel, users: list[str]) -> list[UserPart] | None:
     """What each of these users was charged, and what none of them was; None where that does not add up."""
-    rests: defaultdict[int, _Use] = defaultdict(_Use)
+    rests: defaultdict[int, DayUse] = defaultdict(DayUse)
     for (day, _), use in whole.items():
         rests[day] = rests[day].plus(use)
     parts: list[UserPart] = []
@@ -187,7 +162,7 @@ async def _keys(poll: Poll) -> list[_AccountKey]:
     """All of the default workspace; none where they may not be known."""
     keys: dict[str, _AccountKey] = {}
     try:
-        while True:
+        for _ in range(MOST_PAGES):
             query: Query = (("offset", len(keys)), ("include_disabled", "true"))
             page = shaped(_WHO, await poll.json("GET", "/api/v1/keys", query=query), _AccountKeys).data
             known = len(keys)
@@ -196,6 +171,7 @@ async def _keys(poll: Poll) -> list[_AccountKey]:
                 return [*keys.values()]
     except KeyRefused:
         return []
+    raise PollFailed(f"OpenRouter's list of keys does not end after {MOST_PAGES} pages; nothing of this poll is kept")
 
 
 def _amount(value: object) -> Decimal:

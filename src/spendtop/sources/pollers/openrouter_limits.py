@@ -20,6 +20,7 @@ from spendtop.sources.pollers.http_client import USUAL, FetchBounds, Fetcher, Po
 _WHO = "OpenRouter"
 _DOLLAR = Decimal(1)
 _MOST_KEYS = 1_000
+_MORE_KEYS = f"Limits of OpenRouter's keys behind the first {_MOST_KEYS:,} were not asked for."
 
 
 class _Budget(Struct, frozen=True):
@@ -87,17 +88,19 @@ class OpenRouterLimits:
             effective = own.effective_budget
             if effective is not None and effective.budget_id is not None:
                 budgets.setdefault(effective.budget_id, effective)
+            has_more = False
             limits = [*_of_key(own), *(_of_budget(key, each) for key, each in budgets.items())]
             if own.is_management_key or own.is_provisioning_key:
-                limits += await _of_account(poll, budgets)
-        return Limits(limits=tuple(limits))
+                keys, has_more = await _all_keys(poll)
+                limits += await _of_account(poll, keys, budgets)
+        return Limits(limits=tuple(limits), flaws=(_MORE_KEYS,) if has_more else ())
 
     def _what_to_do(self, status: int, message: str) -> str:
         return f"{wrong_kind(self._key, 'sk-or-')}Check the key of this account in the configuration."
 
 
-async def _of_account(poll: Poll, told: dict[str, _Budget]) -> list[ProviderLimit]:
-    """What only a management key is told: limits of all keys, and budgets that are not `told` yet."""
+async def _all_keys(poll: Poll) -> tuple[list[_KeyLimit], bool]:
+    """The keys of the default workspace, and whether there are more than are read; none where they may not be known."""
     keys: list[_KeyLimit] = []
     try:
         while len(keys) < _MOST_KEYS:
@@ -106,9 +109,14 @@ async def _of_account(poll: Poll, told: dict[str, _Budget]) -> list[ProviderLimi
             new = [key for key in page if key not in keys]
             keys += new
             if not new:
-                break
+                return keys, False
     except KeyRefused:
-        return []
+        return [], False
+    return keys, True
+
+
+async def _of_account(poll: Poll, keys: list[_KeyLimit], told: dict[str, _Budget]) -> list[ProviderLimit]:
+    """What only a management key is told: limits of all keys, and budgets that are not `told` yet."""
     limits = [limit for key in keys if not key.disabled for limit in _of_key(key)]
     for workspace in sorted({key.workspace_id for key in keys if key.workspace_id}):
         try:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers.http_client import Rejected
+
 
 class Spacing:
     """Lets something happen at most once within some seconds."""
@@ -19,3 +22,8 @@ class Spacing:
             return False
         self._last = now
         return True
+
+    def failed(self, failure: PollFailed) -> None:
+        """It is time again, unless the same question would be refused again."""
+        if not isinstance(failure, KeyRefused | Rejected):
+            self._last = None

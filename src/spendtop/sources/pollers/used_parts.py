@@ -41,17 +41,21 @@ class Counted:
         if not self._first_day <= day <= self._last_day:
             return
         for unit, value in counts.items():
-            if quantity := 0 if value is None else self._whole(value):
+            if quantity := whole(self._provider, value):
                 self._parts.append(UsedPart(day, unit, quantity, project or "", api_key or "", user or "", model or ""))
 
     def used(self) -> Used:
         return Used(self._first_day, self._last_day, tuple(self._parts))
 
-    def _whole(self, value: object) -> int:
-        try:
-            number = exact(value)
-        except NotAnAmount:
-            number = None
-        if number is None or not 0 <= number <= _MOST:
-            raise PollFailed(f"{self._provider} sent something as a count that is none; nothing of this poll is kept")
-        return round(number)
+
+def whole(provider: str, value: object) -> int:
+    """A count in whatever spelling; None is nothing. Raises PollFailed for what is none."""
+    if value is None:
+        return 0
+    try:
+        number = exact(value)
+    except NotAnAmount:
+        number = None
+    if number is None or not 0 <= number <= _MOST:
+        raise PollFailed(f"{provider} sent something as a count that is none; nothing of this poll is kept")
+    return round(number)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from spendtop.config.settings import Settings
 from spendtop.domain.requests.request import Parsed, Request, TestEvent, WaitedFor, Waiting
-from spendtop.domain.sources.records import PushedSource
+from spendtop.domain.sources.records import PushedSource, Source
 from spendtop.domain.sources.remarks import Remark
 
 Schema: TypeAlias = dict[str, Any]
@@ -113,6 +113,8 @@ class Pushed(Struct, frozen=True):
     """The answer for the items that cannot be taken, where the sender expects another one than ours."""
     remarks: tuple[Remark, ...] = ()
     """What could not be used of the post, folded."""
+    provider_remarks: Mapping[Source, Sequence[Remark]] = {}
+    """The same of what providers pushed in it."""
     hints: dict[str, str] = {}
     """By field that no item has here and that was left: what was probably meant."""
 

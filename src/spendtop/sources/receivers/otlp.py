@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from spendtop.domain.sources.records import OTLP, PushedSource
-from spendtop.domain.sources.remarks import folded
+from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH, OTLP, PushedSource, Source
+from spendtop.domain.sources.remarks import Remark, folded
 from spendtop.sources.receivers import Described, Invalid, Item, Post, Pushed, Reply, Schema, Unreadable
 from spendtop.sources.receivers import otlp_attributes as read
 from spendtop.sources.receivers.agent_events import CLAUDE_SPAN, requests_of, requests_of_spans
@@ -25,10 +25,10 @@ from spendtop.sources.receivers.otlp_calls import is_call
 from spendtop.sources.receivers.otlp_logs import check_object, records_of_json, records_of_protobuf
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_nesting import Nesting, SpanReading
-from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on, unpriced
+from spendtop.sources.receivers.otlp_remarks import RemarkLog, remarks_on, remarks_on_pushed
 from spendtop.sources.receivers.otlp_requests import call_of
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan, spans_of_json, spans_of_protobuf
-from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS, unread
+from spendtop.sources.receivers.otlp_usage import INPUT_TOKENS
 from spendtop.sources.settings import AgentsSettings
 
 PROTOBUF: Literal["application/x-protobuf"] = "application/x-protobuf"
@@ -120,11 +120,15 @@ class OtlpReceiver:
             raise Unreadable("too_many_items", message, status=413)
         readings = {place: _reading(spans[place], stated[place], received_at) for place in called}
         settled = self._nesting.settle(spans, readings)
-        of_providers = (name for span in (*by_anthropic, *by_openrouter) for name in unread(span.attributes))
-        remarks = folded([*remarks_on(spans, stated, readings, settled), *(unpriced(name) for name in of_providers)])
+        remarks = folded(remarks_on(spans, stated, readings, settled))
         self._log.note(remarks)
+        of_providers: dict[Source, Sequence[Remark]] = {
+            source: folded(remarks_on_pushed(source, pushed))
+            for source, pushed in ((ANTHROPIC_PUSH, by_anthropic), (OPENROUTER_PUSH, by_openrouter))
+            if pushed
+        }
         provided = (*self._anthropic.items(by_anthropic, received_at), *openrouter_items(by_openrouter, received_at))
-        return Pushed((*settled.items, *provided), remarks=remarks)
+        return Pushed((*settled.items, *provided), remarks=remarks, provider_remarks=of_providers)
 
 
 def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanReading:

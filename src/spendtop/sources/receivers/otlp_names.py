@@ -429,12 +429,12 @@ _LISTS = tuple(
     for each in AttributeNames.__struct_fields__
     if each != "cost_of_sides" and isinstance(names := getattr(NAMES, each), tuple)
 )
-_LISTED = frozenset(name for _, names in _LISTS for name in names).union(*NAMES.cost_of_sides)
+LISTED = frozenset(name for _, names in _LISTS for name in names).union(*NAMES.cost_of_sides)
 
 
 def names_in(attributes: Iterable[str]) -> AttributeNames:
     """`NAMES` with only those in its lists that the attributes have: spans of one instrumentation have the same."""
-    return _narrowed(_LISTED.intersection(attributes))
+    return _narrowed(LISTED.intersection(attributes))
 
 
 @lru_cache(maxsize=256)

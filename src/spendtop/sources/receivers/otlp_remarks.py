@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from spendtop.domain.requests.request import Request
+from spendtop.domain.sources.records import Source
 from spendtop.domain.sources.remarks import Remark, RemarkKind, remark
+from spendtop.sources.documented import PUSHES
 from spendtop.sources.receivers import Invalid
 from spendtop.sources.receivers.otlp_attributes import CannotTake, service, text
 from spendtop.sources.receivers.otlp_calls import is_of_agent, kind
-from spendtop.sources.receivers.otlp_names import NAMES
+from spendtop.sources.receivers.otlp_names import LISTED, NAMES, USAGE_PREFIXES
 from spendtop.sources.receivers.otlp_nesting import Settled, SpanReading
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
 from spendtop.sources.receivers.otlp_usage import quantities, unread
+from spendtop.sources.unknown_fields import ignored
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ _MOST_LOGGED = 1_000
 _NOT_A_CALL = "has a model and tokens, but is not a call of a model, and no call inside it was taken"
 _OF_AGENT = "is of a coding agent, which is no source yet"
 _NOT_PRICED = "is not priced"
+_TAKEN = (*USAGE_PREFIXES, "trace.metadata.", "span.metadata.")
+"""Begin attributes that are taken as they are, or told of as counts."""
 
 
 class RemarkLog:
@@ -57,12 +62,22 @@ def remarks_on(
                 yield remark(RemarkKind.NOT_TAKEN, _named(span, attributes), _NOT_A_CALL)
         elif isinstance(reading.item, Request):
             for name in unread(attributes):
-                yield unpriced(name)
+                yield _unpriced(name)
         elif place not in settled.around:
             yield remark(RemarkKind.REFUSED, _refused(span), _reason(reading.item))
 
 
-def unpriced(name: str) -> Remark:
+def remarks_on_pushed(source: Source, spans: Sequence[TraceSpan]) -> Iterator[Remark]:
+    """One for each count in a provider's own spans that nobody read, and for each attribute that nobody knows."""
+    documented = PUSHES[source.name]
+    for span in spans:
+        yield from map(_unpriced, unread(span.attributes))
+        for name in span.attributes:
+            if not (name in documented or name in LISTED or name.startswith(_TAKEN)):
+                yield ignored(name)
+
+
+def _unpriced(name: str) -> Remark:
     """Of a count that nobody read."""
     return remark(RemarkKind.UNREAD, name, _NOT_PRICED)
 

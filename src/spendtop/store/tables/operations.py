@@ -131,7 +131,7 @@ class RemarkTable(SQLModel, table=True):
 
     source: str = Field(primary_key=True, sa_type=Text)
     kind: str = Field(primary_key=True, sa_type=Text)
-    """not taken, refused or unread field."""
+    """not taken, refused, unread or unknown field."""
     name: str = Field(primary_key=True, sa_type=Text)
     reason: str = Field(sa_type=Text)
     count: int = Field(sa_type=BigInteger)

@@ -94,6 +94,8 @@ def _state(each: AccountNow, ink: Ink, width: int) -> Piece:
     glyphs, palette = ink.glyphs, ink.palette
     if each.is_estimate and each.state.value == "ok":
         return "~ estimate", palette.warn
+    if each.awaits_answer:
+        return (".. no answer", palette.warn) if each.failure is None else ("! no answer", palette.bad)
     return {
         "ok": (f"{glyphs.good} ok", palette.good),
         "uncalibrated": ("? uncalibrated", palette.warn),

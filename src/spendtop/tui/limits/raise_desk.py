@@ -38,12 +38,12 @@ class RaiseDraft:
     until: str = "tomorrow"
 
     @classmethod
-    def proposed(cls, limit: Usd) -> RaiseDraft:
-        """About a fifth of a limit, as a round figure: `10` of $48, `0.1` of $0.50."""
-        fifth = limit.nano // 5
-        unit = 10 ** max(len(str(fifth)) - 1, 0)
-        more = Usd(max((fifth + unit // 2) // unit, 1) * unit)
-        return cls(f"{more.dollars.normalize():f}")
+    def proposed(cls, limit: Usd, used: Usd = ZERO) -> RaiseDraft:
+        """About a fifth of a limit, or a fifth more than is used already, as a round figure: `10` of $48, `0.1` of
+        $0.50, `2` where $2.50 of $1.25 are used."""
+        more = max(limit.nano // 5, used.nano + used.nano // 5 - limit.nano)
+        unit = 10 ** max(len(str(more)) - 1, 0)
+        return cls(f"{Usd(max(-(-more // unit), 1) * unit).dollars.normalize():f}")
 
     @property
     def usd(self) -> Usd | None:
@@ -60,18 +60,24 @@ class RaiseScreen(FormDialog[RaiseDraft]):
     HINT = "tab next · enter raises · esc gives up"
 
     def __init__(
-        self, whose: str, amount: Usd, draft: RaiseDraft, now: int, calendar: Calendar, complaint: str
+        self, whose: str, amount: Usd, used: Usd, draft: RaiseDraft, now: int, calendar: Calendar, complaint: str
     ) -> None:
         """`amount` is the limit's at present, raises included; `complaint` why the draft could not be used."""
         super().__init__(f"Raise {whose}", complaint)
         self._amount = amount
+        self._used = used
         self._draft = draft
         self._now = now
         self._calendar = calendar
 
     def fields(self) -> ComposeResult:
         yield Label(f"By how many US dollars, on top of {self._amount}?", markup=False)
-        yield Input(self._draft.amount, placeholder=RaiseDraft.proposed(self._amount).amount, id="amount", compact=True)
+        yield Input(
+            self._draft.amount,
+            placeholder=RaiseDraft.proposed(self._amount, self._used).amount,
+            id="amount",
+            compact=True,
+        )
         yield Label("Until when?", classes="spaced", markup=False)
         yield Input(self._draft.until, placeholder="tomorrow", id="until", compact=True)
         yield Label("tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01", classes="dim", markup=False)
@@ -83,7 +89,10 @@ class RaiseScreen(FormDialog[RaiseDraft]):
         words = ""
         if amount is not None and amount > ZERO and until is not None:
             ends = formats.moment(until, self._now, self._calendar)
-            words = f"{self._amount + amount} until {ends}, then as before."
+            raised = self._amount + amount
+            words = f"{raised} until {ends}, then as before."
+            if self._used >= raised:
+                words = f"{raised} until {ends}: too little, {self._used} is used."
         self.query_one("#outcome", Label).update(words)
 
     def _typed(self) -> RaiseDraft:
@@ -131,9 +140,9 @@ class RaiseDesk:
         if not self._writer.may_write():
             return
         whose = _whose(limit, use)
-        amount = limit.amount if use is None else use.limit.amount
-        draft = draft or RaiseDraft.proposed(amount)
-        dialog = RaiseScreen(whose, amount, draft, self._now, self._screen.calendar, complaint)
+        amount, used = (limit.amount, ZERO) if use is None else (use.limit.amount, use.used)
+        draft = draft or RaiseDraft.proposed(amount, used)
+        dialog = RaiseScreen(whose, amount, used, draft, self._now, self._screen.calendar, complaint)
         self._screen.app.push_screen(dialog, partial(self._take, limit, use))
 
     def _take(self, limit: Limit, use: LimitUse | None, draft: RaiseDraft | None) -> None:

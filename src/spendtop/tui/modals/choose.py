@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_letters, digits
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Label, OptionList
@@ -16,18 +16,23 @@ from spendtop.tui.modals.dialog import Dialog, Picker
 CHOOSE_HINT = "enter chooses · esc stays"
 MOVING = frozenset("jkgGq")
 """Characters that mean the same in every picker: no option has one of them as its key."""
+_KEYS = {*ascii_letters, *digits} - MOVING
 
 
 class ChooseScreen(Dialog[str]):
     """Gives the chosen option's key, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("q", "cancel", "cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("q", "cancel", "cancel"),
+        # A key that was typed ahead began below, where the dialog would not see it; bindings are looked up at its end.
+        *((key, f"pick({key!r})", "choose") for key in sorted(_KEYS)),
+    ]
     HINT = CHOOSE_HINT
 
     def __init__(self, title: str, options: Sequence[tuple[str, str]], present: str | None = None) -> None:
-        """`options` are key and words; a key is one character, and none of `MOVING`. The cursor begins on `present`."""
+        """`options` are key, a letter or digit and none of `MOVING`, and words. The cursor begins on `present`."""
         super().__init__(title)
-        assert MOVING.isdisjoint(key for key, _ in options)
+        assert _KEYS.issuperset(key for key, _ in options)
         self._options = options
         self._present = present
 
@@ -41,10 +46,12 @@ class ChooseScreen(Dialog[str]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
 
-    def on_key(self, event: events.Key) -> None:
-        if event.character in {key for key, _ in self._options}:
-            event.stop()
-            self.dismiss(event.character)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only options can be picked."""
+        return action != "pick" or any((key,) == parameters for key, _ in self._options)
+
+    def action_pick(self, key: str) -> None:
+        self.dismiss(key)
 
 
 class ConfirmScreen(Dialog[bool]):

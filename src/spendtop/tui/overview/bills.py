@@ -74,7 +74,9 @@ class BalancesPanel(Panel):
         yield self._left(each, width)
         for words in self._outlook(each):
             yield [(f"  {words}", palette.muted)]
-        if each.state.value == "stale":
+        if each.awaits_answer:
+            yield [("  no answer yet", palette.warn) if each.failure is None else (f"  ! {each.failure}", palette.bad)]
+        elif each.state.value == "stale":
             yield [(f"  ! stale: {each.failure or 'see the Ledger'}", palette.bad)]
 
     def _outlook(self, each: AccountNow) -> Iterator[str]:

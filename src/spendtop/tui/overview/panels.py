@@ -80,7 +80,7 @@ class LimitsPanel(DoorPanel):
         plans = self._plan_lines(width, height)
         if not self.uses:
             words = "none set" if self.is_configured else "known once a collector ran"
-            return [[(words, palette.muted)], *(plans or [[("[[limit]] in spendtop.toml", palette.faint)]])]
+            return [[(words, palette.muted)], *(plans or [[("5 limits, then n", palette.faint)]])]
         shown = self._shown(height - len(plans))
         unpriced = max(len(_unpriced(use)) for use in shown)
         lines = [self._line(use, width, unpriced) for use in shown]

@@ -128,7 +128,7 @@ class ListPane:
 
     def filter_by(self, text: str, selected: Filter) -> None:
         """Only what passes; `text` says so."""
-        before = self._browser.selection
+        before, text = self._browser.selection, text.strip()
         if text != before.text:
             order = "time" if body_terms(selected) else before.order
             self.choose(replace(before, text=text, filter=selected, order=order))

@@ -60,7 +60,8 @@ class FilterPrompt:
         return self._is_open and self._screen.prompt.input.value == text
 
     def open(self, text: str) -> None:
-        self._screen.open_prompt(PromptKind.FILTER, text)
+        """With what is selected now, ready for a further word."""
+        self._screen.open_prompt(PromptKind.FILTER, f"{text} " if text.strip() else "")
 
     def show_hint(self) -> None:
         """Below the line, while a filter is typed."""
@@ -75,7 +76,7 @@ class FilterPrompt:
         if checked.filter is None:
             self._screen.prompt.reopen(text)
         else:
-            self._choose(text, checked.filter)
+            self._choose(text.strip(), checked.filter)
 
     def complete(self, text: str) -> None:
         """Names of fields, then values that were seen."""

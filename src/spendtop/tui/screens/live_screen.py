@@ -147,7 +147,8 @@ class LiveScreen(ReaderScreen):
         for key, active in self.active_bindings.items():
             if active.enabled and active.binding.id:
                 keys.setdefault(active.binding.id, key)
-        offered = [(action, keys[action.id]) for action in (*self.ACTIONS, *APP) if action.id in keys]
+        actions = (action for action in (*self.ACTIONS, *APP) if action.id in keys and _works(self, action))
+        offered = [(action, keys[action.id]) for action in actions]
         if self.is_root:
             return [(replace(action, label="leave") if action.id == "back" else action, key) for action, key in offered]
         return offered
@@ -328,3 +329,9 @@ class LiveScreen(ReaderScreen):
 
     def action_invert(self) -> None:
         self.arrangement.invert()
+
+
+def _works(screen: LiveScreen, action: Action) -> bool:
+    """Whether an action of the screen works now; where a dialog is above, Textual asks that one."""
+    whose, _, call = action.call.partition(".")
+    return whose != "screen" or bool(screen.check_action(call.partition("(")[0], ()))

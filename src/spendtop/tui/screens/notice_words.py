@@ -8,6 +8,7 @@ from rich.style import Style
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.config_slips import first_slip
+from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Piece, clip, fit, length
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _WHOSE = 24
 """Cells of a name."""
+_WIDE = 100
+"""Cells from which on amounts have room beside the screen's own remarks."""
 _GAP: Piece = ("   ", Style())
 
 
@@ -74,7 +77,10 @@ class NoticeWords:
             return ()
         style = palette.warn if facts.records else palette.bad
         more: Line = [(f" +{len(known) - 1} more", palette.muted)] if len(known) > 1 else ()
-        return [*self._cut((f"! {clean_line(known[0])}", style), [*more, *waiting]), *more, _GAP]
+        words: Piece = (f"! {clean_line(known[0])}", style)
+        if length([words]) > self._room([*more, *waiting]) and known[0] != facts.standing.sentence:
+            more = [(" 8 shows all", palette.muted)]
+        return [*self._cut(words, [*more, *waiting]), *more, _GAP]
 
     def _config_outcome(self, waiting: Line) -> Line:
         status, headline, now = self._face.config_status, self._face.headline, self._face.session.clock()
@@ -88,8 +94,12 @@ class NoticeWords:
         return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *waiting]), *rest, _GAP]
 
     def _cut(self, words: Piece, after: Line) -> Line:
-        """Cut to the room that the words after it leave, or to half the line."""
-        return clip([words], max(self._width - length(after) - 6, self._width // 2))
+        """Cut to the room that the words after it leave."""
+        return clip([words], self._room(after))
+
+    def _room(self, after: Line) -> int:
+        """Cells before these words, at least half the line."""
+        return max(self._width - length(after) - 6, self._width // 2)
 
     def _waiting(self) -> list[Piece]:
         headline, palette = self._face.headline, self._face.palette
@@ -99,13 +109,16 @@ class NoticeWords:
         words: list[Piece] = []
         if attention.unrecognized:
             count = formats.count(attention.unrecognized)
-            words.append((f"!! {count} not understood: spendtop quarantine list   ", palette.bad))
+            words.append((f"!! {count} not understood: 8 shows them   ", palette.bad))
         if attention.dead_deliveries:
             count = formats.count(attention.dead_deliveries)
             words.append((f"!! {count} undelivered: 6 shows them   ", palette.bad))
         if (unusual := attention.unusual) is not None:
             whose = fit(unusual.whose, _WHOSE).rstrip()
-            words.append((f"! {whose} {unusual.unusual_words}: 6 shows it   ", palette.warn))
+            much = unusual.unusual_words
+            if self._width < _WIDE:
+                much = f"{times_of(unusual.used.nano, unusual.limit.nano)} the usual"
+            words.append((f"! {whose} {much}: 6 shows it   ", palette.warn))
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
             words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))

@@ -10,6 +10,7 @@ from rich.style import Style
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.condition import Condition, ConditionStatus
+from spendtop.domain.counted import counted
 from spendtop.domain.money import ZERO
 from spendtop.domain.pricing.list_version import age
 from spendtop.domain.sight import Standing, StandingWord
@@ -78,7 +79,7 @@ class SourceFacts(Panel):
         lines = self._process(headline.applied, calendar)
         log = "" if size.log is None else f", wal {formats.size(size.log)}"
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
-        lines.append(self._fact("holds", f"{formats.grouped(headline.recorded)} counted requests"))
+        lines.append(self._fact("holds", counted(headline.recorded, "counted request", write=formats.grouped)))
         lines.append(self._fact("bodies", self._bodies(size, calendar)))
         plans = [] if self.plans is None else self.plans.lines(width, self.palette, self.glyphs)
         return [*lines, *plans, *self._waiting(headline), *self._prices(width)]
@@ -87,7 +88,7 @@ class SourceFacts(Panel):
         log = "" if size.log is None else f" wal {formats.size(size.log)}"
         parts = [
             f"store {formats.size(size.data)}{log}",
-            f"{formats.grouped(headline.recorded)} requests",
+            formats.requests(headline.recorded),
             f"bodies {self._bodies(size, calendar)}",
         ]
         if headline.applied is not None and self.collector is not None:

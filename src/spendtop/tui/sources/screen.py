@@ -20,6 +20,7 @@ from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.backfill import Backfill, SpanDraft
 from spendtop.tui.sources.door_desk import DoorDesk
 from spendtop.tui.sources.panels import SourceEvents, SourceFacts
+from spendtop.tui.sources.poll_dialog import PollScreen
 from spendtop.tui.sources.state import State, advice, agent_advice, poller_advice, push_advice
 from spendtop.tui.sources.table import SourceTable, is_polled, is_token
 from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, base_url
@@ -133,7 +134,13 @@ class SourcesScreen(LiveScreen):
             return self.asks_helicone
         if action.id == "send-test":
             return self._sample is not None
-        return action.id != "open" or self._source is not None or self._listed() is not None
+        row = self.table.row
+        return (
+            action.id != "open"
+            or self._source is not None
+            or (row is not None and is_polled(row))
+            or (self._listed() is not None)
+        )
 
     def offered(self) -> list[tuple[Action, str]]:
         """While a back-fill runs its key stops it, and says so."""
@@ -184,10 +191,13 @@ class SourcesScreen(LiveScreen):
         self.action_open()
 
     def action_open(self) -> None:
-        """The requests of a token, the last events of a source."""
+        """The requests of a token, the last events of a source, how a provider is asked."""
         row = self.table.row
         if row is not None and is_token(row):
             self._list_requests()
+        elif row is not None and is_polled(row) and row.source is None:
+            happened = self.query_one(SourceEvents).of_source(row.name)
+            self.app.push_screen(PollScreen(self.face, row, self.table.state(row), happened))
         elif self._source is not None:
             source = self._source.source
             happened = self.query_one(SourceEvents).of_source(source.name)

@@ -118,7 +118,7 @@ def poller_advice(row: PolledRow, state: State) -> str:
     if state is State.OFF and row.poller is not None:
         return str(row.poller.failure)
     if state is State.WAITS:
-        return "has a key, and has not been asked yet"
+        return "has a key, and no answer yet"
     if state in (State.QUIET, State.STALE):
         return "is asked again as soon as a collector runs: start `spendtop`"
     return "is asked at a steady pace; r asks at once"

@@ -147,7 +147,7 @@ class SourceTable(ListTable["Row", RowKey]):
             words = found.reading or "no calls are in its files"
             return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
         if not is_token(row) and row.imported is not None:
-            words = f"{formats.grouped(row.imported)} requests, by {row.source.setting}"
+            words = f"{formats.requests(row.imported)}, by {row.source.setting}"
             return SpanningCell([(fit_right(last, width) + "  ", style), (words, ink.palette.muted)])
         if not is_token(row) and (amiss := self._amiss(row)):
             return SpanningCell([(fit_right(last, width) + "  ", style), (amiss, ink.palette.bad)])
@@ -162,9 +162,9 @@ class SourceTable(ListTable["Row", RowKey]):
         if row.setting:
             return f"for key: {row.setting}", palette.muted
         if poller is None:
-            return "has not been asked yet", palette.muted
-        if state is State.FAILING:
-            return str(poller.failure), palette.bad
+            return "no answer yet", palette.muted
+        if poller.failure is not None:
+            return str(poller.failure), palette.bad if state is State.FAILING else palette.muted
         if poller.complete_until is None:
             screen = "Limits" if row.name.partition("/")[0].endswith("-limits") else "Ledger"
             return f"its figures are on the {screen} screen", palette.muted

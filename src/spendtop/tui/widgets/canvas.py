@@ -27,6 +27,8 @@ DIMMED = Style(dim=True, bold=False)
 """Of figures that may no longer be so."""
 _AROUND_NOTE = 8
 """Cells of the frame around a title and a note."""
+AROUND_TITLE = 6
+"""The same around a title alone."""
 
 
 def fit(text: str, width: int, cut: str = "…") -> str:
@@ -251,7 +253,7 @@ class Panel(Canvas):
 
     def _upper_edge(self, width: int, edge: Style) -> Line:
         glyphs = self.glyphs
-        title = clip(self.title_line, width - 4)
+        title = clip(self.title_line, width - AROUND_TITLE)
         note = self.note if length(self.note) <= width - length(title) - _AROUND_NOTE else ()
         left: list[Piece] = [(glyphs.top_left + glyphs.across, edge)]
         if title:

@@ -16,7 +16,7 @@ from spendtop.domain.clock import DAY
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.widgets.axis import Scale, count_label, scale_to, usd_label
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, joined
+from spendtop.tui.widgets.canvas import AROUND_TITLE, Line, Panel, Piece, joined
 
 if TYPE_CHECKING:
     from spendtop.store.reads.rows import Spend
@@ -170,8 +170,11 @@ class SpendChart(Panel):
         palette = self.palette
         if self.has_focus and self.said:
             return [*self.said, (self.about, palette.muted)] if self.about else self.said
+        title = f"{self.measure.words}/{self.unit}"
         words = f" {self.window}{self._peaks}{self.about}"
-        return [(f"{self.measure.words}/{self.unit}", palette.title), (words, palette.muted)]
+        if len(title + words) > self.size.width - AROUND_TITLE:  # what is charted matters more than how
+            words = f" {self.window}{self.about}"
+        return [(title, palette.title), (words, palette.muted)]
 
     @property
     def _peaks(self) -> str:

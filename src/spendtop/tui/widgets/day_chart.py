@@ -137,9 +137,10 @@ class DayChart(Panel):
         return [(f" {self._tick(row, rows, top):<{_AXIS - 1}}", self.palette.good)]
 
     def _tick(self, row: int, rows: int, top: int) -> str:
-        """What the top of a row means, where it is written."""
+        """What the top of a row means, where it is written; nothing for an amount that has no room in full."""
         shares = {0: 1.0, rows // 2: (rows - rows // 2) / rows} if rows > 3 else {0: 1.0}
-        return formats.short_usd(Usd(round(top * shares[row])), _AXIS - 1) if row in shares else ""
+        words = formats.short_usd(Usd(round(top * shares[row])), _AXIS - 1) if row in shares else ""
+        return "" if words.startswith("<") else words
 
     def _cells(
         self, columns: Sequence[_Column], level: int, rows: int, top: int, line_top: int, plot: int

@@ -47,6 +47,15 @@ def test_what_was_not_read_not_taken_and_refused_is_said_the_newest_first(store:
         assert [each.is_loss for each in source_remarks(connection, NOW)] == [True, True, True, False]
 
 
+def test_names_that_nobody_knows_are_one_sentence_of_each_source(store: Store) -> None:
+    with store.writing() as connection:
+        for number in range(7):
+            noted(connection, "azure/a", RemarkKind.UNKNOWN, f"x.{number}", "is new", 9, NOW - number)
+    assert words(store) == [
+        "azure/a: 7 fields or columns are not known here and passed over: `x.0`, `x.1`, `x.2`, `x.3`, `x.4` and 2 more"
+    ]
+
+
 def test_doubtful_costs_are_counted_by_source(store: Store, recorded: Recorded) -> None:
     far = Cost(amount=Usd(800_000_000), basis=Basis.REPORTED, doubtful=True)
 

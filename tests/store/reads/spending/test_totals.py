@@ -18,7 +18,7 @@ from spendtop.store.reads.limits.uses import most_of_uses, use
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.sums import by_key, per_bucket, spend
-from spendtop.store.reads.spending.totals import totals
+from spendtop.store.reads.spending.totals import totals, totals_of_keys
 from tests.services.conftest import day_sums, hour_sums_by_day, sum_hours
 from tests.store.conftest import Recorded
 from tests.store.reads.limits.test_uses import limit
@@ -73,18 +73,26 @@ def test_they_are_exact_wherever_they_end(
             assert days.get(day, Spend.nothing()) == of_day
 
 
-def test_long_spans_are_read_by_days(recorded: Recorded) -> None:
+def test_long_spans_and_those_of_all_keys_are_read_by_days(recorded: Recorded) -> None:
     recorded.add([recorded.request(FIRST_DAY + hour * HOUR) for hour in range(0, DAYS * 24, 7)])
-    sum_hours(recorded.store, FIRST_DAY + 3 * DAY + 5 * HOUR)
+    summed = FIRST_DAY + 3 * DAY + 5 * HOUR
+    sum_hours(recorded.store, summed)
+    end = FIRST_DAY + 4 * DAY
     with recorded.store.reading() as connection:
-        parts = totals(connection, "all", Span(FIRST_DAY - 2 * HOUR, FIRST_DAY + 4 * DAY))
+        parts = totals(connection, "all", Span(FIRST_DAY - 2 * HOUR, end))
         assert [(part.table.name, part.span) for part in parts] == [
-            ("day_total", Span(FIRST_DAY, FIRST_DAY + 3 * DAY)),
+            ("day_total", Span(FIRST_DAY, summed)),
             ("total", Span(FIRST_DAY - 2 * HOUR, FIRST_DAY)),
-            ("total", Span(FIRST_DAY + 3 * DAY, FIRST_DAY + 4 * DAY)),
+            ("total", Span(summed, end)),
         ]
-        (short,) = totals(connection, "all", Span(FIRST_DAY, FIRST_DAY + DAY))
-        assert short.table.name == "total"
+        day = Span(end - DAY, end)
+        assert [part.table.name for part in totals(connection, "user", day)] == ["total"]
+        assert [(part.table.name, part.span) for part in totals_of_keys(connection, "user", day)] == [
+            ("day_total", Span(end - DAY, summed)),
+            ("total", Span(summed, end)),
+        ]
+        (rolling,) = totals_of_keys(connection, "user", Span(end - DAY + HOUR, end))
+        assert rolling.table.name == "total"
 
 
 def test_without_requests_they_end_where_they_were_to_end(store: Store) -> None:

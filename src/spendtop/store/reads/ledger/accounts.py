@@ -113,6 +113,11 @@ class AccountNow:
         """Whether what was seen here stands for what nobody bills."""
         return self.account.basis is BalanceBasis.SEEN and self.balance is not None
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether its provider never answered."""
+        return self.account.poller is not None and self.as_of is None
+
     def wants_poll(self, now: int) -> bool:
         """Whether its provider was asked successfully longer than one interval ago, or never."""
         if self.account.poller is None:

@@ -28,7 +28,7 @@ from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.spend_sql import Portion, measured
 from spendtop.store.reads.spending.sums import scope, scoped_spend
-from spendtop.store.reads.spending.totals import totals
+from spendtop.store.reads.spending.totals import totals, totals_of_keys
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -211,8 +211,8 @@ def largest_entities(
     span = Span(since, window.end_us).widened(HOUR)
     part = union_all(
         *(
-            select(part.key, part.table.c.cost_nano).where(part.holds, part.key != "")
-            for part in totals(connection, limit.dimension, span)
+            select(part.grouping.label("key"), part.table.c.cost_nano).where(part.holds, part.key != "")
+            for part in totals_of_keys(connection, limit.dimension, span)
         )
     ).subquery()
     entities = select(part.c.key, func.count().over()).group_by(part.c.key)

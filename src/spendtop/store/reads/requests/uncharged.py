@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection, select
 
 from spendtop.domain.requests.request import Status
@@ -10,11 +12,18 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
 
-def uncharged(connection: Connection, provider: str, span: Span, most: int) -> tuple[str, ...]:
-    """Ids that their answers had, the newest first."""
+class Uncharged(NamedTuple):
+    id: str
+    """That its answer had."""
+    at: int
+    """When it happened, UTC µs."""
+
+
+def uncharged(connection: Connection, provider: str, span: Span, most: int) -> tuple[Uncharged, ...]:
+    """The oldest of a span first."""
     request = table_of(RequestTable)
     query = (
-        select(request.c.response_id)
+        select(request.c.response_id, request.c.occurred_at)
         .where(
             span.holds(request.c.occurred_at),
             request.c.status == Status.CANCELLED.value,
@@ -22,7 +31,7 @@ def uncharged(connection: Connection, provider: str, span: Span, most: int) -> t
             request.c.cost_nano.is_(None),
             request.c.response_id.is_not(None),
         )
-        .order_by(request.c.occurred_at.desc(), request.c.id.desc())
+        .order_by(request.c.occurred_at, request.c.id)
         .limit(most)
     )
-    return tuple(connection.execute(query).scalars())
+    return tuple(Uncharged(id, int(at)) for id, at in connection.execute(query))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.sources.remarks import RemarkKind
+from spendtop.domain.sources.remarks import RemarkKind, passed_over
 from spendtop.domain.untrusted import clean_line
 from spendtop.store.reads.requests.twins import twin_counts
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -55,6 +55,8 @@ def _sent(connection: Connection, since: int) -> Iterator[SourceRemark]:
         if kind == RemarkKind.UNREAD:
             for row in group:
                 yield SourceRemark(row.last_at, source, _unread(row), True)
+        elif kind == RemarkKind.UNKNOWN:
+            yield _ignored(list(group), source)
         else:
             yield _untaken(list(group), source, kind, reason)
 
@@ -68,6 +70,12 @@ def _untaken(newest_first: Sequence[Any], source: str, kind: str, reason: str) -
     example = ", such as" if len(newest_first) > 1 else ":"
     words = f"{count:,} {kind}{example} {clean_line(newest.name)}: {clean_line(reason)}"
     return SourceRemark(newest.last_at, source, words, kind == RemarkKind.REFUSED)
+
+
+def _ignored(newest_first: Sequence[Any], source: str) -> SourceRemark:
+    """How many names there are; how often each was sent says nothing."""
+    words = passed_over([row.name for row in newest_first])
+    return SourceRemark(newest_first[0].last_at, source, words, is_loss=False)
 
 
 def _doubtful(connection: Connection, since: int) -> Iterator[SourceRemark]:

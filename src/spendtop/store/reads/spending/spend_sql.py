@@ -1,7 +1,8 @@
-"""The sums of `Spend` as SQL, over requests and over totals."""
+"""The sums of `Spend` as SQL, over requests and over totals; made once, as each picture needs them many times."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
@@ -71,12 +72,14 @@ class Portion(NamedTuple):
         return Portion(self.cost, and_(self.condition, condition))
 
 
+@cache
 def spent() -> Portion:
     """What counts as spend."""
     request = table_of(RequestTable)
     return Portion(request.c.cost_nano, request.c.counted.is_(True))
 
 
+@cache
 def under_plan() -> Portion:
     """Calls under a plan, with what they would have cost; they count nowhere else."""
     return Portion(_equivalent(), and_(table_of(RequestTable).c.counted.is_(False), is_plan()))
@@ -97,16 +100,19 @@ def of_plan() -> tuple[Label[Any], ...]:
     return _of_requests(_equivalent())
 
 
+@cache
 def of_all() -> tuple[Label[Any], ...]:
     """The same over any requests: those under a plan with what they would have cost."""
     return _of_requests(case((is_plan(), _equivalent()), else_=table_of(RequestTable).c.cost_nano))
 
 
+@cache
 def _equivalent() -> ColumnElement[Any]:
     request = table_of(RequestTable)
     return func.coalesce(request.c.computed_cost_nano, request.c.reported_cost_nano)
 
 
+@cache
 def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:
     request = table_of(RequestTable)
     failed = request.c.status == Status.ERROR.value
@@ -122,6 +128,7 @@ def _of_requests(cost: ColumnElement[Any]) -> tuple[Label[Any], ...]:
     )
 
 
+@cache
 def of_totals(total: Table) -> tuple[Label[Any], ...]:
     """Columns `NAMES` summed over rows of `total` or `day_total`, thereby over shards."""
     return tuple(_sum(total.c[name]).label(name) for name in NAMES)

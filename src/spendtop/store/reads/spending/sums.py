@@ -39,7 +39,7 @@ from spendtop.store.reads.property_sql import property_value
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending import spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
-from spendtop.store.reads.spending.totals import Totals, totals
+from spendtop.store.reads.spending.totals import Totals, totals, totals_of_keys
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable, TotalTable
@@ -161,7 +161,7 @@ def _by_key(
     hours, edges = Span(since, until).cut(HOUR)
     parts: list[Select[Any]] = []
     if hours is not None:
-        for part in totals(connection, dimension, hours):
+        for part in totals_of_keys(connection, dimension, hours):
             parts.append(_sums(part).add_columns(part.grouping.label("key_")).group_by("key_"))
     column = request.c[COLUMNS[dimension]]
     key = func.coalesce(column, "")

@@ -14,7 +14,8 @@ from spendtop.store.tables import DayTotalTable, TotalTable
 
 _WORTH_DAYS = 2 * DAY
 """Of shorter spans the hours are read sooner than the question is answered up to where days are summed."""
-_FEW_HOURS = 12 * HOUR
+_FEW = 12
+"""Buckets whose rows are found soonest by their time."""
 
 
 class Totals(NamedTuple):
@@ -24,6 +25,8 @@ class Totals(NamedTuple):
     """`total` or `day_total`."""
     dimension: str
     span: Span
+    are_few: bool = False
+    """Whether they are of so few buckets that they are found soonest by time."""
 
     @property
     def key(self) -> ColumnElement[str]:
@@ -32,10 +35,8 @@ class Totals(NamedTuple):
     @property
     def grouping(self) -> ColumnElement[str]:
         """The key, to group by. SQLite walks through a whole dimension in the order of its keys, where it can, also for
-        a few hours, whose rows it finds many times faster by their time."""
-        since, until = self.span
-        is_short = since is not None and until is not None and until - since <= _FEW_HOURS
-        return func.coalesce(self.key, "") if is_short else self.key
+        a few buckets, whose rows it finds many times faster by their time."""
+        return func.coalesce(self.key, "") if self.are_few else self.key
 
     @property
     def bucket(self) -> ColumnElement[int]:
@@ -48,18 +49,32 @@ class Totals(NamedTuple):
 
 def totals(connection: Connection, dimension: str, hours: Span) -> list[Totals]:
     """What makes up `hours`, which begin and end with an hour or are open. Not for the dimension of minutes."""
-    days, rest = _cut(connection, hours)
-    whole = [] if days is None else [Totals(table_of(DayTotalTable), dimension, days)]
-    return whole + [Totals(table_of(TotalTable), dimension, span) for span in rest]
+    if _is_shorter(hours, _WORTH_DAYS):
+        return [_of_hours(dimension, hours)]
+    return totals_of_keys(connection, dimension, hours)
 
 
-def _cut(connection: Connection, hours: Span) -> tuple[Span | None, tuple[Span, ...]]:
+def totals_of_keys(connection: Connection, dimension: str, hours: Span) -> list[Totals]:
+    """The same to read all keys of, for which days are worth more: of the one under way they hold what is summed."""
     since, until = hours
-    if since is not None and until is not None and until - since < _WORTH_DAYS:
-        return None, (hours,)
-    summed = day_totals.until(connection) // DAY * DAY
-    last = summed if until is None else min(summed, until)
-    days, ends = Span(since, last).cut(DAY)
-    if days is None or not summed:
-        return None, (hours,)
-    return days, (*ends, Span(last, until)) if last != until else ends
+    summed = day_totals.until(connection)
+    last = summed if until is None or until >= summed else until // DAY * DAY
+    first = None if since is None else -(-since // DAY) * DAY
+    before, days, after = Span(since, first), Span(first, last), Span(last, until)
+    if not summed or days.is_empty or (_is_shorter(hours, _WORTH_DAYS) and not _is_shorter(before, _FEW * HOUR)):
+        return [_of_hours(dimension, hours)]
+    parts = [Totals(table_of(DayTotalTable), dimension, days, _is_shorter(days, _FEW * DAY))]
+    if since != first:
+        parts.append(_of_hours(dimension, before))
+    if last != until:
+        # Days are summed up to the present, behind which there is little.
+        parts.append(Totals(table_of(TotalTable), dimension, after, last == summed or _is_shorter(after, _FEW * HOUR)))
+    return parts
+
+
+def _of_hours(dimension: str, hours: Span) -> Totals:
+    return Totals(table_of(TotalTable), dimension, hours, _is_shorter(hours, _FEW * HOUR))
+
+
+def _is_shorter(span: Span, length: int) -> bool:
+    return span.since is not None and span.until is not None and span.until - span.since < length

@@ -1,23 +1,18 @@
-"""A month of requests, as Anthropic pushes them, beside what its analytics bill for them by key: to the cent, but for
-what is explained."""
+"""Anthropic's bills while its analytics open and close to a key: no day is counted twice, and nobody is asked twice."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
-from msgspec.structs import replace
 
 from spendtop.collector.polling.poll_steps import CostSteps
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime, to_iso, to_micros
 from spendtop.domain.money import Usd
-from spendtop.domain.requests.request import Cost
 from spendtop.services import checkpoints
-from spendtop.services.ledger.differences import explain, sentence
 from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
 from spendtop.sources.pollers.anthropic_report import AnthropicReport
@@ -40,13 +35,11 @@ ACCOUNT = Account(
 )
 KEYS = {"apikey_web": ("ws_1", "claude-sonnet-4-5"), "apikey_ci": ("ws_1", "claude-haiku-4-5")}
 KEYS |= {"apikey_lab": ("ws_2", "claude-sonnet-4-5")}
-STRANGER = "apikey_gone"
-"""A key whose traffic never passes here."""
 ONCE = FetchBounds(attempts=1)
 
 
 class Analytics(FakeProvider):
-    """Bills what was used until `LAG` ago, in fractional cents, a thousand rows a page at most; answers names, too.
+    """Bills what was used until `LAG` ago, in fractional cents, a thousand rows a page at most; names workspaces, too.
     While `is_closed` there is the older report alone."""
 
     LAG = 20 * MINUTE
@@ -65,10 +58,6 @@ class Analytics(FakeProvider):
             case "workspaces":
                 default = [{"id": "ws_2", "name": "Default"}] if asked.one("include_default") else []
                 return answer({"data": [{"id": "ws_1", "name": "Checkout"}, *default]})
-            case "api_keys":
-                names = [("apikey_web", "web-prod", "ws_1"), ("apikey_gone", "old-cron", "ws_2")]
-                keys = [{"id": key, "name": name, "scope": {"workspace_id": ws}} for key, name, ws in names]
-                return answer({"data": keys})
             case "cost" if not self.is_closed and "anthropic-beta" in asked.headers:
                 return self._cost(asked)
             case "cost_report":
@@ -91,9 +80,9 @@ class Analytics(FakeProvider):
             {
                 "starting_at": date,
                 "group": {
-                    "workspace_id": KEYS.get(key, ("ws_2", ""))[0],
+                    "workspace_id": KEYS[key][0],
                     "api_key_id": key,
-                    "model": KEYS.get(key, ("", "claude-opus-4"))[1],
+                    "model": KEYS[key][1],
                     "actor": {"type": "user_actor", "user_id": "user_1", "email_address": "alice@example.com"},
                 },
                 "cost": {"amount": str(cost.dollars * 100), "list_amount": "99999", "currency": "USD", "requests": 1},
@@ -115,7 +104,7 @@ class Analytics(FakeProvider):
     def _report(self, asked: Asked) -> Answer:
         days: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
         for date, key, cost in self._billed(asked):
-            workspace = KEYS.get(key, ("ws_2", ""))[0]
+            workspace = KEYS[key][0]
             days[date].append(
                 {
                     "amount": str(cost.dollars * 100),
@@ -150,19 +139,9 @@ class Month:
         )
 
     def use(self, at: int, key: str, cost: Usd) -> None:
-        """A request; it passes here unless it is the stranger's."""
+        """A request."""
         self.bench.clock.now = at
         self.fake.used.append((at, key, cost))
-        if key != STRANGER:
-            workspace, model = KEYS[key]
-            pushed = self.bench.request(
-                external_id=f"msg_{len(self.fake.used)}",
-                provider="anthropic",
-                model=model,
-                user_id=None,
-                properties={"anthropic.workspace.id": workspace},
-            )
-            self.bench.record(replace(pushed, cost=Cost(reported=cost)))
 
     def bill(self, day: int, by: str = "key") -> DayBill:
         with self.bench.store.reading() as connection:
@@ -177,44 +156,6 @@ class Month:
 def fake(bench: Bench) -> Iterator[Analytics]:
     with Analytics(bench) as running:
         yield running
-
-
-async def test_bill_and_seen_agree_per_key_and_the_rest_is_explained(bench: Bench, fake: Analytics) -> None:
-    bench.start()
-    month = Month(bench, fake)
-    for day in range(28):
-        for number, key in enumerate((*KEYS, *([STRANGER] if day % 9 == 0 else ()))):
-            month.use((FIRST + day) * DAY + number * HOUR, key, Usd.of(Decimal(7 * day + number + 1) / 1_000_003))
-    month.use((FIRST + 27) * DAY + 12 * HOUR, "apikey_web", Usd.of("0.5"))
-    bench.clock.now += MINUTE
-    assert await month.office.poll(month.analytics) == 1
-    for day in range(FIRST, FIRST + 28):
-        found = month.bill(day)
-        rows = {row.id: row for row in found.holders}
-        for key in KEYS:
-            assert rows[key].difference == Usd(0), (day, key)
-            assert rows[key].requests == 1
-        assert [row.id for row in found.holders if row.never_passed] == [STRANGER] * ((day - FIRST) % 9 == 0)
-    today = month.bill(FIRST + 27)
-    assert today.billed_until == bench.clock() - fake.LAG
-    assert (today.whole.later, today.whole.later_requests) == (Usd.of("0.5"), 1)
-    with bench.store.reading() as connection:
-        explained = explain(connection, "anthropic", "anthropic", FIRST + 18)
-    assert explained is not None
-    assert [sentence(share) for share in explained.shares] == [
-        "API key old-cron (apikey_gone) of project Default (ws_2) (claude-opus-4): never passed through us"
-    ]
-    assert Counter(asked.path.rpartition("/")[2] for asked in fake.asked) == {
-        "cost": 1,
-        "usage": 1,
-        "workspaces": 2,
-        "api_keys": 1,
-        "users": 1,
-    }
-    projects = {row.id: (row.name, row.difference) for row in month.bill(FIRST + 1, "project").holders}
-    assert projects == {"ws_1": ("Checkout", Usd(0)), "ws_2": ("Default", Usd(0))}
-    (user, shared) = month.bill(FIRST + 1, "user").holders
-    assert (user.name, user.billed, shared.is_shared) == ("alice@example.com", user.billed, True)
 
 
 async def test_switching_between_the_reports_counts_no_day_twice(bench: Bench, fake: Analytics) -> None:
