@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any, TypeVar
 
 import pytest
@@ -17,6 +18,7 @@ from spendtop.services.alerting.outbox import Attempt
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, TaskTable
+from spendtop.tui.alerts.questions import AlertFigures, AlertsQuestion
 from spendtop.tui.alerts.screen import AlertsScreen
 from spendtop.tui.alerts.silencing import SilenceScreen
 from spendtop.tui.app import SpendtopApp
@@ -269,3 +271,29 @@ async def test_a_silence_begins_with_the_alert_under_the_cursor_and_is_taken_bac
         face.clear_notifications()
         await pilot.press("u")
         await until(pilot, lambda: "There is nothing to undo" in picture(pilot))
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_key_is_done_once_its_row_is_read_unless_another_screen_is_shown(
+    face: SpendtopApp, monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    may_read, ask = Event(), AlertsQuestion.ask
+
+    def slowly(self: AlertsQuestion, connection: Connection) -> AlertFigures:
+        may_read.wait()
+        return ask(self, connection)
+
+    monkeypatch.setattr(AlertsQuestion, "ask", slowly)
+    async with face.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "6")
+        await until(pilot, lambda: face.current_mode == "alerts")
+        await pilot.press("x", *(["1"] if leaves else []))
+        may_read.set()
+        if leaves:
+            await until(pilot, lambda: face.current_mode == "overview")
+            await pilot.press("6")
+            await until(pilot, lambda: face.live_screen and face.live_screen.was_read)
+            await pilot.pause()
+        else:
+            await until(pilot, lambda: isinstance(face.screen, ChooseScreen))
+        assert isinstance(face.screen, ChooseScreen) is not leaves

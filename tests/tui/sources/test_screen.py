@@ -418,7 +418,7 @@ async def test_little_room_leaves_out_the_end_of_a_line_and_cuts_no_word(
         await shown(pilot)
         await until(pilot, lambda: "prices  " in picture(pilot))
         lines = [line.rstrip() for line in picture(pilot).splitlines()]
-    assert "prices    genai-prices 0.2.3, came with the program, age not known" in lines
+    assert "  prices    genai-prices 0.2.3, came with the program, age not known" in lines
 
 
 @pytest.mark.parametrize("width", [80, 140])

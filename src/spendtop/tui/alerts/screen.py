@@ -171,6 +171,12 @@ class AlertsScreen(LiveScreen):
 
     # What is listed
 
+    @property
+    def is_awaited(self) -> bool:
+        """The requests behind an alert are known from its detail."""
+        row, detail = self.table.row, self.detail.detail
+        return super().is_awaited or (row is not None and (detail is None or detail.row.id != row.id))
+
     def works_now(self, action: Action) -> bool:
         """Keys of a row need one, and one that is over takes neither ack nor snooze."""
         row, headline = self.table.row, self.face.headline

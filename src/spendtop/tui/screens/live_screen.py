@@ -17,6 +17,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.early_key import EarlyKey
 from spendtop.tui.screens.notice_words import NoticeWords
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
@@ -46,6 +47,7 @@ class LiveScreen(ReaderScreen):
         super().__init__()
         self._pane: Widget | None = None
         self._was_dimmed = False
+        self._early_key = EarlyKey(self)
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
@@ -57,6 +59,16 @@ class LiveScreen(ReaderScreen):
     def works_now(self, action: Action) -> bool:
         """Whether an action has an effect at the moment."""
         return True
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what keys are about is still to be read."""
+        return not self.was_read
+
+    def on_key(self, event: events.Key) -> None:
+        """No key had an effect."""
+        if self.is_awaited:
+            self._early_key.press(event.key)
 
     @property
     def request_selection(self) -> Selection:
@@ -124,6 +136,7 @@ class LiveScreen(ReaderScreen):
             tabs.facts = facts
             tabs.redraw()
         self._shade()
+        self._early_key.follow()
         self.refresh_notice()
         # Below a dialog none of them works.
         self.query_one(KeyBar).offer(self.offered() if self.app.screen is self else ())
