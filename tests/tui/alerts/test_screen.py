@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -273,9 +273,12 @@ async def test_a_silence_begins_with_the_alert_under_the_cursor_and_is_taken_bac
         await until(pilot, lambda: "There is nothing to undo" in picture(pilot))
 
 
-@pytest.mark.parametrize("leaves", [False, True])
-async def test_a_key_is_done_once_its_row_is_read_unless_another_screen_is_shown(
-    face: SpendtopApp, monkeypatch: pytest.MonkeyPatch, leaves: bool
+@pytest.mark.parametrize(
+    ("keys", "mode"),
+    [(["enter"], "requests"), (["enter", "1"], "overview"), (["a"], "alerts")],
+)
+async def test_a_key_before_the_rows_are_read_opens_once_they_are_and_changes_nothing(
+    face: SpendtopApp, monkeypatch: pytest.MonkeyPatch, store: Store, keys: list[str], mode: str
 ) -> None:
     may_read, ask = Event(), AlertsQuestion.ask
 
@@ -284,16 +287,22 @@ async def test_a_key_is_done_once_its_row_is_read_unless_another_screen_is_shown
         return ask(self, connection)
 
     monkeypatch.setattr(AlertsQuestion, "ask", slowly)
-    async with face.run_test(size=(80, 24)) as pilot:
+    async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, "6")
         await until(pilot, lambda: face.current_mode == "alerts")
-        await pilot.press("x", *(["1"] if leaves else []))
+        alerts = face.live_screen
+        assert isinstance(alerts, AlertsScreen)
+        await pilot.press(*keys)
+        if keys == ["a"]:
+            await until(pilot, lambda: "still being read" in picture(pilot))
         may_read.set()
-        if leaves:
-            await until(pilot, lambda: face.current_mode == "overview")
+        await until(pilot, lambda: face.current_mode == mode and (mode != "requests" or "row 1 of" in picture(pilot)))
+        if mode == "overview":
             await pilot.press("6")
-            await until(pilot, lambda: face.live_screen and face.live_screen.was_read)
+        if mode != "requests":
+            await until(pilot, lambda: alerts.detail.detail)
             await pilot.pause()
-        else:
-            await until(pilot, lambda: isinstance(face.screen, ChooseScreen))
-        assert isinstance(face.screen, ChooseScreen) is not leaves
+            assert face.screen is alerts
+    with store.reading() as connection:
+        acked = select(func.count()).where(table_of(AlertTable).c.acked_at.is_not(None))
+        assert connection.execute(acked).scalar() == 1

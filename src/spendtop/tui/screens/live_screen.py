@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -27,8 +26,6 @@ from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.table import Movable
 
 if TYPE_CHECKING:
-    from textual.notifications import SeverityLevel
-
     from spendtop.domain.windows import Calendar
 
 
@@ -47,7 +44,7 @@ class LiveScreen(ReaderScreen):
         super().__init__()
         self._pane: Widget | None = None
         self._was_dimmed = False
-        self._early_key = EarlyKey(self)
+        self._early_key = EarlyKey(self, self.ACTIONS, self.works_now, lambda: self.is_awaited)
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
@@ -60,14 +57,9 @@ class LiveScreen(ReaderScreen):
         """Whether an action has an effect at the moment."""
         return True
 
-    @property
-    def is_awaited(self) -> bool:
-        """Whether what keys are about is still to be read."""
-        return not self.was_read
-
     def on_key(self, event: events.Key) -> None:
         """No key had an effect."""
-        if self.is_awaited:
+        if not self.prompt.open:
             self._early_key.press(event.key)
 
     @property
@@ -204,14 +196,6 @@ class LiveScreen(ReaderScreen):
             return
         self.face.config_status.read(refusal)
         self.app.push_screen(RefusalScreen(refusal.text))
-
-    def warn(self, words: str) -> None:
-        """Tell why something is not done."""
-        self.notify(words, severity="warning", markup=False)
-
-    def report(self, words: str, severity: SeverityLevel = "information") -> None:
-        """Tell what came of work in a thread; called there."""
-        self.app.call_from_thread(partial(self.notify, words, severity=severity, markup=False))
 
     @property
     def calendar(self) -> Calendar:
