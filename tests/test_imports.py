@@ -72,6 +72,12 @@ def test_the_screens_are_shown_before_a_store_is_loaded() -> None:
     assert not {module for module in loaded if module.startswith(("spendtop.store", "spendtop.services"))}
 
 
+def test_a_viewer_of_a_file_loads_neither_the_other_dialect_nor_what_watches_files() -> None:
+    loaded = loaded_by("import spendtop.cli.start.view, spendtop.tui.overview.questions, spendtop.config.file_watch")
+    assert "sqlalchemy.dialects.sqlite" in loaded
+    assert not loaded & {"sqlalchemy.dialects.postgresql", "alembic", "watchfiles", "anyio"}
+
+
 def test_the_package_and_the_way_in_load_next_to_nothing() -> None:
     assert not packages(loaded_by("import spendtop, spendtop.__main__")) & (HEAVY | {"asyncio", "msgspec"})
 

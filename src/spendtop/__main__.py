@@ -15,7 +15,7 @@ _STATUS_LINE = ["statusline"]
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _LOG_LIMIT = 1024 * 1024
-_GARBAGE_LOOKS = (200_000, 20, 50)
+_GARBAGE_LOOKS = (300_000, 20, 50)
 """How seldom the interpreter looks for garbage in circles: while modules are loaded there is none, and a seventh of the
 time would go into looking for it. What runs for long looks more often then."""
 _IN_ASCII = "spendtop-ascii"

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from watchfiles import awatch
-
 SETTLE_MS = 100
 """A burst of changes counts as one once nothing happened for so long."""
 
@@ -30,6 +28,8 @@ def changes(paths: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 async def _changes(watched: tuple[Path, ...], seen: Snapshot, stop: asyncio.Event) -> AsyncIterator[None]:
+    from watchfiles import awatch  # a viewer only takes snapshots
+
     while not stop.is_set():
         folders = _folders(watched)
         async for _ in awatch(

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflo
 
 NANO_PER_USD = 1_000_000_000
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_WHOLE = Decimal(1)
 _MAX_NANO = 2**63 - 1
 
 
@@ -30,7 +31,7 @@ class Usd:
             value = Decimal(dollars)
             if not value.is_finite():
                 raise ValueError("not a finite amount")
-            nano = int(_EXACT.quantize(_EXACT.scaleb(value, 9), Decimal(1)))
+            nano = int(_EXACT.quantize(_EXACT.scaleb(value, 9), _WHOLE))
         except (InvalidOperation, Overflow):
             raise ValueError("not an amount of money") from None
         if abs(nano) > _MAX_NANO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.tui.compat import CarefulApp
 from spendtop.tui.palette import PLAIN, Palette
 from spendtop.tui.themes import DEFAULT, Theme, ThemeError, read_themes, shipped_themes
+
+_LOOK_SECONDS = 0.25
+"""Between two looks at the theme files: watching them without would take 3 MB for what hardly ever happens."""
 
 
 class ThemedApp(CarefulApp):
@@ -53,14 +57,18 @@ class ThemedApp(CarefulApp):
         self._complain(failures)
 
     async def watch_themes(self) -> None:
-        """Reload when a file changes, for as long as the app runs."""
-        from watchfiles import awatch
+        """Reload once a file has changed and is left alone again, for as long as the app runs."""
+        from spendtop.config.file_watch import snapshot
 
-        folders = [folder for folder in self._folders if folder.is_dir()]
-        if folders:
-            self.watching_themes = True
-            async for _ in awatch(*folders, recursive=False):
+        worn = last = await asyncio.to_thread(snapshot, self._folders)
+        self.watching_themes = True
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = await asyncio.to_thread(snapshot, self._folders)
+            if now == last != worn:
+                worn = now
                 self.reload_themes()
+            last = now
 
     def _load(self) -> list[ThemeError]:
         themes, failures = read_themes(self._folders)

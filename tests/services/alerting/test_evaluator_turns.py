@@ -61,6 +61,16 @@ def test_a_limit_of_many_does_not_keep_the_others_waiting(collecting: Make) -> N
     assert said(spending.evaluate())[0] == "exceeded a many user-0025"
 
 
+def test_marks_that_have_nothing_to_say_are_looked_at_in_ever_larger_parts(collecting: Make) -> None:
+    looks = count()
+    spending = collecting(limit("each user", each=Each.USER, usd=10_000), timer=lambda: next(looks) * 0.0)
+    cross(spending, 500)
+    assert spending.evaluate() == []
+    assert rows(spending.store, LimitMarkTable) == []
+    parts = (25, 50, 100, 100, 100, 100, 25)
+    assert next(looks) == 1 + len(parts)
+
+
 def test_windows_that_are_over_end_together_however_many(collecting: Make) -> None:
     spending = collecting(limit("each user", each=Each.USER, usd=10, warn=()), timer=passing(TURN_SECONDS))
     cross(spending, 600)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from datetime import datetime
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.ledger.amounts import BilledName, CostPart, Costs
 from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Billing, Cost, Usage
@@ -35,11 +38,15 @@ MANDATORY = {
 }
 """Of both versions, those that are never null."""
 NULLABLE = {"BillingAccountName", "ChargeClass", "ChargeDescription", "PricingQuantity", "PricingUnit"}
+ZERO = "0.0"
 MONEY = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 DAY_START = START // DAY * DAY
 WALLET = Account(
     name="wallet", provider="openrouter", poller=None, poll_every=HOUR, low_balance=None, tells_balance=False
 )
+
+ORGANIZATION = dataclasses.replace(WALLET, name="org", provider="openai")
+PROXY = dataclasses.replace(WALLET, name="proxy", provider="litellm")
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ def test_the_charges_of_a_day_add_up_exactly_and_say_on_what_they_rest(recorded:
     assert (reported["BilledCost"], reported["EffectiveCost"], reported["x_Requests"]) == ("0.999999999",) * 2 + ("3",)
     assert (reported["ListCost"], reported["ContractedCost"]) == ("0.666666668", "0.999999999")
     assert (reported["x_InputTokens"], reported["x_OutputTokens"], reported["x_CacheReadTokens"]) == ("30", "15", "9")
-    assert (unknown["EffectiveCost"], unknown["x_UnpricedRequests"]) == ("0", "1")
+    assert (unknown["EffectiveCost"], unknown["x_UnpricedRequests"]) == (ZERO, "1")
     assert (written.requests, written.rows, written.cost, written.unpriced) == (4, 2, Usd(999_999_999), 1)
 
 
@@ -161,10 +168,10 @@ def test_what_is_bought_beforehand_is_billed_then_and_costs_when_it_is_used(reco
     assert tuple(rows[0]) == COLUMNS[version] and all(row[name] for row in rows for name in MANDATORY)
     told = [(row["ChargeCategory"], *(row[name] for name in MONEY), row["ChargeFrequency"]) for row in rows]
     assert told == [
-        ("Usage", "3", "3", "3", "3", "Usage-Based"),
-        ("Usage", "0", "3", "3", "3", "Usage-Based"),
-        ("Purchase", "20.5", "20.5", "0", "20.5", "One-Time"),
-        ("Credit", "-2", "-2", "-2", "-2", "One-Time"),
+        ("Usage", "3.0", "3.0", "3.0", "3.0", "Usage-Based"),
+        ("Usage", ZERO, "3.0", "3.0", "3.0", "Usage-Based"),
+        ("Purchase", "20.5", "20.5", ZERO, "20.5", "One-Time"),
+        ("Credit", "-2.0", "-2.0", "-2.0", "-2.0", "One-Time"),
         ("Adjustment", "0.25", "0.25", "0.25", "0.25", "One-Time"),
     ]
     assert (rows[2]["ServiceName"], rows[2]["SubAccountId"], rows[2]["PricingUnit"]) == (
@@ -174,6 +181,49 @@ def test_what_is_bought_beforehand_is_billed_then_and_costs_when_it_is_used(reco
     )
     assert rows[0]["PricingQuantity"] == ("77.0" if version == "1.2" else "")
     assert (written.requests, written.rows) == (2, 5)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+def test_what_is_billed_stands_by_project_key_and_item_and_what_a_later_month_restates_is_a_correction(
+    recorded: Recorded, version: str
+) -> None:
+    day, next_month = DAY_START // DAY, DAY_START + 40 * DAY
+
+    def billed(connection: Connection, usd: str, at: int, parts: dict[str, str]) -> None:
+        split = [
+            CostPart(day=day, amount=Decimal(usd), project="ws_1", api_key=key, line_item="m, tokens")
+            for key, usd in parts.items()
+        ]
+        rest = CostPart(day=day + 1, amount=Decimal(usd), project="", api_key="", line_item="")
+        names = (BilledName("key", "key_a", "web", "ws_1"), BilledName("project", "ws_1", "Checkout"))
+        costs = Costs(first_day=day, last_day=day + 1, parts=(*split, rest), names=names)
+        entries.take_costs(connection, "org", costs, at)
+
+    with recorded.store.writing() as connection:
+        billed(connection, "2", DAY_START + 2 * DAY, {"key_a": "1.25", "": "0.5"})
+        billed(connection, "3", DAY_START + 3 * DAY, {"key_a": "1.25", "": "0.5"})  # within its month
+        billed(connection, "2.75", next_month, {"key_a": "1.25", "": "0.5"})
+        billed(connection, "2.5", next_month + DAY, {"key_a": "1.25", "": "0.5"})
+        entries.take_costs(connection, "proxy", Costs(first_day=day, last_day=day, parts=()), DAY_START)
+    with recorded.store.reading() as connection:
+        ledgers = ledger_charges(connection, [ORGANIZATION, PROXY], Span(DAY_START, DAY_START + 2 * DAY))
+    cost = Cost(amount=Usd.of(7), basis=Basis.REPORTED, reported=Usd.of(7))
+    recorded.add([replace(recorded.request(DAY_START, provider="openai", model="m"), cost=cost)])
+    rows, _ = charges(recorded, version, ledgers)
+    assert all(row[name] for row in rows for name in MANDATORY)
+    told = [
+        (row["BilledCost"], row["EffectiveCost"], row["ChargeClass"], row["ResourceName"], row["SubAccountName"])
+        for row in rows
+    ]
+    assert told[0] == (ZERO, "7.0", "", "", "")  # its bill stands apart
+    assert sorted(told[1:3]) == [("0.5", ZERO, "", "", "Checkout"), ("1.25", ZERO, "", "web", "Checkout")]
+    assert told[3:] == [("3.0", ZERO, "", "", ""), ("-0.5", ZERO, "Correction", "", "")]
+    restated = rows[4]
+    assert restated["ChargePeriodStart"] == rows[3]["ChargePeriodStart"]
+    assert restated["BillingPeriodStart"] > rows[3]["BillingPeriodStart"]
+    assert (restated["ConsumedQuantity"], restated["BillingAccountId"]) == ("", "org")
+    assert rows[3]["ConsumedQuantity"] == ("1.0" if version == "1.2" else "")
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal("1.75") + Decimal("2.5")
 
 
 def test_without_requests_there_is_the_header_alone(recorded: Recorded) -> None:

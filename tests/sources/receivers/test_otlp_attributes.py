@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from spendtop.sources.receivers import otlp_attributes as read
+from spendtop.sources.receivers.otlp_forms import form_of
 from spendtop.sources.receivers.otlp_names import NAMES
 
 
@@ -105,4 +106,4 @@ def test_users_of_other_instrumentations(name: str) -> None:
 
 def test_what_ai_sdk_calls_are_labelled_with_are_properties() -> None:
     labels = {"ai.telemetry.metadata.team": "search", "ai.telemetry.metadata.userId": "u", "ai.telemetry.metadata.": 1}
-    assert read.properties(labels, {}) == {"team": "search"}
+    assert read.properties(labels, form_of(labels), {}) == {"team": "search"}

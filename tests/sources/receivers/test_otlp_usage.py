@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from genai_prices.data_units import unit_data
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Usage
 from spendtop.sources.receivers.otlp_attributes import CannotTake, readable, with_answer
+from spendtop.sources.receivers.otlp_forms import form_of
 from spendtop.sources.receivers.otlp_names import NAMES
 from spendtop.sources.receivers.otlp_usage import (
     completed,
@@ -24,8 +26,9 @@ from spendtop.sources.receivers.otlp_usage import (
 )
 
 
-def used(attributes: dict[str, Any]) -> dict[str, int | float]:
-    return quantities(readable(attributes))
+def used(attributes: Mapping[str, Any]) -> dict[str, int | float]:
+    stated = readable(attributes)
+    return quantities(stated, form_of(stated))
 
 
 def counted(attributes: dict[str, Any]) -> Usage:
@@ -220,7 +223,7 @@ def test_what_the_cache_keeps_by_lifetime() -> None:
 def test_the_answer_tells_what_attributes_have_no_names_for() -> None:
     answer = {"usage": {"cache_creation": {"ephemeral_1h_input_tokens": 5}, "input_tokens": 1, "web": [1]}}
     told = {"llm.token_count.prompt": 100, "llm.token_count.prompt_details.cache_write": 5}
-    assert quantities(with_answer(told, answer)) == {
+    assert used(with_answer(told, answer)) == {
         "input_tokens": 100,
         "cache_write_tokens": 5,
         "cache_write_1h_tokens": 5,

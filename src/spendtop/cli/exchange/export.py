@@ -55,12 +55,12 @@ def run(options: Options) -> int:
 
 
 def _ledgers(options: Options, store: Store, query: RequestQuery) -> LedgerCharges:
-    """What was bought and credited in the query's span; a filter selects requests alone."""
+    """What was bought, credited and billed in the query's span; a filter selects requests alone."""
     with store.reading() as connection:
         ledgers = ledger_charges(
             connection, accounts_in_force(connection, load_readable(options).settings), Span(query.since, query.until)
         )
-    return ledgers if query.filter is None else replace(ledgers, charges=())
+    return ledgers if query.filter is None else replace(ledgers, charges=(), bills=())
 
 
 def _charges_words(written: WrittenCharges, span: Span, now: int) -> str:

@@ -14,6 +14,7 @@ def seldom_collected_garbage() -> Iterator[None]:
     """Requests leave no cycles behind; looking for some, above all among what is loaded and stays, took a twentieth of
     the time of each."""
     usual = gc.get_threshold()
+    gc.freeze()  # what is loaded by now stays
     gc.set_threshold(*_GARBAGE_THRESHOLD)
     try:
         yield

@@ -29,13 +29,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.limits.limit import Each
 from spendtop.store.reads.tokens.names import name_of
-from spendtop.store.statements import table_of
+from spendtop.store.statements import insert_into, table_of
 from spendtop.store.tables import AlertTable, DeliveryAlertTable, DeliveryAttemptTable, DeliveryTable
 
 _delivery = table_of(DeliveryTable)
@@ -329,10 +328,8 @@ def _ref(alert_id: int | None, kind: MessageKind, seq: int, channel: str, payloa
     return sha256("\0".join((subject, kind.value, str(seq), channel)).encode()).hexdigest()[:16]
 
 
-def _insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
+def _insert_or_ignore(connection: Connection, table: Table) -> Any:
+    return insert_into(table, connection.dialect).on_conflict_do_nothing()
 
 
 def _oldest_due(connection: Connection, channel: str, now: int) -> Any | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -22,7 +22,8 @@ from spendtop.domain.requests.request import Basis
 from spendtop.domain.spreadsheet import cell
 from spendtop.domain.untrusted import Untrusted
 from spendtop.services.exchange.export import Pages
-from spendtop.services.exchange.focus_columns import COLUMNS, UNKNOWN, columns_of_day, decimal_dollars
+from spendtop.services.exchange.focus_bills import columns_of_bill
+from spendtop.services.exchange.focus_columns import COLUMNS, NOTHING, UNKNOWN, columns_of_day, decimal_dollars
 from spendtop.services.exchange.focus_entries import NO_LEDGERS, LedgerCharges, columns_of_entry
 from spendtop.store.reads.rows import RequestRow
 
@@ -66,8 +67,8 @@ class WrittenCharges:
 def focus_chunks(
     pages: Pages, version: str, written: WrittenCharges, ledgers: LedgerCharges = NO_LEDGERS
 ) -> Iterator[bytes]:
-    """The file, a day at a time, and then what was bought and credited: UTF-8, RFC 4180. `pages` come in the order of
-    time; `written` is counted on. What was bought is billed then, and not when it is used."""
+    """The file, a day at a time, and then what was bought and credited, and billed: UTF-8, RFC 4180. `pages` come in
+    the order of time; `written` is counted on. What was bought is billed then, and not when it is used."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS[version], extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
@@ -80,8 +81,9 @@ def focus_chunks(
                 written.requests += sums.requests
                 written.cost += sums.cost
                 written.unpriced += sums.unpriced
-            yield (_row(day, key, sums, version, ledgers.prepaid) for key, sums in sorted(charges.items()))
+            yield (_row(day, key, sums, version, ledgers) for key, sums in sorted(charges.items()))
         yield map(columns_of_entry, ledgers.charges)
+        yield (columns_of_bill(charge, version) for charge in ledgers.bills)
 
     for part in rows():
         for columns in part:
@@ -129,10 +131,11 @@ def _raw(text: Untrusted | None) -> str:
     return "" if text is None else text.raw
 
 
-def _row(day: int, key: _Key, sums: _Sums, version: str, prepaid: Set[str]) -> dict[str, object]:
+def _row(day: int, key: _Key, sums: _Sums, version: str, ledgers: LedgerCharges) -> dict[str, object]:
     """All that is known of a charge, by column of any version."""
     used = "tokens" if sums.prompt or sums.completion else "requests"
     quantity = (sums.prompt or 0) + (sums.completion or 0) if used == "tokens" else sums.requests
+    is_billed = key.basis is Basis.REPORTED and not ledgers.bills_apart(key.provider, day)
     measured = {"Quantity": f"{quantity}.0", "Unit": used.capitalize()} if version == "1.2" else {}
     whole = decimal_dollars(sums.cost)
     tags = {
@@ -141,7 +144,7 @@ def _row(day: int, key: _Key, sums: _Sums, version: str, prepaid: Set[str]) -> d
     }
     return {
         **columns_of_day(day, key.provider),
-        "BilledCost": whole if key.basis is Basis.REPORTED and key.provider not in prepaid else "0",
+        "BilledCost": whole if is_billed else NOTHING,
         "ChargeCategory": "Usage",
         "ChargeDescription": f"{key.model or key.provider or UNKNOWN} {used}",
         "ChargeFrequency": "Usage-Based",

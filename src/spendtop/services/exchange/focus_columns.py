@@ -1,6 +1,7 @@
 """Columns of FOCUS, the FinOps Open Cost and Usage Specification, and what every charge has in them.
 
-Each charge lies within one UTC day. Nobody hands invoices to spendtop, so that `InvoiceId` is empty.
+Each charge lies within one UTC day. Nobody hands invoices to spendtop, so that `InvoiceId` is null, as it has to be of
+a charge without an invoice.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.money import Usd
 
 UNKNOWN = "unknown"
+NOTHING = Decimal("0.0")
 _SERVICES = {
     "anthropic": "Claude API",
     "aws": "Amazon Bedrock",
@@ -49,6 +51,9 @@ _COMMON_REST = (
     "PricingCategory",
     "PricingQuantity",
     "PricingUnit",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
     "ServiceCategory",
     "ServiceName",
     "ServiceSubcategory",
@@ -78,17 +83,19 @@ COLUMNS = {
 """By version, in the order of the file."""
 
 
-def columns_of_day(day: int, provider: str) -> dict[str, object]:
-    """What any charge of a UTC day (counted since 1970) has, by whoever bills it; empty text is not known."""
+def columns_of_day(day: int, provider: str, billed_at: int | None = None) -> dict[str, object]:
+    """What any charge of a UTC day (counted since 1970) has, by whoever bills it; empty text is not known. It is
+    billed in the month of the day, or of another instant (UTC µs)."""
     start = to_datetime(day * DAY)
+    billed = start if billed_at is None else to_datetime(billed_at)
     provider = provider or UNKNOWN
     return {
         "BillingAccountId": "local",
         "BillingAccountName": "spendtop",
         "BillingAccountType": "Estimate",
         "BillingCurrency": "USD",
-        "BillingPeriodStart": _instant(start.replace(day=1)),
-        "BillingPeriodEnd": _instant(_next_month(start)),
+        "BillingPeriodStart": f"{billed:%Y-%m-01T00:00:00Z}",
+        "BillingPeriodEnd": _instant(_next_month(billed)),
         "ChargePeriodStart": _instant(start),
         "ChargePeriodEnd": _instant(to_datetime((day + 1) * DAY)),
         "InvoiceIssuerName": provider,
@@ -104,8 +111,9 @@ def columns_of_day(day: int, provider: str) -> dict[str, object]:
 
 
 def decimal_dollars(amount: Usd) -> Decimal:
-    """Without zeros at its end."""
-    return amount.dollars.normalize()
+    """Without zeros at its end, but always with a point: readers guess types by the first rows."""
+    dollars = amount.dollars.normalize()
+    return dollars if dollars.as_tuple().exponent < 0 else dollars.quantize(NOTHING)  # type: ignore[operator]
 
 
 def _next_month(start: datetime) -> datetime:

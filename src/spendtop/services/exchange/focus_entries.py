@@ -7,15 +7,17 @@ taxes are told by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.services.exchange.focus_columns import columns_of_day, decimal_dollars
+from spendtop.services.exchange.focus_bills import BilledCharge, billed_charges
+from spendtop.services.exchange.focus_columns import NOTHING, columns_of_day, decimal_dollars
 from spendtop.store.reads.ledger.accounts import events
 from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -39,7 +41,7 @@ class LedgerCharge:
     """Positive: it came to the balance."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LedgerCharges:
     """What ledgers hold."""
 
@@ -47,13 +49,23 @@ class LedgerCharges:
     """The oldest first."""
     prepaid: frozenset[str] = frozenset()
     """Providers whose usage is bought beforehand."""
+    bills: tuple[BilledCharge, ...] = ()
+    """What others billed, the oldest first."""
+
+    def bills_apart(self, provider: str, day: int) -> bool:
+        """Whether charges of their own say what was billed for a UTC day."""
+        return provider in self.prepaid or (provider, day) in self._billed
+
+    @cached_property
+    def _billed(self) -> frozenset[tuple[str, int]]:
+        return frozenset((each.provider, each.day) for each in self.bills)
 
 
 NO_LEDGERS = LedgerCharges()
 
 
-def ledger_charges(connection: Connection, accounts: Iterable[Account], span: Span) -> LedgerCharges:
-    """Entries that took effect in the span."""
+def ledger_charges(connection: Connection, accounts: Sequence[Account], span: Span) -> LedgerCharges:
+    """Entries that took effect in the span, and what was billed for its days."""
     charges: list[LedgerCharge] = []
     prepaid: set[str] = set()
     for account in accounts:
@@ -73,7 +85,8 @@ def ledger_charges(connection: Connection, accounts: Iterable[Account], span: Sp
                         amount=event.amount,
                     )
                 )
-    return LedgerCharges(tuple(sorted(charges, key=lambda charge: charge.at)), frozenset(prepaid))
+    bills = billed_charges(connection, accounts, prepaid, span)
+    return LedgerCharges(tuple(sorted(charges, key=lambda charge: charge.at)), frozenset(prepaid), bills)
 
 
 def columns_of_entry(charge: LedgerCharge) -> dict[str, object]:
@@ -87,7 +100,7 @@ def columns_of_entry(charge: LedgerCharge) -> dict[str, object]:
         "ChargeDescription": f"{charge.kind.value} of account {charge.account}",
         "ChargeFrequency": "One-Time",
         "ContractedCost": billed,
-        "EffectiveCost": "0" if is_purchase else billed,
+        "EffectiveCost": NOTHING if is_purchase else billed,
         "ListCost": billed,
         "PricingQuantity": billed if is_purchase else None,
         "PricingUnit": "Credits" if is_purchase else None,

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from spendtop.domain.untrusted import storable_name
+from spendtop.sources.receivers.otlp_forms import SpanForm
 from spendtop.sources.receivers.otlp_names import ANSWERED, NAMES, OPENED, AttributeNames
 from spendtop.sources.receivers.otlp_spans import Attributes
 from spendtop.sources.repaired_json import json_text
 
 _STATUS = re.compile(r"[1-5][0-9]{2}")
+_JSON = re.compile(r"\s*[{\[]")
 _DEEPEST = 4
 _LONGEST_LITERAL = 4096
-_ASSOCIATED = ("traceloop.association.properties.", "ai.telemetry.metadata.")
-_NO_PROPERTIES = frozenset({*NAMES.user, *NAMES.session})
 
 
 class CannotTake(Exception):
@@ -30,10 +30,13 @@ class CannotTake(Exception):
 
 def opened(value: object) -> object:
     """JSON inside a text, decoded; any other value as it is."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+    if not isinstance(value, str) or not _JSON.match(value):
         return value
     try:
-        return json_text(value.encode()).value
+        try:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return json_text(value.encode()).value
     except (msgspec.DecodeError, RecursionError):
         return value
 
@@ -123,15 +126,14 @@ def models(
     return [each for each in (*stated, *in_bodies) if each is not None]
 
 
-def properties(attributes: Attributes, resource: Attributes) -> dict[str, str] | None:
+def properties(attributes: Attributes, form: SpanForm, resource: Attributes) -> dict[str, str] | None:
     """The service, its environment, and what the application associated with the call."""
     texts = {
         "service.name": service(resource),
         "deployment.environment": text(resource, ("deployment.environment.name", "deployment.environment")),
     }
-    for key, value in attributes.items():
-        if key.startswith(_ASSOCIATED) and key not in _NO_PROPERTIES and value is not None:
-            own = next(key.removeprefix(prefix) for prefix in _ASSOCIATED if key.startswith(prefix))
+    for name, own in form.associated:
+        if (value := attributes[name]) is not None:
             texts[own] = word(value)
     return {each: value for each, value in texts.items() if each and value} or None
 

@@ -8,11 +8,7 @@ in the order in which they are believed. A name that goes on inside an attribute
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-
 from msgspec import Struct
-from msgspec.structs import replace
 
 _Names = tuple[str, ...]
 
@@ -424,21 +420,9 @@ NAMES = AttributeNames(
         }
     ),
 )
-_LISTS = tuple(
+LISTS = tuple(
     (each, names)
     for each in AttributeNames.__struct_fields__
     if each != "cost_of_sides" and isinstance(names := getattr(NAMES, each), tuple)
 )
-LISTED = frozenset(name for _, names in _LISTS for name in names).union(*NAMES.cost_of_sides)
-
-
-def names_in(attributes: Iterable[str]) -> AttributeNames:
-    """`NAMES` with only those in its lists that the attributes have: spans of one instrumentation have the same."""
-    return _narrowed(LISTED.intersection(attributes))
-
-
-@lru_cache(maxsize=256)
-def _narrowed(present: frozenset[str]) -> AttributeNames:
-    lists = {each: tuple(name for name in names if name in present) for each, names in _LISTS}
-    sides = tuple(pair for pair in NAMES.cost_of_sides if present.issuperset(pair))
-    return replace(NAMES, **lists, cost_of_sides=sides)
+LISTED = frozenset(name for _, names in LISTS for name in names).union(*NAMES.cost_of_sides)

@@ -22,7 +22,7 @@ from spendtop.domain.requests.request import Request, Status
 from spendtop.sources.receivers import Invalid
 from spendtop.sources.receivers.otlp_reports import Counts, contradict, one_report
 from spendtop.sources.receivers.otlp_spans import TraceSpan
-from spendtop.sources.receivers.otlp_tree import NO_SPAN, SpanKey, SpanTree, key_of, parent_of
+from spendtop.sources.receivers.otlp_tree import NO_SPAN, SpanKey, SpanTree
 
 MOST_REMEMBERED = 20_000
 """Of the calls that were taken, of spans around them, and of failed calls."""
@@ -100,32 +100,32 @@ class Nesting:
 
     def settle(self, spans: Sequence[TraceSpan], readings: Mapping[int, SpanReading]) -> Settled:
         """One item per call; `readings` are those of the spans that look like calls, by their place."""
+        tree = SpanTree(spans, {place for place, reading in readings.items() if isinstance(reading.item, Request)})
         with self._lock:
-            found = self._settled(spans, readings)
-            around = frozenset(place for place, span in enumerate(spans) if key_of(span) in self._inside)
+            found = self._settled(tree, readings)
+            around = frozenset(place for place, key in enumerate(tree.keys) if key in self._inside)
             self._forget()
         return Settled(tuple(found[place] for place in sorted(found)), around)
 
-    def _settled(self, spans: Sequence[TraceSpan], readings: Mapping[int, SpanReading]) -> dict[int, Request | Invalid]:
+    def _settled(self, tree: SpanTree, readings: Mapping[int, SpanReading]) -> dict[int, Request | Invalid]:
         """What is to be recorded or refused, by the place of the first span that says it."""
-        tree = SpanTree(spans, {place for place, reading in readings.items() if isinstance(reading.item, Request)})
         order = list(tree.inner_first())
         told: dict[_TakenCall, list[int]] = {}
         found: dict[int, Request | Invalid] = {}
         for place in order:
-            span, reading = spans[place], readings.get(place)
-            inside = self._inside.get(key_of(span), {})
+            reading, parent = readings.get(place), tree.parents[place]
+            inside = self._inside.get(tree.keys[place], {})
             call = None
             if reading is not None and isinstance(reading.item, Request):
                 call = self._taken(tree, place, reading.item, _families(reading.models))
             elif reading is not None and not inside:
                 found[place] = reading.item
             if call is None:
-                self._pass_up(span, inside)
+                self._pass_up(parent, inside)
             else:
                 told.setdefault(call, []).append(place)
-                self._pass_up(span, [call] if call in inside else [call, *inside])
-        self._remember_under(spans[place] for place in reversed(order))
+                self._pass_up(parent, [call] if call in inside else [call, *inside])
+        self._remember_under((tree.keys[place], tree.parents[place]) for place in reversed(order))
         for call, places in told.items():
             items = (readings[place].item for place in places)
             requests = [item for item in items if isinstance(item, Request)]
@@ -139,8 +139,7 @@ class Nesting:
 
     def _taken(self, tree: SpanTree, place: int, request: Request, families: frozenset[str]) -> _TakenCall | None:
         """The call that a span tells of; None where it only sums up what was taken."""
-        span = tree.spans[place]
-        key = key_of(span)
+        span, key = tree.spans[place], tree.keys[place]
         inside = self._inside.get(key, {})
         before, _ = self._told_by.get(key, (None, key))
         if before is not None:
@@ -180,8 +179,7 @@ class Nesting:
         siblings.append(_Failure(call, {span.scope_name}, span.start, span.end))
         return call
 
-    def _pass_up(self, span: TraceSpan, calls: Iterable[_TakenCall]) -> None:
-        parent = parent_of(span)
+    def _pass_up(self, parent: SpanKey, calls: Iterable[_TakenCall]) -> None:
         if parent != NO_SPAN:
             for call in calls:
                 known = self._inside.setdefault(parent, {})
@@ -189,10 +187,10 @@ class Nesting:
                     return
                 known[call] = None
 
-    def _remember_under(self, outer_first: Iterable[TraceSpan]) -> None:
-        """Spans inside a call, so that what is inside them is known to be inside that call as well."""
-        for span in outer_first:
-            key, parent = key_of(span), parent_of(span)
+    def _remember_under(self, outer_first: Iterable[tuple[SpanKey, SpanKey]]) -> None:
+        """Spans inside a call, each after its parent, so that what is inside them is known to be inside that call as
+        well."""
+        for key, parent in outer_first:
             if key != NO_SPAN and parent in self._told_by:
                 self._told_by.setdefault(key, self._told_by[parent])
 

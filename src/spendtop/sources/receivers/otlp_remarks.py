@@ -13,6 +13,7 @@ from spendtop.sources.documented import PUSHES
 from spendtop.sources.receivers import Invalid
 from spendtop.sources.receivers.otlp_attributes import CannotTake, service, text
 from spendtop.sources.receivers.otlp_calls import is_of_agent, kind
+from spendtop.sources.receivers.otlp_forms import form_of
 from spendtop.sources.receivers.otlp_names import LISTED, NAMES, USAGE_PREFIXES
 from spendtop.sources.receivers.otlp_nesting import Settled, SpanReading
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
@@ -86,7 +87,7 @@ def _has_tokens(attributes: Attributes) -> bool:
     if text(attributes, NAMES.model) is None:
         return False
     try:
-        used = quantities(attributes)
+        used = quantities(attributes, form_of(attributes))
     except CannotTake:
         return False
     return bool(used.get("input_tokens") or used.get("output_tokens"))

@@ -9,26 +9,18 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.domain.money import Usd
-from spendtop.domain.reports.merging import bare_model
 from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TestEvent, TimeSource
 from spendtop.domain.requests.response_ids import provider_response_id
 from spendtop.domain.requests.timing import when
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, OTLP, Source
 from spendtop.domain.usage import UsageReading, read_response
 from spendtop.sources.receivers import otlp_attributes as read
+from spendtop.sources.receivers.otlp_forms import form_of
 from spendtop.sources.receivers.otlp_messages import request_body, response_body
-from spendtop.sources.receivers.otlp_names import AttributeNames, names_in
-from spendtop.sources.receivers.otlp_providers import provider
+from spendtop.sources.receivers.otlp_names import AttributeNames
 from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
-from spendtop.sources.receivers.otlp_usage import (
-    completed,
-    inference_geo,
-    quantities,
-    reported_cost,
-    service_level,
-    usage,
-)
-from spendtop.sources.receivers.otlp_writers import writer_of
+from spendtop.sources.receivers.otlp_terms import terms_of
+from spendtop.sources.receivers.otlp_usage import completed, quantities, reported_cost, usage
 
 ANTHROPIC_REQUEST = "anthropic.request.id"
 NANO_PER_MS = 1_000_000
@@ -57,15 +49,15 @@ class SpanCall(Struct, frozen=True):
 
 def call_of(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanCall:
     """The call with what was sent and answered where the span holds that whole. Raises CannotTake."""
-    names = names_in(attributes)
+    form = form_of(attributes)
+    names = form.names
     response, request = _body(attributes, names.response_body), _body(attributes, names.request_body)
-    models = read.models(attributes, response, request, names)
-    model = models[0] if models else None
+    terms = terms_of(span, attributes, form, response, request)
+    model = terms.model
     response_id = provider_response_id(read.name(attributes, names.response_id) or read.name(response, ("id",)))
-    billed_by = provider(attributes, names)
-    writer = writer_of(span, attributes, billed_by, model)
-    used = quantities(read.with_answer(attributes, response), writer)
-    answered = read_response(response, request, billed_by, model)
+    told = read.with_answer(attributes, response)
+    used = quantities(told, form if told is attributes else form_of(told), terms.writer)
+    answered = read_response(response, request, terms.provider, model)
     tokens, cost = completed(usage(used), answered.usage), reported_cost(attributes, names)
     happened = when(span.start // _NANO_PER_MICRO or None, TimeSource.CLIENT, received_at)
     http_status = read.http_status(attributes, names) or _status_in_message(span)
@@ -81,41 +73,33 @@ def call_of(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanCa
         time_source=happened.time_source,
         time_suspect=happened.suspect,
         response_id=response_id,
-        provider=billed_by,
+        provider=terms.provider,
         model=model,
         status=Status.ERROR if has_failed else Status.OK,
         http_status=http_status,
         usage=tokens,
         cost=_cost(cost, answered),
-        service_level=service_level(attributes, response, names) or answered.service_level,
-        inference_geo=inference_geo(attributes, names) or answered.inference_geo,
-        served_model=_served_model(models, answered),
+        service_level=terms.service_level or answered.service_level,
+        inference_geo=terms.inference_geo or answered.inference_geo,
+        served_model=answered.served_model(model) or terms.other_model if model is not None else None,
         provider_usage=answered.provider_usage,
         cached=any(attributes.get(name) is True for name in names.answered_from_cache),
         user_id=read.name(attributes, names.user),
         session_id=read.name(attributes, names.session),
-        properties=read.properties(attributes, span.resource),
+        properties=read.properties(attributes, form, span.resource),
         latency_ms=milliseconds(span.end - span.start) if span.start and span.end else None,
         ttft_ms=_first_token(span, names),
         request_body=bodies[0],
         response_body=bodies[1],
         body_state=BodyState.NOT_SENT if bodies == (None, None) else BodyState.STORED,
     )
-    return SpanCall(call, models)
+    return SpanCall(call, terms.models)
 
 
 def anthropic_request_id(attributes: Attributes) -> str | None:
     """A name for the call by the id that Anthropic gives each request, also a failed one."""
     named = read.name(attributes, (ANTHROPIC_REQUEST,))
     return None if named is None else f"request:{named}"
-
-
-def _served_model(models: Sequence[str], answered: UsageReading) -> str | None:
-    """The answer's name for the model, else another one that the span has: either may be the one that has a price."""
-    if not models:
-        return None
-    first = bare_model(models[0])
-    return answered.served_model(models[0]) or next((each for each in models[1:] if bare_model(each) != first), None)
 
 
 def _cost(stated: Usd | None, answered: UsageReading) -> Cost:

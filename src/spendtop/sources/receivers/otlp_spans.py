@@ -117,6 +117,7 @@ def attributes_of_json(pairs: object) -> Attributes:
 
 
 def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: Attributes) -> TraceSpan:
+    status, events = span.status, span.events
     return TraceSpan(
         trace_id=_id(span.trace_id, 16),
         span_id=_id(span.span_id, 8),
@@ -127,24 +128,23 @@ def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: A
         scope_version=scope_version,
         start=span.start_time_unix_nano,
         end=span.end_time_unix_nano,
-        has_failed=span.status.code == 2,
-        has_succeeded=span.status.code == 1,
-        message=span.status.message,
+        has_failed=status.code == 2,
+        has_succeeded=status.code == 1,
+        message=status.message,
         attributes=_attributes(span.attributes),
-        events=tuple(
-            SpanEvent(event.name, event.time_unix_nano, _attributes(event.attributes)) for event in span.events
-        ),
+        events=tuple([SpanEvent(each.name, each.time_unix_nano, _attributes(each.attributes)) for each in events]),
         resource=resource,
     )
 
 
 def _id(raw: bytes, length: int) -> str:
     """An id as it has to be: so many bytes, not all of them zero."""
-    return raw.hex() if len(raw) == length and any(raw) else ""
+    return raw.hex() if len(raw) == length and raw.strip(b"\0") else ""
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
-    return {pair.key: (value := pair.value).string_value or _value(value) for pair in pairs}
+    # Most values are texts or numbers: what is asked for and is none of a value costs less than what it is.
+    return {pair.key: (value := pair.value).string_value or value.int_value or _value(value) for pair in pairs}
 
 
 def _value(value: AnyValue, depth: int = 0) -> object:

@@ -30,8 +30,11 @@ class SpanTree:
 
     def __init__(self, spans: Sequence[TraceSpan], calls: Collection[int]) -> None:
         self.spans = spans
+        self.keys = list(map(key_of, spans))
+        self.parents = list(map(parent_of, spans))
+        """The keys of the spans around them."""
         self._calls = calls
-        self._places = {key_of(span): place for place, span in enumerate(spans)}
+        self._places = {key: place for place, key in enumerate(self.keys)}
         self._places.pop(NO_SPAN, None)
         self._ways: dict[SpanKey, SpanKey | None] = {}
 
@@ -39,8 +42,8 @@ class SpanTree:
         """All spans, each after those inside it; circles of parents are entered somewhere."""
         below: defaultdict[int, list[int]] = defaultdict(list)
         tops = []
-        for place, span in enumerate(self.spans):
-            parent = self._places.get(parent_of(span))
+        for place, around in enumerate(self.parents):
+            parent = self._places.get(around)
             if parent is None:
                 tops.append(place)
             else:
@@ -59,7 +62,7 @@ class SpanTree:
 
     def way_out(self, place: int) -> SpanKey | None:
         """The first span around one that is not in the post; None where a call is around it before that."""
-        parent = parent_of(self.spans[place])
+        parent = self.parents[place]
         if parent not in self._ways:
             self._ways[parent] = self._way_from(parent)
         return self._ways[parent]
@@ -71,5 +74,5 @@ class SpanTree:
                 return key
             if place in self._calls:
                 return None
-            key = parent_of(self.spans[place])
+            key = self.parents[place]
         return NO_SPAN

@@ -13,12 +13,12 @@ from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.domain.usage.levels import level_word, place_word, speed_word
 from spendtop.domain.usage.levels import service_level as level_of
 from spendtop.sources.receivers.otlp_attributes import CannotTake
-from spendtop.sources.receivers.otlp_names import NAMES, UNIT_PREFIXES, USAGE_PREFIXES, AttributeNames
+from spendtop.sources.receivers.otlp_forms import SpanForm, form_of
+from spendtop.sources.receivers.otlp_names import NAMES, AttributeNames
 from spendtop.sources.receivers.otlp_spans import Attributes
 from spendtop.sources.receivers.otlp_writers import CONVENTIONS, SpanWriter
 
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
-_RAW = "gen_ai.usage.raw"
 _NO_COUNT = f"has to be a whole number of tokens from 0 to {MOST_TOKENS:,}"
 _DIGITS = re.compile("[0-9]{1,18}")
 _TOTALS = {
@@ -32,49 +32,33 @@ _TOTALS = {
 _LIFETIMES = ("cache_write_5m_tokens", "cache_write_1h_tokens")
 
 
-def _ranked() -> dict[str, tuple[str, int]]:
-    """Attribute to the unit it counts, and how far down it stands among that unit's names."""
-    ranked: dict[str, tuple[str, int]] = {}
-    for unit, names in NAMES.units.items():
-        below = (f"{prefix}{unit}" for prefix in UNIT_PREFIXES)
-        for rank, name in enumerate((*names, *(each for each in below if each not in NAMES.not_billed))):
-            ranked.setdefault(name, (unit, rank))
-    return ranked
-
-
-_RANKED = _ranked()
-_BESIDES = {name: unit for unit, names in NAMES.besides.items() for name in names}
-_KNOWN = frozenset({*_RANKED, *_BESIDES, *NAMES.not_billed})
-
-
-def quantities(attributes: Attributes, writer: SpanWriter = CONVENTIONS) -> dict[str, int | float]:
+def quantities(attributes: Attributes, form: SpanForm, writer: SpanWriter = CONVENTIONS) -> dict[str, int | float]:
     """What was used, by the units of genai-prices: input includes what the cache gave and took, output includes
     reasoning. What is not said is left out. Raises CannotTake.
 
     Parts that are larger than their whole stay so: nobody can tell which of the counts is wrong.
     """
-    used = _stated(attributes)
-    _complete(used, attributes, writer)
-    lifetimes = [used[unit] for unit in _LIFETIMES if unit in used]
-    if lifetimes and "cache_write_tokens" not in used:
-        used["cache_write_tokens"] = sum(lifetimes)
-    elif sum(lifetimes) > used.get("cache_write_tokens", 0):
-        for unit in _LIFETIMES:
-            used.pop(unit, None)
+    used = _stated(attributes, form)
+    _complete(used, attributes, form, writer)
+    if lifetimes := [used[unit] for unit in _LIFETIMES if unit in used]:
+        written = used.setdefault("cache_write_tokens", sum(lifetimes))
+        if sum(lifetimes) > written:
+            for unit in _LIFETIMES:
+                used.pop(unit, None)
     if not writer.includes_cache and "input_tokens" in used:
         used["input_tokens"] += used.get("cache_read_tokens", 0) + used.get("cache_write_tokens", 0)
     if not writer.includes_reasoning and "output_tokens" in used:
         used["output_tokens"] += used.get("output_reasoning_tokens", 0)
-    for name, unit in _BESIDES.items():
-        if unit in used and name in attributes:
+    for name, unit in form.besides:
+        if unit in used:
             used[unit] += count(attributes[name]) or 0
     return used
 
 
-def _complete(used: dict[str, int | float], attributes: Attributes, writer: SpanWriter) -> None:
+def _complete(used: dict[str, int | float], attributes: Attributes, form: SpanForm, writer: SpanWriter) -> None:
     """What the total of a call tells: the side that is missing, as embeddings have only one, and that reasoning is
     beside the output, as Gemini counts it."""
-    totals = (_count(attributes[name]) for name in NAMES.total if name in attributes)
+    totals = (_count(attributes[name]) for name in form.names.total)
     total = next((each for each in totals if each is not None), None)
     given, made = used.get("input_tokens"), used.get("output_tokens")
     if total is None:
@@ -94,16 +78,13 @@ def _count(value: object) -> int | None:
     return count(int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value)
 
 
-def _stated(attributes: Attributes) -> dict[str, int | float]:
-    best: dict[str, tuple[int, str]] = {}
-    for name, value in attributes.items():
-        if value is not None and (ranked := _RANKED.get(name)) is not None:
-            unit, rank = ranked
-            if unit not in best or rank < best[unit][0]:
-                best[unit] = rank, name
+def _stated(attributes: Attributes, form: SpanForm) -> dict[str, int | float]:
     used: dict[str, int | float] = {}
     wrong: dict[str, str] = {}
-    for unit, (_, name) in best.items():
+    for unit, names in form.counts:
+        name = next((each for each in names if attributes[each] is not None), None)
+        if name is None:
+            continue
         if unit in _TOTALS:
             tokens = _count(attributes[name])
             if tokens is None:
@@ -127,7 +108,7 @@ def _quantity(value: object) -> int | float | None:
 
 def usage(used: dict[str, int | float]) -> Usage:
     """The counts that screens show, of quantities, and the others."""
-    prompt, completion, cache_read, cache_write, reasoning = (count(used.get(unit)) for unit in _TOTALS)
+    prompt, completion, cache_read, cache_write, reasoning = [count(used.get(unit)) for unit in _TOTALS]
     return Usage(
         prompt=prompt,
         completion=completion,
@@ -160,16 +141,9 @@ def completed(stated: Usage, answered: Usage) -> Usage:
 
 def unread(attributes: Attributes) -> Iterator[str]:
     """Names of counts that mean nothing to us, so that nobody prices them."""
-    for name, value in attributes.items():
-        if (
-            name.startswith(USAGE_PREFIXES)
-            and name not in _KNOWN
-            and not name.startswith(_RAW)
-            and not name.endswith("cost")
-            and isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and value
-        ):
+    for name in form_of(attributes).unread:
+        value = attributes[name]
+        if (type(value) is int or type(value) is float) and value:
             yield name
 
 

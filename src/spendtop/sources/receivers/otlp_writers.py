@@ -7,15 +7,24 @@ known by what wrote it, not by its numbers: 900 tokens of input with 800 from th
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from spendtop.sources.receivers.otlp_spans import Attributes, TraceSpan
-
 _ANTHROPIC, _BEDROCK = "anthropic", "aws"
 _OWNERS_ON_CLOUDS = frozenset({None, "anthropic", "aws", "azure", "google"})
+
+
+class Teller(NamedTuple):
+    """By what the writer of a span is known."""
+
+    scope: str
+    version: str
+    span: str
+    """The span's name."""
 
 
 class SpanWriter(Struct, frozen=True, kw_only=True):
@@ -96,13 +105,13 @@ WRITERS = (
 """The first that fits decides."""
 
 
-def writer_of(span: TraceSpan, attributes: Attributes, provider: str | None, model: str | None) -> SpanWriter:
-    """Who wrote a span of a call to this provider."""
+def writer_of(told_by: Teller, attributes: Collection[str], provider: str | None, model: str | None) -> SpanWriter:
+    """Who wrote a span of a call to this provider, by the names of its attributes."""
     owners = {provider}
     if provider in _OWNERS_ON_CLOUDS and model is not None and "claude" in model.lower():
         owners.add(_ANTHROPIC)
-    writers = _of_scope(span.scope_name, span.scope_version)
-    return next((each for each in writers if _is_by(each, span, attributes, owners)), CONVENTIONS)
+    writers = _of_scope(told_by.scope, told_by.version)
+    return next((each for each in writers if _is_by(each, told_by.span, attributes, owners)), CONVENTIONS)
 
 
 @lru_cache(maxsize=256)
@@ -114,16 +123,16 @@ def _of_scope(scope: str, version: str) -> tuple[SpanWriter, ...]:
     )
 
 
-def _is_by(writer: SpanWriter, span: TraceSpan, attributes: Attributes, owners: AbstractSet[str | None]) -> bool:
+def _is_by(writer: SpanWriter, span: str, attributes: Collection[str], owners: AbstractSet[str | None]) -> bool:
     return (
         (not writer.of or not writer.of.isdisjoint(owners))
         and (not writer.has or any(_holds(attributes, name) for name in writer.has))
         and not any(_holds(attributes, name) for name in writer.lacks)
-        and re.fullmatch(writer.span, span.name) is not None
+        and re.fullmatch(writer.span, span) is not None
     )
 
 
-def _holds(attributes: Attributes, name: str) -> bool:
+def _holds(attributes: Collection[str], name: str) -> bool:
     if name.endswith("."):
         return any(each.startswith(name) for each in attributes)
     return name in attributes

@@ -1,4 +1,8 @@
-"""The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero."""
+"""The store's tables. Amounts are integer nano-USD, instants UTC microseconds; NULL is unknown, never zero.
+
+PostgreSQL's partial indexes have the same conditions as SQLite's, which alone are named: to name both would load both
+dialects everywhere. Migrations make them.
+"""
 
 from spendtop.store.tables.agents import AgentFileTable, AgentRootTable, AgentSpoolTable
 from spendtop.store.tables.alerts import (

@@ -15,12 +15,7 @@ class AlertTable(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         Index("alert_episode", "rule", "entity", "window_start", unique=True),
         Index("alert_state", "state", "id"),
-        Index(
-            "alert_ending",
-            "window_end",
-            sqlite_where=text("resolved_at IS NULL"),
-            postgresql_where=text("resolved_at IS NULL"),
-        ),
+        Index("alert_ending", "window_end", sqlite_where=text("resolved_at IS NULL")),
     )
 
     id: int | None = Field(default=None, primary_key=True)

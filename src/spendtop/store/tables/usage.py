@@ -13,9 +13,6 @@ def _request_id_key() -> Column[int]:
     return Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False)
 
 
-_HAS_TWIN = text("probable_twin_of IS NOT NULL")
-
-
 class RequestTable(SQLModel, table=True):
     """One LLM API call. `id` carries the arrival's microsecond and the collector's slot, and never changes."""
 
@@ -26,8 +23,8 @@ class RequestTable(SQLModel, table=True):
         Index("request_model_time", text("lower(model)"), "occurred_at"),
         Index("request_session_time", text("lower(session_id)"), "occurred_at"),
         Index("request_cost", "cost_nano", "id"),
-        Index("request_doubtful", "occurred_at", sqlite_where=text("doubtful"), postgresql_where=text("doubtful")),
-        Index("request_twin", "occurred_at", sqlite_where=_HAS_TWIN, postgresql_where=_HAS_TWIN),
+        Index("request_doubtful", "occurred_at", sqlite_where=text("doubtful")),
+        Index("request_twin", "occurred_at", sqlite_where=text("probable_twin_of IS NOT NULL")),
     )
 
     id: int = Field(sa_column=_request_id_key())
