@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gzip
+import json
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Sequence
@@ -45,7 +47,7 @@ from spendtop.store.tables import BodyTable, RequestTable
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.otlp_posts import ARRIVAL, by, call, captured, export, in_json, in_protobuf, span
 from tests.provider_pushes import in_protobuf as in_protobuf_of
-from tests.provider_pushes import push
+from tests.provider_pushes import push, split
 
 KEY = "a-key-of-thirty-two-characters-00"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -339,6 +341,27 @@ async def test_a_post_can_be_put_under_a_tracking_token(
     for token, code in (("old-1", "disabled_token"), ("nobody", "unknown_token")):
         assert code_of(await post(live, CAPTURED, **{"X-Tracking-Token": token})) == (403, code)
     assert recorder.events == []
+
+
+async def test_a_run_that_waited_stays_under_the_tracking_token_that_it_came_with(
+    live: Live, recorder: FakeRecorder, readable_store: Store
+) -> None:
+    with readable_store.writing() as connection:
+        tokens.create(connection, "other", ARRIVAL, value="other-1")
+        tokens.create(connection, "seen elsewhere", ARRIVAL, value="shadow-1", shadow=True)
+    run, *_ = split(push("messages"))
+    around = copy.deepcopy(run)
+    (inside,), (outside,) = (each["resourceSpans"][0]["scopeSpans"][0]["spans"] for each in (run, around))
+    outside |= {"name": "caller", "attributes": [], "spanId": inside["parentSpanId"], "parentSpanId": ""}
+    for trace, (own, label) in enumerate({"shadow-1": ("shadow-1", False), "": (None, True)}.items(), start=1):
+        inside["traceId"] = outside["traceId"] = f"{trace:032x}"
+        under = {"X-Tracking-Token": own} if own else {}
+        assert (await post(live, json.dumps(run).encode(), JSON, **under)).status_code == 200
+        assert recorded(recorder) == []
+        answer = await post(live, json.dumps(around).encode(), JSON, **{"X-Tracking-Token": "other-1"})
+        assert answer.status_code == 200
+        assert [(each.token, each.counted) for each in recorded(recorder)] == [label]
+        recorder.events.clear()
 
 
 async def test_a_store_that_stays_away_is_told_with_retry_after(live: Live, recorder: FakeRecorder) -> None:

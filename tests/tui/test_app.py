@@ -317,6 +317,17 @@ async def test_the_users_keymap_applies(session_over: Sessions, filled: Till) ->
         assert app.pause is not None
 
 
+async def test_what_is_wrong_with_a_keymap_is_said_once(session_over: Sessions, filled: Till) -> None:
+    app = SpendtopApp(session_over(keymap={"hlp": "f6", "help": "j"}))
+    async with app.run_test(notifications=True) as pilot:
+        await opened(pilot, "2", "1", "2")
+        told = sorted(each.message for each in app._notifications)
+    assert told == [
+        "[ui] keymap: no action is called 'hlp', did you mean 'help'?",
+        "[ui] keymap: the key of 'help' is taken; give it another one.",
+    ]
+
+
 @pytest.mark.parametrize("size", [(140, 40), (80, 24), (60, 15), (20, 5)])
 async def test_every_size_shows_every_screen(app: SpendtopApp, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:

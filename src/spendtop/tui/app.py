@@ -133,7 +133,8 @@ class SpendtopApp(ThemedApp):
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._open)
         if unknown := unknown_ids(self.session.keymap, SCREENS):
-            self.notify(f"[ui] keymap: {unknown}.", severity="warning", markup=False)
+            end = "" if unknown.endswith("?") else "."
+            self.notify(f"[ui] keymap: {unknown}{end}", severity="warning", markup=False)
 
     def _open(self) -> None:
         self.run_worker(self._watch.run, thread=True, exit_on_error=False, group="store")

@@ -144,6 +144,7 @@ class CarefulApp(App[int]):
         self._safe_text = SafeText()
         self._color_less = ColorLess()
         self._ascii_marks = [AsciiMarks()] if ascii_marks else []
+        self._clashes_told: set[str] = set()
         self.crash: str | None = None
         """What ended the program, for the log."""
 
@@ -180,9 +181,11 @@ class CarefulApp(App[int]):
         self.forget_terminal()
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """A keymap that gives one key to two actions: say which."""
-        for binding in clashed_bindings:
-            self.notify(f"[ui] keymap: the key of '{binding.id}' is taken.", severity="warning", markup=False)
+        """A keymap that gives one key to two actions: say which, once, as every part of a screen meets it anew."""
+        for name in {binding.id or "" for binding in clashed_bindings} - self._clashes_told:
+            self._clashes_told.add(name)
+            words = f"[ui] keymap: the key of '{name}' is taken; give it another one."
+            self.notify(words, severity="warning", markup=False)
 
     async def run_action(
         self,

@@ -14,7 +14,8 @@ from tests.services.recording.test_plan_calls import Desk, call
 
 def test_what_was_found_is_listed_with_what_could_not_be_read(cli: Cli, home_store: Store) -> None:
     assert cli("agents").out.startswith("No files of coding agents were found here.")
-    Desk(home_store).record(call(output_final=False))
+    desk = Desk(home_store)
+    desk.record(call(output_final=False))
     with home_store.writing() as connection:
         agent_files.note_root(connection, socket.gethostname(), LOOK, {"files that cannot be read": 1})
     out = cli("agents").out
@@ -23,7 +24,9 @@ def test_what_was_found_is_listed_with_what_could_not_be_read(cli: Cli, home_sto
     assert "claude-code, left out: malformed lines (2), files that cannot be read (1)" in out
     (item,) = json.loads(cli("agents", "--json").out)["data"]
     assert (item["agent"], item["files"], item["calls"], item["lower_bounds"]) == ("claude-code", 3, 1, 1)
-    assert (item["cost_nanousd"], item["api_equivalent_nanousd"]) == (0, 23)
+    assert (item["cost_nanousd"], item["api_equivalent_nanousd"], item["unpriced"]) == (0, 23, 0)
+    desk.record(call("msg_2", model="unpriced"))
+    assert "+ 1 unpriced" in cli("agents").out
 
 
 def test_check_names_the_agents_that_keep_files_here(cli: Cli, home_store: Store) -> None:

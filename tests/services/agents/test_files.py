@@ -3,6 +3,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from spendtop.domain.money import Usd
+from spendtop.domain.requests.request import Billing
 from spendtop.services.agents import files as agent_files
 from spendtop.services.agents.files import RootLook
 from spendtop.store.engine import Store
@@ -41,9 +42,14 @@ def test_what_was_left_out_adds_up_and_what_is_missed_is_as_of_now(store: Store)
 
 
 def test_what_is_recorded_of_an_agent(store: Store) -> None:
-    Desk(store).record(call(), call("msg_2", START + 5, output_final=False), call("msg_3", counted=True))
+    desk = Desk(store)
+    desk.record(call(), call("msg_2", START + 5, output_final=False), call("msg_3", counted=True))
     with store.writing() as connection:
         agent_files.note_root(connection, "a", LOOK, {})
         use = agent_files.uses(connection)["claude-code"]
     assert (use.calls, use.oldest, use.newest, use.lower_bounds) == (3, START, START + 5, 1)
-    assert (use.cost, use.api_equivalent) == (Usd(23), Usd(46))
+    assert (use.cost, use.api_equivalent, use.unpriced) == (Usd(23), Usd(46), 0)
+    desk.record(call("msg_4", model="unpriced"), call("msg_5", model="unpriced", billing=Billing.API, counted=True))
+    with store.reading() as connection:
+        use = agent_files.uses(connection)["claude-code"]
+    assert (use.calls, use.api_equivalent, use.unpriced) == (5, Usd(46), 2)

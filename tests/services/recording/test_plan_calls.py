@@ -187,6 +187,19 @@ def test_file_and_telemetry_meet_by_the_id_of_the_http_request_in_any_order(stor
             assert plan_spend(connection, None, None).completion_tokens == 7
 
 
+def test_a_gateways_two_requests_of_one_response_id_are_the_same_spend_in_any_order(store: Store) -> None:
+    again = replace(GATEWAY, external_id="again", occurred_at=GATEWAY.occurred_at + SECOND)
+    for order in permutations((GATEWAY, again, BY_FILE, TELEMETRY)):
+        clear(store)
+        desk = Desk(store)
+        for each in (*order, *order):
+            desk.record(each)
+        with store.reading() as connection:
+            spent, beside_it = spend(connection, None, None), plan_spend(connection, None, None)
+        assert (spent.requests, spent.cost, spent.unpriced) == (2, Usd(1000), 0)
+        assert beside_it.requests <= 1
+
+
 def test_a_call_only_grows_and_a_subagents_copy_adds_nothing(store: Store, desk: Desk) -> None:
     whole = call(usage=Usage(prompt=10, completion=9))
     copy = call(usage=Usage(prompt=5000, completion=9), session_path="/agent/a", session_id="s")

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from spendtop.domain.agents.calls import AgentCall
+from spendtop.sources.agents import lines as agent_lines
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.scan import PART, AgentRoot, RootState, Scan, roots_of
 from spendtop.sources.registry import READERS
@@ -97,6 +99,23 @@ def test_what_cannot_be_read_is_counted_once_and_said(tmp_path: Path) -> None:
             states |= {each.root: each for each in news.states or () if each.left_out}
     left_out = {root.agent: state.left_out for root, state in states.items()}
     assert left_out == {"claude-code": {"malformed lines": 1}, "gemini-cli": {"documents that are no JSON": 1}}
+
+
+def test_a_file_that_may_be_read_later_is_read_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transcript(tmp_path, "a", line())
+
+    def refuse(path: Path) -> None:
+        raise PermissionError
+
+    scan = scan_of(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(agent_lines, "opened", refuse)
+        for _ in range(2):
+            assert read(scan) == ([], {})
+            assert [each.missed for each in scan.states([])] == [{"files that cannot be read": 1}]
+    assert [call.key for call in read(scan)[0]] == ["msg_1"]
+    assert [each.missed for each in scan.states([])] == [{}]
+    assert read(scan) == ([], {})
 
 
 def test_one_folder_by_two_names_is_one(tmp_path: Path) -> None:

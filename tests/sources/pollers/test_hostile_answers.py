@@ -366,6 +366,15 @@ class SameForEver(FakeApi):
         return Answer(body=given) if isinstance(given, bytes) else answer({}, 404)
 
 
+class MoreKeys(FakeApi):
+    """Has another key whenever somebody asks for further ones."""
+
+    def good(self, asked: Asked) -> Answer:
+        if asked.path == "/api/v1/keys":
+            return answer({"data": [{"hash": f"key-{len(self.asked)}", "usage": 0, "limit": None}]})
+        return super().good(asked)
+
+
 class OneByOne(FakeApi):
     """Knows how many questions were under way at once."""
 
@@ -491,3 +500,10 @@ async def test_pages_that_lead_back_to_themselves_end(name: str) -> None:
         with pytest.raises(PollFailed):
             await asking(name, fake.url)()
         assert len(fake.asked) <= 101
+
+
+async def test_a_list_of_keys_that_never_ends_is_given_up() -> None:
+    with MoreKeys(pages(CASES["openrouter bills"].pages, "1")) as fake:
+        with pytest.raises(PollFailed, match="does not end"):
+            await asking("openrouter bills", fake.url)()
+        assert len(fake.asked) <= 102

@@ -62,10 +62,13 @@ def test_records_with_their_agent_in_front_of_the_key_are_the_same_calls(tmp_pat
 
 
 def test_what_cannot_be_taken_is_named_with_how_it_has_to_be() -> None:
+    (nameless,) = pushed(b"{}").items
+    assert isinstance(nameless, Invalid) and nameless.fields == {"agent": "is missing"}
     assert "agent" in the_problem(agent="nobody")
     assert "time" in the_problem(time="2026-11-03T09:11:07")
     assert "key" in the_problem(key="")
-    assert the_problem(prompt=-1) == {"prompt": "Expected int >= 0"}
+    assert the_problem(prompt=-1) == {"prompt": "has to be a whole number >= 0"}
+    assert the_problem(model=5) == {"model": "has to be text, not a whole number"}
     assert the_problem(cache_read=10) == {"prompt": "has to hold the cache reads and writes, too"}
     assert "completion" in the_problem(completion=1, reasoning=2)
     assert "billing" in the_problem(billing="free")

@@ -215,6 +215,17 @@ async def test_enter_lists_the_requests_behind_an_alert(face: SpendtopApp) -> No
         assert 'user:"alice" t:' in picture(pilot)
 
 
+async def test_plus_leads_to_the_limit_that_the_alert_is_about(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        assert "+ its limit" in picture(pilot)
+        await pilot.press("plus")
+        await until(pilot, lambda: face.current_mode == "limits" and "▌each user" in picture(pilot))
+        assert "alice" in next(line for line in picture(pilot).splitlines() if "▌each user" in line)
+        await pilot.press("plus")
+        await until(pilot, lambda: "Raise each user, alice" in picture(pilot))
+
+
 async def test_a_read_only_viewer_says_that_it_may_not(session_over: Sessions, alarmed: Store) -> None:
     face = SpendtopApp(session_over(read_only=True))
     async with face.run_test(size=(80, 24), notifications=True) as pilot:

@@ -12,6 +12,7 @@ from spendtop.cli.tables import local_time, say, table
 from spendtop.config.paths import data_folder
 from spendtop.domain.agents.plan_windows import PlanWindow
 from spendtop.domain.clock import age, to_iso
+from spendtop.domain.cost_words import cost_words
 from spendtop.domain.counted import counted
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.money import Usd
@@ -24,7 +25,7 @@ from spendtop.services.agents.files import AgentUse, PushedUse, RootLook, left_o
 from spendtop.services.agents.spool import PushState
 
 _HEADERS = ("agent", "folder", ">files", ">calls", "oldest", ">spend", ">API-equivalent", "looked at")
-_NOTHING = AgentUse(calls=0, oldest=None, newest=None, cost=Usd(0), api_equivalent=Usd(0), lower_bounds=0)
+_NOTHING = AgentUse(calls=0, oldest=None, newest=None, cost=Usd(0), api_equivalent=Usd(0), unpriced=0, lower_bounds=0)
 
 
 def show(options: Options) -> int:
@@ -74,7 +75,6 @@ def _say_folders(looks: Sequence[RootLook], uses: Mapping[str, AgentUse], calend
     rows = []
     for look in looks:
         use = uses.get(look.agent, _NOTHING)
-        least = ">=" if use.lower_bounds else ""
         rows.append(
             (
                 look.agent,
@@ -83,7 +83,7 @@ def _say_folders(looks: Sequence[RootLook], uses: Mapping[str, AgentUse], calend
                 f"{use.calls:,}",
                 local_time(use.oldest, calendar),
                 str(use.cost) if use.cost.nano else "-",
-                f"{least}{use.api_equivalent}",
+                _equivalent(use),
                 local_time(look.looked_at, calendar),
             )
         )
@@ -94,6 +94,13 @@ def _say_folders(looks: Sequence[RootLook], uses: Mapping[str, AgentUse], calend
         if look.left_out:
             say(f"{look.agent}, left out: {left_out_words(look.left_out)}")
     say("Calls are counted by agent; what agents have deleted stays here. API-equivalent is no spend: see `~plan`.")
+
+
+def _equivalent(use: AgentUse) -> str:
+    """`$16.13`, `>=$16.13 + 2 unpriced`, `2 unpriced`."""
+    if use.unpriced and not use.api_equivalent.nano:
+        return cost_words(None, use.unpriced)
+    return f"{'>=' * bool(use.lower_bounds)}{cost_words(use.api_equivalent, use.unpriced)}"
 
 
 def _item(look: RootLook, use: AgentUse) -> dict[str, object]:
@@ -108,6 +115,7 @@ def _item(look: RootLook, use: AgentUse) -> dict[str, object]:
         "left_out": dict(look.left_out),
         "calls": use.calls,
         "lower_bounds": use.lower_bounds,
+        "unpriced": use.unpriced,
         "oldest_call_at": None if use.oldest is None else to_iso(use.oldest),
         "newest_call_at": None if use.newest is None else to_iso(use.newest),
         "cost_usd": Usd.float_of(use.cost),

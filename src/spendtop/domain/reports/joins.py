@@ -3,7 +3,8 @@
 One response id joins reports only while nothing else can be meant: each kind of source has one request with it, of one
 model, within an hour. As soon as a kind of source has two, as when a gateway's cache answers again, nothing tells which
 of them another source means, and all stay apart: two webhooks and one push of a response id are three requests, in
-whichever order they come.
+whichever order they come. Where an agent's file and telemetry tell of one as well, these stand beside the two or in
+one of them, as they came: the spend is that of the two.
 """
 
 from __future__ import annotations

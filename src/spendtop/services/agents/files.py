@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select
 
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis
@@ -52,6 +52,8 @@ class AgentUse(Struct, frozen=True, kw_only=True):
     """Of calls that are spend."""
     api_equivalent: Usd
     """Of calls under a plan."""
+    unpriced: int
+    """Calls of which neither is known."""
     lower_bounds: int
     """Calls of which only a part of the output is known."""
 
@@ -105,12 +107,15 @@ def uses(connection: Connection) -> dict[str, AgentUse]:
     """What is recorded, by agent, whichever machine it was read on."""
     agents = select(_ROOT.c.agent).distinct()
     equivalent = func.coalesce(_REQUEST.c.computed_cost_nano, _REQUEST.c.reported_cost_nano)
+    is_plan = _REQUEST.c.basis == Basis.PLAN.value
+    unknown = case((is_plan, equivalent), else_=_REQUEST.c.cost_nano).is_(None)
     columns = (
         func.count().label("calls"),
         func.min(_REQUEST.c.occurred_at).label("oldest"),
         func.max(_REQUEST.c.occurred_at).label("newest"),
         func.coalesce(func.sum(_REQUEST.c.cost_nano), 0).label("cost"),
-        func.coalesce(func.sum(equivalent).filter(_REQUEST.c.basis == Basis.PLAN.value), 0).label("equivalent"),
+        func.coalesce(func.sum(equivalent).filter(is_plan), 0).label("equivalent"),
+        func.count().filter(unknown).label("unpriced"),
         func.count().filter(_REQUEST.c.output_final.is_(False)).label("lower_bounds"),
     )
     query = select(_REQUEST.c.source, *columns).where(_REQUEST.c.source.in_(agents)).group_by(_REQUEST.c.source)
@@ -121,6 +126,7 @@ def uses(connection: Connection) -> dict[str, AgentUse]:
             newest=row.newest,
             cost=Usd(int(row.cost)),
             api_equivalent=Usd(int(row.equivalent)),
+            unpriced=int(row.unpriced),
             lower_bounds=int(row.lower_bounds),
         )
         for row in connection.execute(query)

@@ -139,6 +139,9 @@ class Scan:
                     book = CallBook()
         except OSError:
             self._unreadable[root].add(path)
+            self._tried.pop(path)  # who is let in later finds the file as it was
+            if not lines:
+                return
         yield from self._parts(changed, book, bookmark)
 
     def _parts(self, changed: ChangedFile, book: CallBook, bookmark: Bookmark) -> Iterator[FileRead]:

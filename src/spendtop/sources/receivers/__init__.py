@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
@@ -15,6 +16,19 @@ from spendtop.domain.sources.remarks import Remark
 
 Schema: TypeAlias = dict[str, Any]
 """A part of the OpenAPI description."""
+
+
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_NAMED = re.compile(r"`([^`]+)`")
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
+"""What msgspec calls them, in words."""
 
 
 class NotJson(ValueError):
@@ -87,9 +101,24 @@ class Invalid(Struct, frozen=True):
 
 
 def field_of(error: msgspec.ValidationError) -> dict[str, str]:
-    """Which field is wrong; the message names types, never values."""
+    """Which field is wrong and how it has to be; names kinds, never values."""
     problem, _, path = str(error).partition(" - at `$")
-    return {path.strip(".`") or "item": problem.replace("`", "")}
+    place = path.strip(".`")
+    if missing := _MISSING.fullmatch(problem):
+        return {f"{place}.{missing[1]}".lstrip("."): "is missing"}
+    words = _NAMED.sub(lambda named: _kinds(named[1]), problem)
+    return {place or "item": words.replace("Expected ", "has to be ", 1).replace(", got ", ", not ", 1)}
+
+
+def words_of(error: msgspec.ValidationError) -> str:
+    """The same in a sentence about a whole body."""
+    return "; ".join(f"{field} {problem}" for field, problem in field_of(error).items())
+
+
+def _kinds(named: str) -> str:
+    """`str | null` in words."""
+    known = [kind for kind in named.split(" | ") if kind != "null"] or ["null"]
+    return " or ".join(_KINDS.get(kind, kind) for kind in known)
 
 
 class Reply(Struct, frozen=True):
@@ -119,6 +148,10 @@ class Pushed(Struct, frozen=True):
     """By field that no item has here and that was left: what was probably meant."""
 
 
+TOKEN_HEADER = b"x-tracking-token"
+"""Puts all that a post holds under a tracking token, for clients whose format has no room for one."""
+
+
 class Post(Struct, frozen=True):
     """One post of a client that holds an ingest key."""
 
@@ -134,6 +167,12 @@ class Post(Struct, frozen=True):
     def header(self, name: bytes) -> Sequence[bytes]:
         """All values of a header; `name` is lower-case."""
         return self.headers.get(name, ())
+
+    @property
+    def token(self) -> str:
+        """The tracking token that all of it is under, or empty; of several that are sent there is none."""
+        sent = self.header(TOKEN_HEADER)
+        return sent[0].decode("latin-1") if len(sent) == 1 else ""
 
 
 class BatchReceiver(Protocol):

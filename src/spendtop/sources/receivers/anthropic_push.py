@@ -84,6 +84,8 @@ class _Told(Struct, frozen=True):
 
     span: TraceSpan
     received_at: int
+    token: str = ""
+    """The tracking token that it came under, if any."""
 
 
 class _Bare(Struct, frozen=True):
@@ -108,9 +110,9 @@ class AnthropicSpans:
         self._bare: dict[SpanKey, _Bare] = {}
         self._lock = Lock()
 
-    def items(self, spans: Sequence[TraceSpan], received_at: int) -> list[Item]:
-        """What is to be recorded once these spans are known; the runs that waited are among it, and those that wait
-        from now on."""
+    def items(self, spans: Sequence[TraceSpan], received_at: int, token: str = "") -> list[Item]:
+        """What is to be recorded once these spans are known; the runs that waited are among it, under the tracking
+        tokens that they came with, and those that wait from now on."""
         if not spans:
             return []
         stated = [read.readable(span.attributes) for span in spans]
@@ -125,12 +127,15 @@ class AnthropicSpans:
                 if span.name == _TEST:
                     items.append(trial(ANTHROPIC_PUSH, span, received_at))
                 elif role in (_Role.REQUEST, _Role.RUN):
-                    items += self._call(span, attributes, role, received_at)
+                    items += self._call(span, attributes, role, received_at, token)
             items += self._settled(received_at, waited)
             for span in spans:
                 if key_of(span) in self._held:
-                    told = msgspec.json.encode(_Told(_without_messages(span), received_at)).decode()
-                    items.append(Waiting(name=_named(key_of(span)), told=told))
+                    bare, whole = (
+                        msgspec.json.encode(_Told(each, received_at, token)).decode()
+                        for each in (_without_messages(span), span)
+                    )
+                    items.append(Waiting(name=_named(key_of(span)), told=bare, whole=whole))
             items += self._forget()
         return items
 
@@ -142,7 +147,7 @@ class AnthropicSpans:
                 kept = msgspec.json.decode(value, type=_Told)
                 key, attributes = key_of(kept.span), read.readable(kept.span.attributes)
                 if name == _named(key) and key not in held:
-                    run = _request(kept.span, attributes, _Role.RUN, kept.received_at)
+                    run = replace(_request(kept.span, attributes, _Role.RUN, kept.received_at), token=kept.token)
                     held[key] = _Held(run, parent_of(kept.span), kept.received_at, is_of_session=False)
                     self._known.setdefault(key, _Known(_Role.RUN, parent_of(kept.span)))
             self._held = held
@@ -152,7 +157,9 @@ class AnthropicSpans:
         with self._lock:
             return list(self._settled(now, set(self._held)))
 
-    def _call(self, span: TraceSpan, attributes: Attributes, role: _Role, received_at: int) -> Iterator[Item]:
+    def _call(
+        self, span: TraceSpan, attributes: Attributes, role: _Role, received_at: int, token: str
+    ) -> Iterator[Item]:
         try:
             call = _request(span, attributes, role, received_at)
         except read.CannotTake as problem:
@@ -161,7 +168,8 @@ class AnthropicSpans:
         key = key_of(span)
         if role is _Role.RUN and key != NO_SPAN:
             is_of_session = read.text(attributes, _OF_A_SESSION) is not None
-            self._held.setdefault(key, _Held(call, parent_of(span), received_at, is_of_session))
+            run = replace(call, token=token)
+            self._held.setdefault(key, _Held(run, parent_of(span), received_at, is_of_session))
             return
         if not call.usage.is_known and key != NO_SPAN:
             self._bare.setdefault(key, _Bare(call, {}))

@@ -90,7 +90,7 @@ class OtlpReceiver:
             records = records_of_protobuf(raw) if content_type == PROTOBUF else records_of_json(raw)
             settings = post.settings.section(AgentsSettings)
             return Pushed(tuple(requests_of(records, settings, post.received_at)))
-        pushed = self.parse(raw, content_type, post.received_at)
+        pushed = self.parse(raw, content_type, post.received_at, post.token)
         if CLAUDE_SPAN.encode() not in raw:
             return pushed
         spans = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
@@ -105,9 +105,9 @@ class OtlpReceiver:
         """The calls for which nothing came that is around them."""
         return self._anthropic.overdue(now)
 
-    def parse(self, raw: bytes, content_type: ContentType, received_at: int) -> Pushed:
-        """The calls of models that a post tells of. Raises NotJson, and Unreadable for what is no trace export
-        and for more than MOST_CALLS."""
+    def parse(self, raw: bytes, content_type: ContentType, received_at: int, token: str = "") -> Pushed:
+        """The calls of models that a post tells of; those that wait do so under this tracking token, if any. Raises
+        NotJson, and Unreadable for what is no trace export and for more than MOST_CALLS."""
         told = spans_of_protobuf(raw) if content_type == PROTOBUF else spans_of_json(raw)
         by_anthropic = [span for span in told if is_by_anthropic(span)]
         by_openrouter = [span for span in told if is_by_openrouter(span)]
@@ -127,7 +127,10 @@ class OtlpReceiver:
             for source, pushed in ((ANTHROPIC_PUSH, by_anthropic), (OPENROUTER_PUSH, by_openrouter))
             if pushed
         }
-        provided = (*self._anthropic.items(by_anthropic, received_at), *openrouter_items(by_openrouter, received_at))
+        provided = (
+            *self._anthropic.items(by_anthropic, received_at, token),
+            *openrouter_items(by_openrouter, received_at),
+        )
         return Pushed((*settled.items, *provided), remarks=remarks, provider_remarks=of_providers)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from spendtop.domain.clock import SECOND
 from spendtop.sources.agents.fields import instant
-from spendtop.sources.receivers import NotJson, Unreadable
+from spendtop.sources.receivers import NotJson, Unreadable, words_of
 from spendtop.sources.receivers.otlp_extent import check_json, check_protobuf, check_spans, malformed
 from spendtop.sources.receivers.otlp_spans import Attributes, attributes_of_json, attributes_of_protobuf
 from spendtop.sources.repaired_json import decoded
@@ -65,7 +65,7 @@ def records_of_json(raw: bytes) -> list[LogRecord]:
     try:
         export = decoded(msgspec.json.Decoder(_LogExport), raw)
     except msgspec.ValidationError as error:
-        raise Unreadable("malformed", f"The body is no export of logs: {error}.", status=400) from error
+        raise Unreadable("malformed", f"The body is no export of logs: {words_of(error)}.", status=400) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise NotJson("The body is not JSON") from error
     scopes = [scope for resource in export.resource_logs or () for scope in resource.scope_logs or ()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
-from spendtop.sources.receivers import NotJson, Unreadable
+from spendtop.sources.receivers import NotJson, Unreadable, words_of
 from spendtop.sources.receivers.otlp_extent import check_json, check_protobuf, check_spans, malformed
 from spendtop.sources.repaired_json import decoded
 
@@ -91,7 +91,7 @@ def spans_of_json(raw: bytes) -> list[TraceSpan]:
     try:
         export = decoded(msgspec.json.Decoder(_Export), raw)
     except msgspec.ValidationError as error:
-        raise Unreadable("malformed", f"The body is no trace export: {error}.", status=400) from error
+        raise Unreadable("malformed", f"The body is no trace export: {words_of(error)}.", status=400) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise NotJson("The body is not JSON") from error
     check_spans(sum(len(_some(each.spans)) for one in _some(export.resource_spans) for each in _some(one.scope_spans)))

@@ -19,6 +19,7 @@ from spendtop.tui.alerts.doings import AlertDoings
 from spendtop.tui.alerts.exports import COLUMNS, record
 from spendtop.tui.alerts.silencing import SilenceDesk, SilenceDraft, silence_of
 from spendtop.tui.alerts.table import AlertList, stage_words
+from spendtop.tui.limits.table import RowKey
 from spendtop.tui.screens.arrangement import Arrangement, Layout
 from spendtop.tui.screens.file_export import RecordExport
 from spendtop.tui.screens.list_copy import ListCopy
@@ -184,6 +185,8 @@ class AlertsScreen(LiveScreen):
             return row is not None and row.stage(self.table.now) is not AlertStage.RESOLVED
         if action.id == "open":
             return bool(self._listed) or (row is not None and row.kind in _ELSEWHERE)
+        if action.id == "raise":
+            return row is not None and row.kind == "limit"
         if action.id == "retry":
             return headline is not None and headline.attention.dead_deliveries > 0
         if action.id == "test":
@@ -230,6 +233,11 @@ class AlertsScreen(LiveScreen):
             self.face.list_requests(self._listed)
         elif row is not None and row.kind in _ELSEWHERE:
             self.face.open_row(_ELSEWHERE[row.kind], None)
+
+    def action_open_limit(self) -> None:
+        """The limit that it is about."""
+        if self.table.row is not None:
+            self.face.open_row("limits", RowKey(self.table.row.limit_name, self.table.row.entity.raw))
 
     # What is done
 

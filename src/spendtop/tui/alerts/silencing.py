@@ -67,9 +67,9 @@ class SilenceScreen(FormDialog[SilenceDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label(f"Filter by {', '.join(ALERT_FIELDS)}", markup=False)
-        yield Input(self._draft.filter, placeholder="user:ci limit:daily", id="filter", compact=True)
+        yield Input(self._draft.filter, placeholder="for example user:ci limit:daily", id="filter", compact=True)
         yield Label("For: 30m, 2h, 1d, up to 30d", classes="spaced", markup=False)
-        yield Input(self._draft.length, placeholder="2h", id="length", compact=True)
+        yield Input(self._draft.length, placeholder="for example 2h", id="length", compact=True)
         words = "They go on being recorded. What they have to say and still stands at the end is said once then."
         yield Label(words, classes="dim", markup=False)
 

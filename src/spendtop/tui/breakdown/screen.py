@@ -131,8 +131,9 @@ class BreakdownScreen(LiveScreen):
         self.figures = figures
         table = self.table
         table.now, table.calendar = figures.times.now, figures.headline.calendar
-        table.nothing = "no requests in this time; t chooses another"
-        table.take(figures.grid, figures.view, is_whole=figures.share >= 1)
+        is_whole = figures.share >= 1
+        table.nothing = "no requests in this time; t chooses another" if is_whole else "nothing found yet"
+        table.take(figures.grid, figures.view, is_whole=is_whole)
         self.change_line.take(figures)
         self.row_changes.show(figures)
         self._title()

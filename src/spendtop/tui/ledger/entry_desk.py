@@ -71,7 +71,7 @@ class CalibrateScreen(FormDialog[Usd]):
             yield Label(f"The ledger predicts {self._predicted.floored} (estimated).", markup=False)
         yield Label(self._ages, classes="dim", markup=False)
         yield Label("What does the provider's billing page say is left, in US dollars?", classes="spaced", markup=False)
-        yield Input(placeholder="42.93", id="amount", compact=True)
+        yield Input(placeholder="for example 42.93", id="amount", compact=True)
         yield Label(self._first_words, id="drift", classes="spaced", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -135,9 +135,9 @@ class LedgerEntryScreen(FormDialog[EntryDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label(_WORDS[self._draft.kind], markup=False)
-        yield Input(self._draft.text, placeholder="20.00", id="amount", compact=True)
+        yield Input(self._draft.text, placeholder="for example 20.00", id="amount", compact=True)
         yield Label("Note", classes="spaced", markup=False)
-        yield Input(self._draft.note, placeholder="invoice 2026-1107", id="note", compact=True)
+        yield Input(self._draft.note, placeholder="for example invoice 2026-1107", id="note", compact=True)
         if self._calibrated:
             words = "already included in the balance you typed?"
             yield Tick(words, self._draft.included, id="included", compact=True)

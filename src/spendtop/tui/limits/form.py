@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from spendtop.config.limit_draft import LimitDraft
 
 _FIELDS = {
-    "name": "daily",
-    "window": "1h, 24h, hour, day, week, month, request, session, lifetime, 5h-block",
-    "usd": "100",
+    "name": "for example daily",
+    "window": "one of 1h, 24h, hour, day, week, month, request, session, lifetime, 5h-block",
+    "usd": "for example 100",
     "each": "empty: everyone; user, model, model_family, token, session",
     "where": "empty: all requests; for example -model:gpt-4o-mini",
     "measure": "empty: spend; api_equivalent: usage under plans",

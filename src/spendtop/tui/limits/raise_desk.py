@@ -72,14 +72,10 @@ class RaiseScreen(FormDialog[RaiseDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label(f"By how many US dollars, on top of {self._amount}?", markup=False)
-        yield Input(
-            self._draft.amount,
-            placeholder=RaiseDraft.proposed(self._amount, self._used).amount,
-            id="amount",
-            compact=True,
-        )
+        example = f"for example {RaiseDraft.proposed(self._amount, self._used).amount}"
+        yield Input(self._draft.amount, placeholder=example, id="amount", compact=True)
         yield Label("Until when?", classes="spaced", markup=False)
-        yield Input(self._draft.until, placeholder="tomorrow", id="until", compact=True)
+        yield Input(self._draft.until, placeholder="for example tomorrow", id="until", compact=True)
         yield Label("tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01", classes="dim", markup=False)
         yield Label(id="outcome", classes="spaced", markup=False)
 

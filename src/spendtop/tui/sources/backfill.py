@@ -39,7 +39,7 @@ class BackfillScreen(FormDialog[SpanDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label("Since: 24h, 14:00, yesterday, 2026-11-01, 2026-11-01T14:00", markup=False)
-        yield Input(self._draft.since, placeholder="yesterday", id="since", compact=True)
+        yield Input(self._draft.since, placeholder="for example yesterday", id="since", compact=True)
         yield Label("Until, likewise; a date counts whole", classes="spaced", markup=False)
         yield Input(self._draft.until, placeholder="leave it empty for now", id="until", compact=True)
         yield Label("What is missing there is recorded; nothing is counted twice.", classes="dim", markup=False)

@@ -52,7 +52,7 @@ class NewTokenScreen(FormDialog[TokenDraft]):
 
     def fields(self) -> ComposeResult:
         yield Label("Name, such as the application and its environment", markup=False)
-        yield Input(self._draft.name, placeholder="billing-service prod", id="name", compact=True)
+        yield Input(self._draft.name, placeholder="for example billing-service prod", id="name", compact=True)
         yield Label("Value that clients send", classes="spaced", markup=False)
         yield Input(self._draft.value, placeholder="leave it empty for a fresh one", id="value", compact=True)
         yield Tick("shadow: store and show, do not count", self._draft.shadow, id="shadow", compact=True)
