@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spendtop.sources.receivers import Unreadable
-from spendtop.sources.receivers.otlp import extent as otlp_extent
+from spendtop.sources.receivers.otlp import extent
 from spendtop.sources.receivers.otlp.extent import MOST_PARTS, MOST_SPANS, check_protobuf
 from spendtop.sources.receivers.otlp.receiver import JSON, PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, call, captured, export, in_protobuf
@@ -79,14 +79,14 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_is_no_protobuf_is_told(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    monkeypatch.setattr(otlp_extent, "_UNCOUNTED", 0)
+    monkeypatch.setattr(extent, "_UNCOUNTED", 0)
     with pytest.raises(Unreadable) as refused:
         check_protobuf(BROKEN[what], MESSAGE)
     assert refused.value.code == "malformed"
 
 
 def test_what_is_nested_without_an_end_is_refused_and_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_extent, "_UNCOUNTED", 0)
+    monkeypatch.setattr(extent, "_UNCOUNTED", 0)
     nested = b""
     for _ in range(300):
         nested = field(5, field(1, nested))
@@ -98,7 +98,7 @@ def test_what_is_nested_without_an_end_is_refused_and_costs_no_memory(monkeypatc
 @given(st.binary(max_size=64))
 def test_whatever_protobuf_reads_is_counted_to_its_end(raw: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(otlp_extent, "_UNCOUNTED", 0)
+        patch.setattr(extent, "_UNCOUNTED", 0)
         try:
             ExportTraceServiceRequest.FromString(raw)
         except Exception:
@@ -108,13 +108,13 @@ def test_whatever_protobuf_reads_is_counted_to_its_end(raw: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["anthropic_sdk_in_openinference", "openllmetry_openai", "official_openai_v2"])
 def test_real_posts_pass(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(otlp_extent, "_UNCOUNTED", 0)
+    monkeypatch.setattr(extent, "_UNCOUNTED", 0)
     check_protobuf(captured(name), MESSAGE)
 
 
 def test_a_large_batch_passes_and_is_counted_quickly() -> None:
     post = in_protobuf(export(*(call(number, {"gen_ai.response.id": f"r-{number}"}) for number in range(1, 2049))))
-    assert len(post) > 2 * otlp_extent._UNCOUNTED
+    assert len(post) > 2 * extent._UNCOUNTED
     started = time.process_time()
     check_protobuf(post, MESSAGE)
     assert time.process_time() - started < 5

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import BodyState, Request, Status, Usage
 from spendtop.sources.receivers import Invalid
-from spendtop.sources.receivers.otlp import nesting as otlp_nesting
+from spendtop.sources.receivers.otlp import nesting
 from spendtop.sources.receivers.otlp.receiver import PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, END, START, by, call, captured, export, in_protobuf, span
 from tests.otlp_receiving import ids, items_of, request_of, requests_of
@@ -69,7 +69,7 @@ def test_circles_of_parents_end() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_nesting, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(nesting, "MOST_REMEMBERED", 10)
     receiver = OtlpReceiver()
     items_of(*(call(number, parent=100 + number) for number in range(1, 31)), receiver=receiver)
     outer = items_of(*(call(100 + number) for number in range(1, 31)), receiver=receiver)
