@@ -14,7 +14,8 @@ from decimal import Decimal
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY, to_datetime
-from spendtop.domain.ledger.amounts import BilledName, BillKind, NotAnAmount, exact
+from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, exact
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.amounts import day_number
 from spendtop.sources.pollers.cost_pages import DOLLAR, MOST_PAGES, Billed
