@@ -40,7 +40,7 @@ from spendtop.services import checkpoints, tokens
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording.preparation import Preparer
 from spendtop.services.recording.recorder import Recorder
-from spendtop.sources.receivers import otlp as module
+from spendtop.sources.receivers.otlp import receiver as module
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable
@@ -306,7 +306,7 @@ async def test_bodies_above_the_limit_are_refused(live: Live, monkeypatch: pytes
 async def test_more_calls_than_one_commit_takes_are_refused(
     live: Live, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.sources.receivers.otlp.MOST_CALLS", 1)
+    monkeypatch.setattr("spendtop.sources.receivers.otlp.receiver.MOST_CALLS", 1)
     answer = await post(live, in_protobuf(export(call(1), call(2))))
     assert (code_of(answer), recorder.events) == ((413, "too_many_items"), [])
     assert live.context.counters[Count.INGEST_TOO_LARGE] == 1

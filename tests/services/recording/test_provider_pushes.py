@@ -20,8 +20,8 @@ from spendtop.services.recording.preparation import WAITING, Note, Preparer
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.transaction import Recording
 from spendtop.sources.receivers import Invalid, Item
-from spendtop.sources.receivers.anthropic_push import HELD_FOR
-from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
+from spendtop.sources.receivers.otlp.anthropic_push import HELD_FOR
+from spendtop.sources.receivers.otlp.receiver import JSON, OtlpReceiver
 from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests.identities import known_as

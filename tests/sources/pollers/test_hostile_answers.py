@@ -22,18 +22,18 @@ from spendtop.sources import unknown_fields
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import OpenRouterDestinations
 from spendtop.sources.pollers import CostPoller, LimitPoller, PollFailed
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
-from spendtop.sources.pollers.anthropic_names import anthropic_names
-from spendtop.sources.pollers.anthropic_usage import anthropic_usage
-from spendtop.sources.pollers.aws_signature import AwsKey
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
+from spendtop.sources.pollers.anthropic.names import anthropic_names
+from spendtop.sources.pollers.anthropic.usage import anthropic_usage
 from spendtop.sources.pollers.balances import KeyedBalance
-from spendtop.sources.pollers.bedrock_counts import BedrockCounts
+from spendtop.sources.pollers.bedrock.counts import BedrockCounts
+from spendtop.sources.pollers.bedrock.signature import AwsKey
 from spendtop.sources.pollers.http_client import USUAL, Fetcher, Poll
-from spendtop.sources.pollers.openai_bills import openai_names
-from spendtop.sources.pollers.openai_costs import costs_by_user
-from spendtop.sources.pollers.openai_usage import openai_usage
-from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
-from spendtop.sources.pollers.openrouter_generations import OpenRouterGenerations
+from spendtop.sources.pollers.openai.bills import openai_names
+from spendtop.sources.pollers.openai.costs import costs_by_user
+from spendtop.sources.pollers.openai.usage import openai_usage
+from spendtop.sources.pollers.openrouter.activity import OpenRouterActivity
+from spendtop.sources.pollers.openrouter.generations import OpenRouterGenerations
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS, Access
 from tests.provider_pages import FakeApi
 from tests.sources.pollers.fake_provider import (
