@@ -98,6 +98,7 @@ OVERVIEW = (
 
 MODELS = (
     Action("open", "enter", "screen.open", "open", "the models of a family, or the requests of a model", "open", 3),
+    Action("export", "x", "screen.export", "export", "write all that are listed to a file", "act", 9),
 )
 
 MOVE = (

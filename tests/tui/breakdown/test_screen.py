@@ -188,10 +188,10 @@ async def test_rows_columns_measure_time_and_what_is_compared_are_chosen(face: S
         await whole(pilot, screen)
         assert (screen.view.words, screen.table.last_column) == ("token, requests", 0)
         assert words(pilot, "tok-web")[:4] == ["tok-web", "4", "40%", "▲100%"]
-        assert " = " not in picture(pilot)
+        assert " = " not in picture(pilot) and "two figures" not in picture(pilot)
         await pilot.press("C", "v", "l")
         await whole(pilot, screen)
-        assert "vs a week ago" in picture(pilot)
+        assert "vs a week ago" in picture(pilot) and "latencies to two figures" in picture(pilot)
         assert words(pilot, "tok-web")[:3] == ["tok-web", "2.0s", "new"]
         await pilot.press("v", "f")
         await whole(pilot, screen)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from textual.pilot import Pilot
 
@@ -79,6 +82,10 @@ def line(pilot: Pilot[int], name: str) -> list[str]:
     return found[found.index(name) :].split("│")[0].split()
 
 
+def exported(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(row) for file in folder.glob("spendtop-models-*.jsonl") for row in file.read_text().splitlines()]
+
+
 @SIZES
 async def test_releases_of_one_model_are_one_line(face: SpendtopApp, size: tuple[int, int]) -> None:
     async with face.run_test(size=size) as pilot:
@@ -92,7 +99,7 @@ async def test_releases_of_one_model_are_one_line(face: SpendtopApp, size: tuple
 
 @SIZES
 async def test_enter_on_a_family_shows_its_names_and_enter_on_a_name_its_requests(
-    face: SpendtopApp, size: tuple[int, int]
+    face: SpendtopApp, size: tuple[int, int], tmp_path: Path
 ) -> None:
     async with face.run_test(size=size) as pilot:
         await panel(pilot, "enter")
@@ -100,6 +107,11 @@ async def test_enter_on_a_family_shows_its_names_and_enter_on_a_name_its_request
         assert "Models of gpt-4o today" in picture(pilot)
         assert line(pilot, "gpt-4o   ")[:3] == ["gpt-4o", "3", "$1.50"]
         assert line(pilot, "openai/gpt-4o-2024-08-06")[1:3] == ["2", "$0.500"]
+        await pilot.press("x", "l")
+        await until(pilot, lambda: exported(tmp_path))
+        first, second = exported(tmp_path)
+        assert (first["model"], first["cost_usd"], second["cost_nanousd"]) == ("gpt-4o", 1.5, 500_000_000)
+        assert (first["requests"], first["unpriced"], first["plan_usd"]) == (3, 0, None)
         await pilot.press("j", "enter")
         screen = await listed(pilot)
         assert screen.browser.selection.text == 'model:"openai/gpt-4o-2024-08-06" t:today'

@@ -12,6 +12,7 @@ from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, Cost
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.sources.remarks import Remark, RemarkKind
+from spendtop.domain.windows import Calendar
 from spendtop.services import checkpoints, tasks
 from spendtop.services.recording import missed_requests
 from spendtop.services.recording.remarks import note
@@ -261,6 +262,9 @@ async def test_enter_lists_what_the_api_told_and_how_costs_are_asked_for(
     with store.writing() as connection:
         note(connection, {"openai-costs": [unknown]}, clock())
         checkpoints.failed(connection, "openai-costs", "OpenAI refused the key.", clock())
+        known, zone = applied(connection), Calendar("Asia/Kathmandu")
+        assert known is not None
+        keep(connection, replace(known, calendar=zone))
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await shown(pilot)
         await at(pilot, screen, COSTS)
@@ -268,7 +272,7 @@ async def test_enter_lists_what_the_api_told_and_how_costs_are_asked_for(
         await until(pilot, lambda: "Polls of openai costs" in picture(pilot))
         asked = picture(pilot)
         assert "1 field or column is not known" in asked and "`data.brand_new`" in asked
-        assert "!FAILING, OpenAI refused the key." in asked and "1 in a row" in asked
+        assert "!FAILING, OpenAI refused the key." in asked and f"{zone.local(clock()):%H:%M}, 1 in a row" in asked
         await pilot.press("escape")
         await at(pilot, screen, HELICONE)
         await pilot.press("enter")

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from spendtop.domain.breakdown.dimensions import dimension
 from spendtop.domain.windows import Calendar
 from spendtop.tui.alerts.table import AlertList
+from spendtop.tui.breakdown.entities_table import EntityTable
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.ledger.account_history import LedgerDays
 from spendtop.tui.ledger.account_table import AccountTable
@@ -75,6 +77,18 @@ def test_a_tighter_layout_is_taken_where_the_columns_that_must_stay_do_not_fit()
 
 def words(pieces: Sequence[Piece]) -> str:
     return "".join(text for text, _ in pieces)
+
+
+@pytest.mark.parametrize(
+    ("table", "width", "title"),
+    [
+        (EntityTable(dimension("user"), "Users"), 66, "SHARE"),
+        (AlertList(), 66, "SPEAKS AGAIN"),
+        (SessionTable(), 97, "AGO"),
+    ],
+)
+def test_room_for_arrows_costs_no_column(table: ListTable[Any, Any], width: int, title: str) -> None:
+    assert title in sizes(table.layouts(), width)
 
 
 def test_the_column_that_orders_has_room_for_an_arrow() -> None:

@@ -50,7 +50,7 @@ class AlertList(ListTable["AlertRow", int]):
         return tuple(
             (
                 *(state, severity, Column("SINCE", since, _since, order="since")),
-                Column("WHAT", 24, self._what, grows=True),
+                Column("WHAT", 23, self._what, grows=True),
                 Column("WHO", who, self._who),
                 Column("SPEAKS AGAIN", again, self._again, rank=rank),
             )

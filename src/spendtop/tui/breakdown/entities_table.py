@@ -27,7 +27,7 @@ class EntityTable(ListTable["Entity", str]):
         super().__init__(title, id="entities")
         self.grid: Grid | None = None
         self.order = "cost"
-        self._who = Column(of.title, 14, _name, wished=32, order="name")
+        self._who = Column(of.title, 13, _name, wished=32, order="name")
         self._has_spend = self._has_plan = False
 
     def take(self, grid: Grid, entities: Sequence[Entity]) -> None:

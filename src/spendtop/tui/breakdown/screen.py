@@ -14,7 +14,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from spendtop.domain.breakdown.dimensions import DIMENSIONS, Dimension, dimension
-from spendtop.domain.breakdown.measures import MEASURES, PLAN
+from spendtop.domain.breakdown.measures import LATENCY, MEASURES, PLAN
 from spendtop.domain.errors import UsageError
 from spendtop.tui import formats
 from spendtop.tui.actions import BREAKDOWN, LIVE, MOVE, ORDER, Action, bindings
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
 
 _ROWS = 200
+_LATENCIES = "latencies to two figures"
 _PAUSE = 4
 """As a multiple of what reading took: what takes long is read less often."""
 _PANEL_FROM = 140
@@ -190,6 +191,8 @@ class BreakdownScreen(LiveScreen):
             parts += [(" by ", palette.muted), (heads[table.column - 1], palette.model)]
         of = grid.other_keys + len(table.rows)
         parts.append((f"   row {formats.grouped(table.position + 1)} of {formats.grouped(of)}", palette.muted))
+        if self.view.measure is LATENCY:
+            parts.append((f"   {_LATENCIES}", palette.muted))
         if self.figures is not None and self.figures.unstored:
             missing = formats.requests(self.figures.unstored)
             parts.append((f"   {missing} are stored no more: not in it", palette.warn))
@@ -273,7 +276,8 @@ class BreakdownScreen(LiveScreen):
         self.break_down(self.view.columns or self.view.rows if columns == self.view.rows else self.view.rows, columns)
 
     def action_measure(self) -> None:
-        options = [(each.key, each.name) for each in MEASURES.values()]
+        notes = {LATENCY: f", {_LATENCIES}"}
+        options = [(each.key, each.name + notes.get(each, "")) for each in MEASURES.values()]
         by_key = {each.key: each for each in MEASURES.values()}
 
         def chosen(key: str | None) -> None:

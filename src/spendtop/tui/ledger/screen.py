@@ -213,8 +213,7 @@ class LedgerScreen(LiveScreen):
 
         if self.is_current:
             title = f"{clean_line(account)}, {to_datetime(day.day * DAY):%Y-%m-%d} UTC"
-            calendar = self.face.session.calendar
-            self.app.push_screen(LedgerDayScreen(title, self._bill_age(), answer, calendar))
+            self.app.push_screen(LedgerDayScreen(title, self._bill_age(), answer, self.calendar))
 
     def action_export(self) -> None:
         if self._answer is not None:

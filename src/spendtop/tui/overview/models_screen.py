@@ -13,6 +13,8 @@ from spendtop.domain.filters.filters import quoted
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MODELS, MOVE, Action, bindings
+from spendtop.tui.overview.models_exports import COLUMNS, record
+from spendtop.tui.screens.file_export import RecordExport
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.selection import TimeChoice
@@ -37,6 +39,7 @@ class ModelsScreen(LiveScreen):
         super().__init__()
         self.time = time
         self.family = family
+        self.exporter = RecordExport(self, "models", ("model", "models"))
         self.table = ModelTable("Models" if family is None else "Models of ")
 
     @property
@@ -63,7 +66,7 @@ class ModelsScreen(LiveScreen):
         return [self.table]
 
     def works_now(self, action: Action) -> bool:
-        return self.table.row is not None or action.id != "open"
+        return self.table.row is not None or action.id not in ("open", "export")
 
     def go_back(self) -> bool:
         self.app.pop_screen()
@@ -74,6 +77,11 @@ class ModelsScreen(LiveScreen):
 
     def on_list_table_opened(self) -> None:
         self.action_open()
+
+    def action_export(self) -> None:
+        """Those that are listed now, whatever is read until the format is chosen."""
+        rows = self.table.rows
+        self.exporter.ask(f"all {len(rows)} that are listed", lambda: (COLUMNS, map(record, rows)))
 
     def action_open(self) -> None:
         row = self.table.row
@@ -88,11 +96,11 @@ class ModelsScreen(LiveScreen):
 class ModelTable(ListTable["ModelRow", str]):
     def __init__(self, title: str) -> None:
         super().__init__(title, id="model-table")
+        self.rows: Sequence[ModelRow] = ()
 
     def layouts(self) -> Sequence[Columns[ModelRow]]:
         """Beside the cost what calls under a plan would have cost, where there are some."""
-        rows = [row for position in range(len(self.rows)) if (row := self.rows[position]) is not None]
-        plan = (_PLAN,) if any(row.plan.requests for row in rows) else ()
+        plan = (_PLAN,) if any(row.plan.requests for row in self.rows) else ()
         return ((_NAME, _REQUESTS, _COST, *plan, _TOKENS),)
 
     def key(self, row: ModelRow) -> str:

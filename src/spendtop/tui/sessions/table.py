@@ -183,7 +183,7 @@ def _duration(row: SessionRow, ink: Ink, width: int) -> Piece:
     return formats.span(row.last_at - row.first_at), ink.palette.muted
 
 
-_NAME = Column("SESSION", 14, _name, wished=40, grows=True)
+_NAME = Column("SESSION", 12, _name, wished=40, grows=True)
 _REQUESTS: Column[SessionRow] = Column("REQ", 5, _requests, right=True, order="requests")
 _COST: Column[SessionRow] = Column("COST", 11, cost_cell, right=True, order="cost")
 _PLAN: Column[SessionRow] = Column("PLAN", 10, plan_cell, right=True, order="plan")

@@ -42,7 +42,7 @@ class DoorDesk:
         face = self._screen.face
         dialog = DoorScreen(face, source.title, happened, events, list_requests, partial(self._show_posts, source))
         self._screen.app.push_screen(dialog)
-        if not isinstance(source, PushedSource) or face.session.read_only:
+        if not isinstance(source, PushedSource) or face.session.read_only or face.time_machine.is_past:
             return
         if face.status_facts().nobody_records:
             dialog.remark("A collector remembers the last ones, and none runs.")

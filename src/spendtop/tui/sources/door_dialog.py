@@ -30,7 +30,7 @@ _LINES = 24
 
 
 class DoorScreen(ReadingDialog):
-    HINT = "enter requests · tab posts whole · j k scroll · esc closes"
+    HINT = "enter requests · j k scroll · esc closes"
     BINDINGS: ClassVar[list[BindingType]] = [
         ("enter", "requests", "requests"),
         ("tab", "posts", "posts"),
@@ -97,7 +97,8 @@ class DoorScreen(ReadingDialog):
             yield Text.assemble(*line)
         if self._posts or self._remark:
             yield Text()
-            yield Text("Posts that were taken, in outline; tab shows them whole", palette.title)
+            words = "; tab shows them whole" if self._posts else ""
+            yield Text(f"Posts that were taken, in outline{words}", palette.title)
         for post in self._posts:
             yield Text(f"{self._moment(post.at)}  {formats.size(post.size)}", palette.text)
             yield from self._raw(_by_member(post.text) if post.text else "no JSON, not shown")

@@ -60,4 +60,5 @@ class PollScreen(ReadingDialog):
     def _moment(self, at: int | None) -> str:
         if at is None:
             return "never"
-        return formats.moment(at, self._face.session.clock(), self._face.session.calendar)
+        calendar = self._face.headline.calendar if self._face.headline else self._face.session.calendar
+        return formats.moment(at, self._face.session.clock(), calendar)
