@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
+
+import pytest
 
 from spendtop.api.recent_posts import BEGINNING, RecentPosts, TakenPost
 from spendtop.api.shown_posts import ShownPosts
@@ -33,3 +36,14 @@ def test_what_is_packed_is_shown_as_text_and_what_is_none_is_not() -> None:
     assert cut.remark == "Its beginning: 99,000 bytes were sent."
     binary = shown.body_of(TakenPost(1, 0, 4, b"\n\0\xff\x1f\x8b"))
     assert binary.text == "" and "no text" in binary.remark
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_half_a_secret_at_the_end_of_a_beginning_is_not_shown(pack: Callable[[bytes], bytes]) -> None:
+    secret = "a-key-of-thirty-two-characters-00"
+    shown = ShownPosts(settings_of({"ingest_keys": {"apps": secret}}), "ingest")
+    opening = b'{"content": "'
+    content = opening + b"word " * ((BEGINNING - len(opening) - 30) // 5) + secret.encode()
+    sent = pack(content + b" and more" * 9_000)
+    text = shown.body_of(TakenPost(1, 0, len(sent), sent[:BEGINNING])).text
+    assert text.endswith("word ") and len(text) > BEGINNING - 50
