@@ -248,7 +248,7 @@ class ListPane:
             parts.append((f"{words}   ", palette.warn))
         if browser.pending:
             parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
-        elif browser.following:
+        elif browser.following and not self._screen.is_over(browser.selection):
             parts.append((f"{self._screen.face.glyphs.live} following   ", palette.good))
         if self.rows.marks:
             parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))

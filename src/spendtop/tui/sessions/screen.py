@@ -117,7 +117,7 @@ class SessionsScreen(LiveScreen):
         parts: list[Piece] = [*self.fetcher.remarks()]
         if table.pending:
             parts.append((f"{formats.grouped(table.pending)} new, g to go   ", palette.key))
-        elif table.following and table.rows:
+        elif table.following and table.rows and not self.is_over(self.selection):
             parts.append((f"{self.face.glyphs.live} following   ", palette.good))
         if table.rows:
             of = f"{formats.grouped(len(table.rows))}{'' if self._is_whole else ' and more'}"
