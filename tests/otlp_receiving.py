@@ -7,7 +7,7 @@ from typing import Any
 
 from spendtop.domain.requests.request import Request
 from spendtop.sources.receivers import Item, Pushed
-from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
+from spendtop.sources.receivers.otlp.receiver import JSON, PROTOBUF, OtlpReceiver
 from tests.otlp_posts import ARRIVAL, export, in_json, in_protobuf
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Request, WaitedFor, Waiting
 from spendtop.sources.receivers import Item
-from spendtop.sources.receivers.otlp import JSON, PROTOBUF, OtlpReceiver
+from spendtop.sources.receivers.otlp.receiver import JSON, PROTOBUF, OtlpReceiver
 
 FOLDER = Path(__file__).parent / "fixtures" / "pushes"
 ARRIVAL = 1_795_860_200_000_000

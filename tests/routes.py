@@ -43,6 +43,7 @@ ADMIN = _routes(
     "GET /models",
     "GET /export.csv",
     "GET /export.jsonl",
+    "GET /sources/{id}/posts",
     "GET /ingest/tokens",
     "POST /ingest/tokens",
     "GET /ingest/tokens/{id}/snippets",

@@ -105,7 +105,23 @@ def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert not packages(imported(done.stderr)) & (TERMINAL | {"apprise", "fastapi", "genai_prices", "sqlmodel"})
+    loaded = imported(done.stderr)
+    assert not packages(loaded) & (HEAVY | {"asyncio", "msgspec"})
+    assert {name.removeprefix("spendtop.domain.") for name in loaded if name.startswith("spendtop.domain.")} == {
+        "clock",
+        "condition",
+        "cost_words",
+        "errors",
+        "ledger",
+        "ledger.bill_kinds",
+        "ledger.bills",
+        "limits",
+        "limits.measure",
+        "money",
+        "percent",
+        "sight",
+        "untrusted",
+    }
 
 
 def test_status_loads_no_tables_to_find_out_where_its_file_would_be(tmp_path: Path) -> None:

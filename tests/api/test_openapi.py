@@ -171,7 +171,7 @@ async def found(live: Live, folder: Path, keys: dict[str, str], *options: str) -
     return said.decode() if process.returncode else ""
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("examples", [5, pytest.param(200, marks=pytest.mark.soak)])
 async def test_with_keys_every_route_answers_as_it_is_described(
     readable_store: Store, clock: SettableClock, tmp_path: Path, examples: int
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gzip
+import json
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Sequence
@@ -38,14 +40,14 @@ from spendtop.services import checkpoints, tokens
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording.preparation import Preparer
 from spendtop.services.recording.recorder import Recorder
-from spendtop.sources.receivers import otlp as module
+from spendtop.sources.receivers.otlp import receiver as module
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestTable
 from tests.api.listening import FakeRecorder, Live, listening, settings_of
 from tests.otlp_posts import ARRIVAL, by, call, captured, export, in_json, in_protobuf, span
 from tests.provider_pushes import in_protobuf as in_protobuf_of
-from tests.provider_pushes import push
+from tests.provider_pushes import push, split
 
 KEY = "a-key-of-thirty-two-characters-00"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -304,7 +306,7 @@ async def test_bodies_above_the_limit_are_refused(live: Live, monkeypatch: pytes
 async def test_more_calls_than_one_commit_takes_are_refused(
     live: Live, recorder: FakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spendtop.sources.receivers.otlp.MOST_CALLS", 1)
+    monkeypatch.setattr("spendtop.sources.receivers.otlp.receiver.MOST_CALLS", 1)
     answer = await post(live, in_protobuf(export(call(1), call(2))))
     assert (code_of(answer), recorder.events) == ((413, "too_many_items"), [])
     assert live.context.counters[Count.INGEST_TOO_LARGE] == 1
@@ -339,6 +341,27 @@ async def test_a_post_can_be_put_under_a_tracking_token(
     for token, code in (("old-1", "disabled_token"), ("nobody", "unknown_token")):
         assert code_of(await post(live, CAPTURED, **{"X-Tracking-Token": token})) == (403, code)
     assert recorder.events == []
+
+
+async def test_a_run_that_waited_stays_under_the_tracking_token_that_it_came_with(
+    live: Live, recorder: FakeRecorder, readable_store: Store
+) -> None:
+    with readable_store.writing() as connection:
+        tokens.create(connection, "other", ARRIVAL, value="other-1")
+        tokens.create(connection, "seen elsewhere", ARRIVAL, value="shadow-1", shadow=True)
+    run, *_ = split(push("messages"))
+    around = copy.deepcopy(run)
+    (inside,), (outside,) = (each["resourceSpans"][0]["scopeSpans"][0]["spans"] for each in (run, around))
+    outside |= {"name": "caller", "attributes": [], "spanId": inside["parentSpanId"], "parentSpanId": ""}
+    for trace, (own, label) in enumerate({"shadow-1": ("shadow-1", False), "": (None, True)}.items(), start=1):
+        inside["traceId"] = outside["traceId"] = f"{trace:032x}"
+        under = {"X-Tracking-Token": own} if own else {}
+        assert (await post(live, json.dumps(run).encode(), JSON, **under)).status_code == 200
+        assert recorded(recorder) == []
+        answer = await post(live, json.dumps(around).encode(), JSON, **{"X-Tracking-Token": "other-1"})
+        assert answer.status_code == 200
+        assert [(each.token, each.counted) for each in recorded(recorder)] == [label]
+        recorder.events.clear()
 
 
 async def test_a_store_that_stays_away_is_told_with_retry_after(live: Live, recorder: FakeRecorder) -> None:

@@ -12,7 +12,7 @@ from statistics import median
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.requests.request import Request
-from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.helicone.requests import HeliconeApi
 from tests.benchmarks.measuring import Figure, in_turn, ratio, say
 from tests.benchmarks.moving import recorded
 from tests.benchmarks.processes import collector

@@ -32,7 +32,7 @@ from spendtop.sources.files import Format
 from spendtop.sources.files.reading import READERS as FILES
 from spendtop.sources.helicone_rows import RowReader
 from spendtop.sources.helicone_rows import request_of as request_of_row
-from spendtop.sources.pollers.helicone_access import HeliconeQueries
+from spendtop.sources.pollers.helicone.access import HeliconeQueries
 from spendtop.sources.receivers import Post
 from spendtop.sources.registry import READERS
 from spendtop.sources.settings import SECTIONS

@@ -20,6 +20,8 @@ from tests.benchmarks.workshop import Workshop
 
 _LABEL = "Over"
 """Part of every first picture."""
+_INSTALLED = "import sys; from spendtop.__main__ import main; sys.exit(main())"
+"""What the command does that pip puts into `bin`."""
 
 
 def starts(workshop: Workshop) -> list[Figure]:
@@ -32,7 +34,7 @@ def starts(workshop: Workshop) -> list[Figure]:
             {
                 "python -c pass": lambda: _taken(folder, ["-c", "pass"]),
                 "status --line": lambda: _taken(
-                    folder, ["-m", "spendtop", "status", "--line", "{today}", "--config", str(config)]
+                    folder, ["-c", _INSTALLED, "status", "--line", "{today}", "--config", str(config)]
                 ),
                 "import textual": lambda: _taken(folder, ["-c", "import textual.app"]),
                 "first picture (attach)": lambda: _first_picture(folder, ["attach", "--config", str(config)]),

@@ -23,7 +23,19 @@ from spendtop.api.description import describe_routes, described_fields
 from spendtop.api.feed import Feed
 from spendtop.api.guards import Guards
 from spendtop.api.query import InvalidField
-from spendtop.api.routes import alerts, events, http_of, ledger, limits, requests, service, sessions, spending, tokens
+from spendtop.api.routes import (
+    alerts,
+    events,
+    http_of,
+    ledger,
+    limits,
+    requests,
+    service,
+    sessions,
+    sources,
+    spending,
+    tokens,
+)
 from spendtop.api.shapes.spending import ErrorAnswer
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.domain.known_names import unknown_name
@@ -83,6 +95,7 @@ def _routes(readers: Readers) -> FastAPI:
             ledger.router,
             alerts.router,
             tokens.router,
+            sources.router,
             events.router,
             service.router,
             dashboard.reads_router,

@@ -15,7 +15,7 @@ from spendtop.api.context import Context, Done
 from spendtop.api.counters import Count
 from spendtop.api.listener.body_places import BodyPlaces
 from spendtop.api.listener.http_request import LARGE, HttpRequest
-from spendtop.api.recent_posts import BEGINNING, TakenPost
+from spendtop.api.recent_posts import BEGINNING
 from spendtop.domain.errors import SpendtopError, StoreFull
 from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.services.recording.transaction import Outcome
@@ -105,7 +105,7 @@ class Intake:
     def admit(self, http: HttpRequest) -> None:
         """Something of this sender was taken."""
         self._refusals.take(self._receiver.source, http.peer)
-        self._posts.add(self._receiver.source.name, TakenPost(self._clock(), http.size, http.beginning))
+        self._posts.add(self._receiver.source.name, self._clock(), http.size, http.beginning)
 
     def reject(self, why: Count) -> None:
         """One more that was refused for what it says."""

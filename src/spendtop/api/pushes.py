@@ -18,10 +18,11 @@ from spendtop.api.guards import Guards
 from spendtop.api.intake import Intake, aside
 from spendtop.api.listener.http_request import LARGE, HttpRequest
 from spendtop.api.sampled_pushes import SampledPushes
+from spendtop.api.waiting import under_own_tokens
 from spendtop.domain.requests.request import Request, TestEvent, WaitedFor, Waiting
 from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.services.recording.transaction import Outcome
-from spendtop.sources.receivers import BatchReceiver, Invalid, Item, NotJson, Post, Pushed, Unreadable
+from spendtop.sources.receivers import TOKEN_HEADER, BatchReceiver, Invalid, Item, NotJson, Post, Pushed, Unreadable
 
 PATIENCE = 5.0
 """Seconds for which a push waits for a locked store; its client can send again."""
@@ -29,9 +30,6 @@ MOST_UNPACKED = 2
 """Posts of a source that are unpacked and read at once."""
 _MOST_IN_LOOP = 50
 """Requests that are priced and packed in the loop, unless their bodies are large; others need not wait for more."""
-TOKEN_HEADER = b"x-tracking-token"
-"""Puts all that a post holds under a tracking token, for clients whose format has no room for one."""
-
 _UNKNOWN_TOKEN = {"tracking_token": "is none that exists here; create it with `spendtop token create`"}
 _DISABLED_TOKEN = {"tracking_token": "is switched off; switch it on with `spendtop token enable`"}
 _TOKEN_MESSAGES: Mapping[str, str] = {
@@ -133,13 +131,23 @@ class PushRoute:
             raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
 
     async def _under_token(self, http: HttpRequest, items: Sequence[Item]) -> Sequence[Item]:
-        """The items under the tracking token that the post's header names, if any; 403 for one that may not push."""
+        """The items under the tracking token that the post's header names, if any, but for those that waited, which
+        came under their own; 403 for one that may not push."""
         sent = http.header(TOKEN_HEADER)
+        try:
+            told = await under_own_tokens(self._context.tokens, items)
+        except DBAPIError as failure:
+            raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
         if not sent:
-            return items
+            return told
         token = sent[0].decode("latin-1") if len(sent) == 1 else ""
         labelled = await self._labelled(
-            [replace(item, token=token) if isinstance(item, Request) else item for item in items]
+            [
+                replace(item, token=token)
+                if isinstance(came, Request) and isinstance(item, Request) and came.token in (None, token)
+                else item
+                for came, item in zip(items, told, strict=True)
+            ]
         )
         for item in labelled:
             if isinstance(item, Barred):

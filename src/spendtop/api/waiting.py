@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError
 
 from spendtop.api.context import Context
 from spendtop.api.intake import Acks
 from spendtop.api.sampled_pushes import SampledPushes
+from spendtop.api.token_book import TokenCopy
 from spendtop.domain.errors import SpendtopError
+from spendtop.domain.requests.request import Request
 from spendtop.services.recording.preparation import WAITING
 from spendtop.services.recording.transaction import Outcome
-from spendtop.sources.receivers import Invalid, WaitingReceiver
+from spendtop.sources.receivers import Invalid, Item, WaitingReceiver
 from spendtop.store import facts
 
 EVERY = 15.0
@@ -36,6 +39,23 @@ async def record_overdue(context: Context, receiver: WaitingReceiver, stop: asyn
             continue
 
 
+async def under_own_tokens(tokens: TokenCopy, items: Sequence[Item]) -> list[Item]:
+    """Requests that waited, under the tracking tokens that they came with; one that is gone since, or switched off,
+    labels them no more. What did not wait has none. Raises DBAPIError."""
+    wanted = {item.token for item in items if isinstance(item, Request) and item.token}
+    book = await tokens.book(wanted) if wanted else {}
+
+    def under_own(item: Item) -> Item:
+        if not isinstance(item, Request) or item.token is None:
+            return item
+        token = book.get(item.token)
+        if token is None or not token.active:
+            return replace(item, token=None)
+        return replace(item, counted=item.counted and not token.shadow)
+
+    return [under_own(each) for each in items]
+
+
 async def look(context: Context, receiver: WaitingReceiver) -> None:
     """Record what has waited long enough. Raises DBAPIError and SpendtopError; then it waits on."""
 
@@ -51,6 +71,7 @@ async def look(context: Context, receiver: WaitingReceiver) -> None:
         for each in await SampledPushes(context.store, context.monotonic).uncounted(found)
         if not isinstance(each, Invalid)
     ]
+    events = [each for each in await under_own_tokens(context.tokens, events) if not isinstance(each, Invalid)]
     if not events:
         return
     acks: Acks[Outcome] = Acks()

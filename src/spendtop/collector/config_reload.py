@@ -30,6 +30,7 @@ from spendtop.services.applied_changes import applied_changes
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording import scoped_totals
 from spendtop.services.recording.recorder import Recorder
+from spendtop.sources.privacy import keeps_bodies
 from spendtop.store import facts
 from spendtop.store.reads.configuration import configured_by
 from spendtop.store.reads.configuration.applied import CONFIG_NEWS as CONFIG_NEWS
@@ -202,7 +203,7 @@ class ConfigReload:
             doors=from_settings.doors_of(self._active.settings),
             accounts=poll_config.accounts_of(self._active.settings),
             pollers=poll_config.polled_sources(self._active.settings),
-            keeps_bodies=from_settings.keeps_bodies(self._active.settings),
+            keeps_bodies=keeps_bodies(self._active.settings),
             include_provider=self._active.settings.limit_rules.include_provider,
         )
         self._replaced = self._remember_files(connection, in_force) or self._replaced

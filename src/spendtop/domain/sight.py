@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from spendtop.domain.clock import SECOND
 from spendtop.domain.condition import Condition, ConditionStatus
@@ -25,8 +25,7 @@ class StandingWord(StrEnum):
     """Nothing is recorded, whatever is shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """How it stands."""
 
     word: StandingWord
@@ -40,8 +39,7 @@ class Standing:
         return self.word in (StandingWord.DEGRADED, StandingWord.NOT_RECORDING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Sight(NamedTuple):
     """What a face knows. Instants are UTC µs."""
 
     asked: bool

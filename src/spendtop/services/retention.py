@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select, update
 
 from spendtop.domain.clock import DAY, month_of
 from spendtop.domain.requests.request import BodyState
 from spendtop.services.alerting.episodes import is_resolved
 from spendtop.services.alerting.outbox import DeliveryState
 from spendtop.services.repricing.repricing import forget_changes, forget_changes_before
-from spendtop.services.tasks import ENDED
+from spendtop.services.tasks import ENDED, TaskKind
 from spendtop.store import facts, partitions
 from spendtop.store.ids import SLOTS
 from spendtop.store.statements import table_of
@@ -121,7 +121,9 @@ def _deliveries(connection: Connection, before: int) -> bool:
 
 def _tasks(connection: Connection, before: int) -> bool:
     finished = _TASK.c.state.in_(ENDED)
-    return _first(connection, _TASK, and_(finished, _TASK.c.updated_at < before))
+    return _first(
+        connection, _TASK, and_(finished, or_(_TASK.c.updated_at < before, _TASK.c.kind == TaskKind.POST_BODY.value))
+    )
 
 
 def _first(connection: Connection, table: Table, old: ColumnElement[bool]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from spendtop.domain.errors import SpendtopError
 from spendtop.store.statements import table_of
@@ -42,6 +42,8 @@ class TaskKind(StrEnum):
     """`run`, and `by`: who asked. Can be stopped."""
     LAST_POSTS = "last-posts"
     """`source`: its name. The result are PostOutlines, the newest first."""
+    POST_BODY = "post-body"
+    """`source`, and `id` of an outline. The result is a PostBody, to be forgotten once it was read."""
     STOP = "stop"
 
 
@@ -161,6 +163,11 @@ def stop(connection: Connection, task_id: int, now: int) -> None:
 
 def finish(connection: Connection, task_id: int, state: TaskState, result: str, now: int) -> None:
     _set(connection, task_id, now, state=state.value, result=result)
+
+
+def forget(connection: Connection, task_id: int) -> None:
+    """Take a task with its result out of the store."""
+    connection.execute(delete(_TASK).where(_TASK.c.id == task_id))
 
 
 def abandon_running(connection: Connection, now: int) -> None:

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.errors import UsageError
 from spendtop.sources.pollers import KeyRefused, PollFailed
-from spendtop.sources.pollers.helicone_access import WHO, ask, helicone
+from spendtop.sources.pollers.helicone.access import WHO, ask, helicone
 from spendtop.sources.pollers.http_client import FetchBounds, Rejected
 
 ONCE = FetchBounds(attempts=1)

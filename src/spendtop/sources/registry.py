@@ -18,8 +18,8 @@ from spendtop.sources.agents.gemini_cli import GeminiCliReader
 from spendtop.sources.agents.opencode import OpencodeReader
 from spendtop.sources.agents.qwen_code import QwenCodeReader
 from spendtop.sources.pollers import CostPoller, LimitPoller, RequestPoller
-from spendtop.sources.pollers.anthropic_limits import AnthropicLimits
-from spendtop.sources.pollers.anthropic_report import AnthropicReport
+from spendtop.sources.pollers.anthropic.limits import AnthropicLimits
+from spendtop.sources.pollers.anthropic.report import AnthropicReport
 from spendtop.sources.pollers.azure import AzureBills
 from spendtop.sources.pollers.balances import (
     DeepSeekBalance,
@@ -29,25 +29,25 @@ from spendtop.sources.pollers.balances import (
     OpenRouterBalance,
     SiliconFlowBalance,
 )
-from spendtop.sources.pollers.bedrock import BedrockBills
+from spendtop.sources.pollers.bedrock.costs import BedrockBills
 from spendtop.sources.pollers.cursor import CursorBills, CursorLimits
 from spendtop.sources.pollers.deepinfra import DeepInfraBalance, DeepInfraLimits
 from spendtop.sources.pollers.fireworks import FireworksBills
 from spendtop.sources.pollers.github_copilot import CopilotBills
-from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.litellm_activity import LitellmActivity
-from spendtop.sources.pollers.litellm_limits import LitellmLimits
-from spendtop.sources.pollers.openai_bills import OpenAIBills
-from spendtop.sources.pollers.openai_limits import OpenAILimits
-from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
-from spendtop.sources.pollers.openrouter_limits import OpenRouterLimits
+from spendtop.sources.pollers.helicone.requests import HeliconeApi
+from spendtop.sources.pollers.litellm.activity import LitellmActivity
+from spendtop.sources.pollers.litellm.limits import LitellmLimits
+from spendtop.sources.pollers.openai.bills import OpenAIBills
+from spendtop.sources.pollers.openai.limits import OpenAILimits
+from spendtop.sources.pollers.openrouter.activity import OpenRouterActivity
+from spendtop.sources.pollers.openrouter.limits import OpenRouterLimits
 from spendtop.sources.pollers.xai import XaiBalance, XaiBills
 from spendtop.sources.receivers import BatchReceiver, SignedReceiver
 from spendtop.sources.receivers.agents import AgentReceiver
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.ingest import IngestReceiver
 from spendtop.sources.receivers.litellm import LitellmReceiver
-from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.sources.receivers.otlp.receiver import OtlpReceiver
 
 
 class Readers(Struct, frozen=True, eq=False):

@@ -214,6 +214,7 @@ ENTITIES = (
     Action("open", "enter", "screen.open", "requests", "list its requests in this window of time", "open", 3),
     TIME,
     COMPARE,
+    Action("export", "x", "screen.export", "export", "write all of the list to a file", "act", 9),
     *ORDER,
 )
 

@@ -12,7 +12,7 @@ from spendtop.collector.demo.sample_month import unpack
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openai.costs import OpenAICosts
 from spendtop.store.engine import Store
 from spendtop.store.reads.ledger.accounts import AccountState, account_now, days, events
 from spendtop.store.reads.ledger.balances import Account

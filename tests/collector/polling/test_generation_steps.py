@@ -14,7 +14,7 @@ from spendtop.domain.requests.request import Request, Status, Usage
 from spendtop.domain.sources.records import OPENROUTER_PUSH
 from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.openrouter_generations import OpenRouterGenerations
+from spendtop.sources.pollers.openrouter.generations import OpenRouterGenerations
 from tests.collector.conftest import Bench
 from tests.collector.polling.test_poll_config import settings
 from tests.collector.polling_bench import Polling

@@ -17,8 +17,8 @@ from spendtop.collector.polling.poll_steps import CostSteps
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime, to_iso, to_micros
 from spendtop.domain.money import Usd
 from spendtop.services.ledger.differences import explain, sentence
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
-from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
+from spendtop.sources.pollers.openrouter.activity import OpenRouterActivity
 from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.reads.ledger.day_bills import day_bill
 from tests.api.listening import Live, listening, settings_of

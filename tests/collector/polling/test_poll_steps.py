@@ -22,9 +22,9 @@ from spendtop.services.ledger import entries as ledger
 from spendtop.services.ledger.entries import Calibrated
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.pollers import Costs, PolledPage, PollFailed
-from spendtop.sources.pollers.helicone_api import HeliconeApi
+from spendtop.sources.pollers.helicone.requests import HeliconeApi
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openai.costs import OpenAICosts
 from spendtop.store.engine import Store
 from spendtop.store.reads.ledger.balances import balance_now
 from spendtop.store.reads.sources import completeness

@@ -8,7 +8,7 @@ from spendtop.collector.polling.poll_steps import CalibrationSettlement
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openai.costs import OpenAICosts
 from spendtop.store.reads.ledger.balances import balance_now, latest_calibration
 from tests.accounts import OPENAI
 from tests.collector.conftest import Bench

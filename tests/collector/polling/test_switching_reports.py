@@ -14,8 +14,8 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE, to_datetime, to_iso, to_mic
 from spendtop.domain.money import Usd
 from spendtop.services import checkpoints
 from spendtop.sources.pollers import KeyRefused
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
-from spendtop.sources.pollers.anthropic_report import AnthropicReport
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
+from spendtop.sources.pollers.anthropic.report import AnthropicReport
 from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.reads.ledger.day_bills import DayBill, day_bill

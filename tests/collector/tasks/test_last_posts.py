@@ -6,9 +6,11 @@ import json
 
 import httpx
 import msgspec
+import pytest
 
 from spendtop.collector.tasks.last_posts import LastPosts
-from spendtop.domain.bodies.outlines import PostOutline
+from spendtop.domain.bodies.outlines import PostBody, PostOutline
+from spendtop.domain.errors import SpendtopError
 from spendtop.services import tokens
 from spendtop.services.tasks import TaskKind
 from tests.api.listening import Live, listening
@@ -59,9 +61,23 @@ async def test_the_last_twenty_that_were_taken_are_told_without_prompts_and_secr
         assert posts[0].at == bench.clock() and posts[0].size > len(json.dumps(ITEM))
         assert await told(desk, live, "litellm") == []
 
+        body = await shown(desk, live, posts[0].id)
+        assert json.loads(body.text)["properties"] == NOTE["properties"] and body.remark == ""
+        assert SECRET not in body.text and "[redacted sk-proj-…]" in body.text
+        with pytest.raises(SpendtopError, match="remembers this post no more"):
+            await shown(desk, live, 1)
+
         bench.file.write_text(f'{keys}[privacy]\nbodies = "none"\n')
         post = (await told(desk, live))[0]
         assert "gpt-4o-mini" not in post.text and '"prompt_tokens":12' in post.text
+        body = await shown(desk, live, posts[0].id)
+        assert "PIN" not in body.text and "Prompts may not be kept" in body.remark
+
+
+async def shown(desk: SlowOffice, live: Live, post: int) -> PostBody:
+    task = desk.task(TaskKind.POST_BODY, source="ingest", id=post)
+    result = await LastPosts(live.context.posts, lambda: desk.bench.load().settings).show(task)
+    return msgspec.json.decode(result, type=PostBody)
 
 
 def read(post: PostOutline) -> dict[str, object]:

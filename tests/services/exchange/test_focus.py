@@ -115,14 +115,17 @@ def test_charges_are_apart_by_day_user_session_token_and_properties(recorded: Re
             recorded.request(DAY_START + DAY - 1, **alike),
             recorded.request(DAY_START + DAY, **alike),
             *(recorded.request(DAY_START, **{**alike, name: "other"}) for name in ("user_id", "session_id", "token")),
-            recorded.request(DAY_START, **alike, properties={"env": "prod"}),
+            *(
+                recorded.request(DAY_START, **alike, properties={"env": "prod", "anthropic.request.id": f"req_{n}"})
+                for n in range(2)
+            ),
         ]
     )
     rows, _ = charges(recorded)
     assert [row["ChargePeriodStart"] for row in rows] == sorted(
         (row["ChargePeriodStart"] for row in rows), reverse=True
     )
-    assert sorted(row["x_Requests"] for row in rows) == ["1"] * 5 + ["2"]
+    assert sorted(row["x_Requests"] for row in rows) == ["1"] * 4 + ["2"] * 2
     tagged = next(row for row in rows if "env" in row["Tags"])
     assert json.loads(tagged["Tags"]) == {"env": "prod", "session": "s", "user": "ada"}
     assert (tagged["SubAccountId"], tagged["SubAccountType"]) == ("t", "Token")

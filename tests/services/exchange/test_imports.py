@@ -15,7 +15,17 @@ from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.money import Usd
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.pricing.pricer import Pricer
-from spendtop.domain.requests.request import Basis, BodyState, Cost, Request, Restored, Status, TimeSource, Usage
+from spendtop.domain.requests.request import (
+    Basis,
+    Billing,
+    BodyState,
+    Cost,
+    Request,
+    Restored,
+    Status,
+    TimeSource,
+    Usage,
+)
 from spendtop.domain.sources.records import HELICONE_API, INGEST, LITELLM, OTLP, by_trust
 from spendtop.domain.windows import Calendar
 from spendtop.services.exchange.export import FORMATS, pages
@@ -35,6 +45,7 @@ from spendtop.store.reads.spending.grown_costs import LOWERED
 from spendtop.store.tables import RequestKeyTable, RequestTable, TotalTable
 from tests.conftest import SettableClock
 from tests.services.conftest import clear, request, rows, sums, totals
+from tests.services.recording.test_plan_calls import call
 from tests.waiting import DEADLINE
 
 OWN = Price.of({"input_tokens": Rate(1_000_000), "output_tokens": Rate(3_000_000)})
@@ -176,6 +187,13 @@ def test_the_tally_tells_costs_and_the_earliest_arrival_of_what_is_new(store: St
     tally = recorded(store, [request("known", clock()), request(1, clock(), 5), request(2, clock(), None)])
     assert (tally.taken, tally.stored, tally.duplicates) == (3, 2, 1)
     assert (tally.cost, tally.unpriced, tally.arrived) == (Usd(5), 1, clock())
+
+
+def test_what_is_under_a_plan_is_not_unpriced() -> None:
+    tally = Tally()
+    tally.add(call(), 0)
+    tally.add(call(billing=Billing.API, counted=True), 0)
+    assert (tally.stored, tally.unpriced) == (2, 1)
 
 
 def test_a_dry_run_counts_the_same_and_writes_nothing(store: Store, clock: SettableClock) -> None:

@@ -15,7 +15,7 @@ from spendtop.services.recording.preparation import Preparer
 from spendtop.services.recording.rows import from_row
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.litellm import LitellmReceiver
-from spendtop.sources.receivers.otlp import JSON, OtlpReceiver
+from spendtop.sources.receivers.otlp.receiver import JSON, OtlpReceiver
 from spendtop.store.engine import Store
 from spendtop.store.tables import RequestTable, RevisionTable
 from tests.conftest import SettableClock

@@ -39,7 +39,7 @@ from spendtop.store.tables import LimitMarkTable, RequestTable
 from spendtop.store.verification import verify
 from tests.services.conftest import beside, clear, limit, request, rows, totals
 from tests.sources.agents.homes import cases, lay_out, read
-from tests.sources.receivers.test_agent_events import all_posted
+from tests.sources.receivers.otlp.test_agent_events import all_posted
 
 START = 1_795_000_000_000_000 // HOUR * HOUR
 CLAUDE = AGENTS[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from itertools import permutations
@@ -11,15 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.requests.request import BodyState, Request, Status, Usage
+from spendtop.domain.requests.request import BodyState, Request, Status, Usage, Waiting
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, HELICONE, INGEST, LITELLM, OPENROUTER_PUSH, OTLP, Source
-from spendtop.services.recording.preparation import WAITING, Preparer
+from spendtop.services.recording.preparation import WAITING, Note, Preparer
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.transaction import Recording
 from spendtop.sources.receivers import Invalid, Item
-from spendtop.sources.receivers.anthropic_push import HELD_FOR
-from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.sources.receivers.otlp.anthropic_push import HELD_FOR
+from spendtop.sources.receivers.otlp.receiver import JSON, OtlpReceiver
 from spendtop.store import facts
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests.identities import known_as
@@ -227,6 +229,25 @@ def test_a_run_that_waits_outlives_a_stop_and_counts_by_time_or_with_its_late_re
         (one,) = (from_row(row) for row in rows(store, RequestTable))
         assert one.request.usage.total is not None
         assert totals(store) == sums(store)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_run_that_waits_keeps_its_token_and_where_bodies_are_kept_its_masked_messages(keeps: bool) -> None:
+    run, *_ = split(push("messages"))
+    secret = "sk-ant-api03-0123456789abcdefghij"
+    said = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": f"It is {secret}."}]}])
+    (span,) = run["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    span["attributes"].append({"key": "gen_ai.output.messages", "value": {"stringValue": said}})
+    (waits,) = OtlpReceiver().parse(json.dumps(run).encode(), JSON, ARRIVAL, "app").items
+    assert isinstance(waits, Waiting)
+    note = Preparer(PRICER, Redactor([]).redact, keep_bodies=keeps).prepare(waits)
+    assert isinstance(note, Note)
+    assert secret not in str(note.value)
+    started_again = OtlpReceiver()
+    started_again.recall({waits.name: str(note.value)}, ARRIVAL + MINUTE)
+    released = started_again.overdue(ARRIVAL + HELD_FOR)[-1]
+    assert isinstance(released, Request)
+    assert (released.token, b"It is" in (released.response_body or b"")) == ("app", keeps)
 
 
 def test_what_another_collector_recorded_waits_no_more() -> None:

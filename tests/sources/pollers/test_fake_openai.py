@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from spendtop.sources.pollers.http_client import Fetcher
-from spendtop.sources.pollers.openai_costs import OpenAICosts
+from spendtop.sources.pollers.openai.costs import OpenAICosts
 from tests.sources.pollers.fake_openai import ADMIN_KEY, DAY, FIRST_DAY, FakeOpenAI, Used, a_month
 from tests.waiting import DEADLINE
 

@@ -22,18 +22,18 @@ from spendtop.sources import unknown_fields
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.destinations.openrouter import OpenRouterDestinations
 from spendtop.sources.pollers import CostPoller, LimitPoller, PollFailed
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
-from spendtop.sources.pollers.anthropic_names import anthropic_names
-from spendtop.sources.pollers.anthropic_usage import anthropic_usage
-from spendtop.sources.pollers.aws_signature import AwsKey
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
+from spendtop.sources.pollers.anthropic.names import anthropic_names
+from spendtop.sources.pollers.anthropic.usage import anthropic_usage
 from spendtop.sources.pollers.balances import KeyedBalance
-from spendtop.sources.pollers.bedrock_counts import BedrockCounts
+from spendtop.sources.pollers.bedrock.counts import BedrockCounts
+from spendtop.sources.pollers.bedrock.signature import AwsKey
 from spendtop.sources.pollers.http_client import USUAL, Fetcher, Poll
-from spendtop.sources.pollers.openai_bills import openai_names
-from spendtop.sources.pollers.openai_costs import costs_by_user
-from spendtop.sources.pollers.openai_usage import openai_usage
-from spendtop.sources.pollers.openrouter_activity import OpenRouterActivity
-from spendtop.sources.pollers.openrouter_generations import OpenRouterGenerations
+from spendtop.sources.pollers.openai.bills import openai_names
+from spendtop.sources.pollers.openai.costs import costs_by_user
+from spendtop.sources.pollers.openai.usage import openai_usage
+from spendtop.sources.pollers.openrouter.activity import OpenRouterActivity
+from spendtop.sources.pollers.openrouter.generations import OpenRouterGenerations
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS, Access
 from tests.provider_pages import FakeApi
 from tests.sources.pollers.fake_provider import (
@@ -366,6 +366,15 @@ class SameForEver(FakeApi):
         return Answer(body=given) if isinstance(given, bytes) else answer({}, 404)
 
 
+class MoreKeys(FakeApi):
+    """Has another key whenever somebody asks for further ones."""
+
+    def good(self, asked: Asked) -> Answer:
+        if asked.path == "/api/v1/keys":
+            return answer({"data": [{"hash": f"key-{len(self.asked)}", "usage": 0, "limit": None}]})
+        return super().good(asked)
+
+
 class OneByOne(FakeApi):
     """Knows how many questions were under way at once."""
 
@@ -491,3 +500,10 @@ async def test_pages_that_lead_back_to_themselves_end(name: str) -> None:
         with pytest.raises(PollFailed):
             await asking(name, fake.url)()
         assert len(fake.asked) <= 101
+
+
+async def test_a_list_of_keys_that_never_ends_is_given_up() -> None:
+    with MoreKeys(pages(CASES["openrouter bills"].pages, "1")) as fake:
+        with pytest.raises(PollFailed, match="does not end"):
+            await asking("openrouter bills", fake.url)()
+        assert len(fake.asked) <= 102

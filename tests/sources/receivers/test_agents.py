@@ -19,7 +19,7 @@ from spendtop.sources.receivers import Invalid, NotJson, Post, Pushed, Unreadabl
 from spendtop.sources.receivers.agents import MOST_ITEMS, AgentReceiver
 from spendtop.sources.settings import SECTIONS
 from tests.sources.agents.homes import cases, lay_out, read, with_files
-from tests.sources.receivers.test_agent_events import NOW
+from tests.sources.receivers.otlp.test_agent_events import NOW
 
 SETTINGS: Settings = settings_class(SECTIONS)()
 ITEM = {"agent": "claude-code", "key": "msg_1", "time": "2026-11-03T09:11:07.917Z", "host": "box", "prompt": 9}

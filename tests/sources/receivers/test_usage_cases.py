@@ -18,7 +18,7 @@ from spendtop.services.recording.preparation import Prepared, Preparer
 from spendtop.sources.receivers.helicone import HeliconeReceiver
 from spendtop.sources.receivers.ingest import IngestReceiver, TimeRule
 from spendtop.sources.receivers.litellm import LitellmReceiver
-from spendtop.sources.receivers.otlp import OtlpReceiver
+from spendtop.sources.receivers.otlp.receiver import OtlpReceiver
 
 NOW = 1_796_000_000
 CASES = json.loads((Path(__file__).parents[2] / "fixtures" / "usage_cases.json").read_text())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -17,6 +18,7 @@ from spendtop.services.alerting.outbox import Attempt
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, TaskTable
+from spendtop.tui.alerts.questions import AlertFigures, AlertsQuestion
 from spendtop.tui.alerts.screen import AlertsScreen
 from spendtop.tui.alerts.silencing import SilenceScreen
 from spendtop.tui.app import SpendtopApp
@@ -280,3 +282,38 @@ async def test_a_silence_begins_with_the_alert_under_the_cursor_and_is_taken_bac
         face.clear_notifications()
         await pilot.press("u")
         await until(pilot, lambda: "There is nothing to undo" in picture(pilot))
+
+
+@pytest.mark.parametrize(
+    ("keys", "mode"),
+    [(["enter"], "requests"), (["enter", "1"], "overview"), (["a"], "alerts")],
+)
+async def test_a_key_before_the_rows_are_read_opens_once_they_are_and_changes_nothing(
+    face: SpendtopApp, monkeypatch: pytest.MonkeyPatch, store: Store, keys: list[str], mode: str
+) -> None:
+    may_read, ask = Event(), AlertsQuestion.ask
+
+    def slowly(self: AlertsQuestion, connection: Connection) -> AlertFigures:
+        may_read.wait()
+        return ask(self, connection)
+
+    monkeypatch.setattr(AlertsQuestion, "ask", slowly)
+    async with face.run_test(size=(80, 24), notifications=True) as pilot:
+        await opened(pilot, "6")
+        await until(pilot, lambda: face.current_mode == "alerts")
+        alerts = face.live_screen
+        assert isinstance(alerts, AlertsScreen)
+        await pilot.press(*keys)
+        if keys == ["a"]:
+            await until(pilot, lambda: "still being read" in picture(pilot))
+        may_read.set()
+        await until(pilot, lambda: face.current_mode == mode and (mode != "requests" or "row 1 of" in picture(pilot)))
+        if mode == "overview":
+            await pilot.press("6")
+        if mode != "requests":
+            await until(pilot, lambda: alerts.detail.detail)
+            await pilot.pause()
+            assert face.screen is alerts
+    with store.reading() as connection:
+        acked = select(func.count()).where(table_of(AlertTable).c.acked_at.is_not(None))
+        assert connection.execute(acked).scalar() == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 from textual.pilot import Pilot
 
@@ -55,13 +58,18 @@ async def listed(pilot: Pilot[int], command: str) -> EntitiesScreen:
     return screen
 
 
+def exported(folder: Path) -> list[dict[str, str]]:
+    (file,) = folder.glob("spendtop-users-*.csv")
+    return list(csv.DictReader(file.read_text().splitlines()))
+
+
 def words(pilot: Pilot[int], name: str) -> list[str]:
     line = next(line for line in picture(pilot).splitlines() if name in line and line[0] == "│")
     return line.strip("│▌ ").replace("▌", " ").split()
 
 
-async def test_users_with_cost_change_last_seen_and_the_limits_that_hold(face: SpendtopApp) -> None:
-    async with face.run_test(size=(80, 24)) as pilot:
+async def test_users_with_cost_change_last_seen_and_the_limits_that_hold(face: SpendtopApp, tmp_path: Path) -> None:
+    async with face.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await listed(pilot, "users bob")
         assert "Users today vs yesterday" in picture(pilot)
         assert words(pilot, "alice")[:6] == ["alice", "$0.300", "100%", "▲", "50%", "3"]
@@ -70,6 +78,16 @@ async def test_users_with_cost_change_last_seen_and_the_limits_that_hold(face: S
         assert screen.table.row is not None and str(screen.table.row.row.head.name) == "bob"
         await pilot.press("C")
         await until(pilot, lambda: "vs a week ago" in picture(pilot))
+        await pilot.press("x", "c")
+        await until(pilot, lambda: "2 users in" in picture(pilot))
+        alice, bob = exported(tmp_path)
+        assert [alice[name] for name in ("user", "requests", "cost_usd", "limits")] == [
+            "alice",
+            "3",
+            "0.3",
+            '["each user"]',
+        ]
+        assert [bob[name] for name in ("requests", "cost_nanousd", "unpriced", "plan_usd")] == ["1", "", "1", ""]
         await pilot.press("k", "enter")
         await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen))
         assert isinstance(face.live_screen, RequestsScreen)

@@ -60,7 +60,7 @@ async def test_the_detail_tells_of_the_selected_limit_and_enter_lists_what_count
         assert "┤" in line(pilot, "$0.500┤")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(face.live_screen, RequestsScreen) and "row 1 of 1" in picture(pilot))
-        assert 'user:"alice" t:' in picture(pilot)
+        assert 'user:"alice" t:2026-11-20T00:00..' in picture(pilot)
         await pilot.press("q")
         await until(pilot, lambda: face.current_mode == "limits")
         await pilot.press("2")

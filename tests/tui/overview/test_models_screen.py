@@ -7,7 +7,8 @@ from textual.pilot import Pilot
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
-from spendtop.domain.requests.request import Cost
+from spendtop.domain.requests.request import Cost, Usage
+from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.overview.models_screen import ModelsScreen
 from spendtop.tui.overview.panels import TopPanel
@@ -15,6 +16,7 @@ from spendtop.tui.overview.screen import OverviewScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.widgets.request_table import RequestList
 from tests.conftest import SettableClock
+from tests.services.recording.test_plan_calls import Desk, call
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (140, 40)])
@@ -130,7 +132,7 @@ async def test_any_name_is_listed_by_and_none_steers_the_terminal(
 
 
 async def test_the_line_of_all_others_opens_every_family(
-    session_over: Sessions, till: Till, clock: SettableClock
+    session_over: Sessions, till: Till, clock: SettableClock, store: Store
 ) -> None:
     dear, cheap = Cost(reported=Usd.of("1.00")), Cost(reported=Usd.of("0.01"))
     till.record(
@@ -138,6 +140,7 @@ async def test_the_line_of_all_others_opens_every_family(
         a_request(30, clock(), model="cheap", cost=cheap),
         a_request(31, clock(), model="cheap-latest", cost=cheap),
     )
+    Desk(store).record(call("p", clock(), usage=Usage(prompt=1_000_000_000, completion=0)))
     app = SpendtopApp(session_over())
     async with app.run_test(size=(80, 24)) as pilot:
         shown = await panel(pilot, "G")
@@ -146,8 +149,11 @@ async def test_the_line_of_all_others_opens_every_family(
         await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.table.rows)
         screen = app.screen
         assert isinstance(screen, ModelsScreen)
-        assert len(screen.table.rows) == 21
-        await pilot.press("G", "enter")
+        assert len(screen.table.rows) == 22
+        await pilot.press("G")
+        await until(pilot, lambda: "~$2.00" in picture(pilot))
+        assert line(pilot, "m    ")[:4] == ["m", "1", "-", "~$2.00"]
+        await pilot.press("k", "enter")
         await until(pilot, lambda: "Models of cheap today" in picture(pilot) and "cheap-latest" in picture(pilot))
         await pilot.press("q")
         await until(pilot, lambda: app.screen is screen)

@@ -75,6 +75,23 @@ async def test_a_limit_of_a_family_is_shown_by_the_family(app: SpendtopApp, widt
     assert line[2:].startswith("gpt-4o day")
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(36, "producti…s-eu day"), (56, "production-reviewers-eu day"), (80, "production-reviewers-eu day")],
+)
+async def test_a_name_has_what_room_there_is_before_the_bar(app: SpendtopApp, width: int, shown: str) -> None:
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        panel = app.screen.query_one(LimitsPanel)
+        await until(pilot, lambda: panel.uses)
+        assert panel.uses
+        limit = Limit(name="users", window=parse_window("day"), amount=Usd.of(1), each=Each.USER)
+        name = Untrusted("production-reviewers-eu")
+        panel.uses = [replace(panel.uses[0], limit=limit, entity=name, name=name)]
+        (line,) = ("".join(text for text, _ in line) for line in panel.content(width, 10))
+    assert line[2:].startswith(shown) and "%" in line and len(line) == width
+
+
 async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: SpendtopApp) -> None:
     """As on every other face: unknown where the cost of no request is known, and zero where that of one is zero."""
     async with app.run_test(size=(140, 40)) as pilot:

@@ -18,7 +18,8 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.requests.detail import RequestDetail, detail
 from spendtop.store.reads.requests.lists import newest_id
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of, wrap
+from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of
+from spendtop.tui.widgets.json_lines import wrap
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, chat
 

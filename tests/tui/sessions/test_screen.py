@@ -156,7 +156,7 @@ async def test_order_and_its_direction(face: SpendtopApp) -> None:
         assert names(screen)[0] == "lab"
         assert "COST▲" in picture(pilot)
         await pilot.press(">")
-        assert "TOKEN▼" in picture(pilot)
+        assert "TOKENS▼" in picture(pilot)
         await pilot.press("<", "<")
         assert "REQ▼" in picture(pilot)
 

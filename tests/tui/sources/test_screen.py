@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert
 from textual.pilot import Pilot
 
 from spendtop.domain.agents.plan_windows import PlanWindow
-from spendtop.domain.bodies.outlines import PostOutline
+from spendtop.domain.bodies.outlines import PostBody, PostOutline
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.pricing.list_version import ListVersion
 from spendtop.domain.requests.request import SAME_CONTENT, Cost, Request
@@ -26,7 +26,7 @@ from spendtop.services import checkpoints, tasks, tokens
 from spendtop.services.agents import plan_windows
 from spendtop.services.recording import missed_requests
 from spendtop.services.recording.remarks import note
-from spendtop.services.tasks import TaskState
+from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
 from spendtop.store.reads import price_list
@@ -340,13 +340,32 @@ async def test_a_source_shows_its_last_events_as_they_are_kept(
             if task is not None:
                 assert task.arguments == {"source": "helicone"}
                 text = '{"model": "gpt-4.1", "usage": {"prompt_tokens": 12}}'
-                posts = json.encode([PostOutline(clock(), 12_000, text), PostOutline(clock(), 12, "")]).decode()
+                posts = json.encode([PostOutline(2, clock(), 12_000, text), PostOutline(1, clock(), 12, "")]).decode()
                 tasks.finish(connection, task.id, TaskState.DONE, posts, clock())
             return task is not None
 
         await until(pilot, lambda: write(store, answer))
         await until(pilot, lambda: 'model: "gpt-4.1"' in picture(pilot))
         assert 'usage: {"prompt_tokens": 12}' in picture(pilot) and "no JSON, not shown" in picture(pilot)
+
+        def show(connection: Connection) -> None:
+            while (task := tasks.claim(connection, clock())) is not None:
+                assert (task.kind, task.arguments["source"]) == (TaskKind.POST_BODY, "helicone")
+                body = PostBody(
+                    1, clock(), 12, f'{{"content":"post {task.arguments["id"]} \\u001b[2J"}}', "Its beginning."
+                )
+                tasks.finish(connection, task.id, TaskState.DONE, json.encode(body).decode(), clock())
+
+        def shows_the_older() -> bool:
+            write(store, show)
+            return '"content": "post 1 \\u001b[2J"' in picture(pilot)
+
+        await pilot.press("tab", "right_square_bracket")
+        await until(pilot, shows_the_older)
+        assert "2 of 2" in picture(pilot) and "Its beginning." in picture(pilot)
+        older: dict[str, object] = {"source": "helicone", "id": 1}
+        await until(pilot, lambda: write(store, lambda it: not tasks.newest(it, TaskKind.POST_BODY, older)))
+        await pilot.press("escape")
         await pilot.press("G")
         await pilot.pause()
         assert "alice" in picture(pilot) and "external-29" in picture(pilot)
@@ -399,7 +418,7 @@ async def test_little_room_leaves_out_the_end_of_a_line_and_cuts_no_word(
         await shown(pilot)
         await until(pilot, lambda: "prices  " in picture(pilot))
         lines = [line.rstrip() for line in picture(pilot).splitlines()]
-    assert "prices    genai-prices 0.2.3, came with the program, age not known" in lines
+    assert "  prices    genai-prices 0.2.3, came with the program, age not known" in lines
 
 
 @pytest.mark.parametrize("width", [80, 140])

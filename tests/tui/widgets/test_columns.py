@@ -54,10 +54,10 @@ def sizes(layouts: Sequence[Columns[Fruit]], width: int) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
-        (13, {"NAME": 6, "WEIGHT": 6}),
-        (21, {"NAME": 10, "WEIGHT": 6}),
-        (23, {"NAME": 7, "WEIGHT": 6, "COLOUR": 8}),
-        (40, {"NAME": 10, "WEIGHT": 6, "COLOUR": 8, "ORIGIN": 13}),
+        (14, {"NAME": 6, "WEIGHT": 7}),
+        (22, {"NAME": 10, "WEIGHT": 7}),
+        (24, {"NAME": 7, "WEIGHT": 7, "COLOUR": 8}),
+        (41, {"NAME": 10, "WEIGHT": 7, "COLOUR": 8, "ORIGIN": 13}),
     ],
 )
 def test_columns_go_by_rank_grow_to_what_they_wish_and_the_last_one_takes_the_rest(
@@ -68,8 +68,8 @@ def test_columns_go_by_rank_grow_to_what_they_wish_and_the_last_one_takes_the_re
 
 def test_a_tighter_layout_is_taken_where_the_columns_that_must_stay_do_not_fit() -> None:
     tight = (Column("N", 3, name), Column("W", 3, weight))
-    assert list(sizes([WHOLE, tight], 13)) == ["NAME", "WEIGHT"]
-    assert sizes([WHOLE, tight], 12) == {"N": 3, "W": 3}
+    assert list(sizes([WHOLE, tight], 14)) == ["NAME", "WEIGHT"]
+    assert sizes([WHOLE, tight], 13) == {"N": 3, "W": 3}
     assert sizes([WHOLE, tight], 2) == {"N": 3, "W": 3}
 
 
@@ -77,15 +77,15 @@ def words(pieces: Sequence[Piece]) -> str:
     return "".join(text for text, _ in pieces)
 
 
-def test_the_column_that_orders_carries_an_arrow_within_its_width() -> None:
-    columns = fitted([WHOLE], 13)
-    assert words(head_line(columns, "", True, INK)) == "NAME   WEIGHT"
-    assert words(head_line(columns, "name", True, INK)) == "NAME▼  WEIGHT"
-    assert words(head_line(columns, "weight", False, INK)) == "NAME   WEIGH▲"
+def test_the_column_that_orders_has_room_for_an_arrow() -> None:
+    columns = fitted([WHOLE], 14)
+    assert words(head_line(columns, "", True, INK)) == "NAME    WEIGHT"
+    assert words(head_line(columns, "name", True, INK)) == "NAME▼   WEIGHT"
+    assert words(head_line(columns, "weight", False, INK)) == "NAME   WEIGHT▲"
 
 
 def test_words_may_run_over_all_further_columns_and_are_cut_at_the_edge() -> None:
-    columns = fitted([WHOLE], 13)
+    columns = fitted([WHOLE], 14)
     unweighed = Fruit("quince", -1)
     assert words(row_line(unweighed, columns, INK, 40)) == "quince nobody has weighed it yet"
     assert words(row_line(unweighed, columns, INK, 22)) == "quince nobody has wei…"
@@ -96,4 +96,4 @@ def test_words_may_run_over_all_further_columns_and_are_cut_at_the_edge() -> Non
 def test_at_sixty_cells_columns_go_before_a_head_is_cut(table: Callable[[], ListTable[Any, Any]]) -> None:
     columns = fitted(table().layouts(), 56)
     assert sum(width + 1 for _, width in columns) - 1 <= 56
-    assert not [column.title for column, width in columns if len(column.title) > width]
+    assert not [column.title for column, width in columns if len(column.title) + bool(column.order) > width]

@@ -25,8 +25,8 @@ from spendtop.api.shapes.ledger import (
 from spendtop.api.shapes.spending import ErrorAnswer, instant
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.errors import UsageError
-from spendtop.domain.ledger.amounts import BillKind
 from spendtop.domain.ledger.balance import EntryKind
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.money import Usd
 from spendtop.services import tasks
 from spendtop.services.ledger import entries as ledger

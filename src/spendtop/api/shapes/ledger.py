@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from spendtop.api.shapes.spending import instant, raw
 from spendtop.domain.clock import DAY, to_datetime
-from spendtop.domain.ledger.amounts import BillKind, exact
+from spendtop.domain.ledger.amounts import exact
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.ledger.differences import Explanation, ProjectBill, Share
 from spendtop.domain.ledger.holders import HolderBill
 from spendtop.domain.money import Usd

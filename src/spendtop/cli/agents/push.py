@@ -15,7 +15,6 @@ from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say
 from spendtop.collector.agents.poster import AgentPoster, PostFailed, Taken, posting
-from spendtop.collector.from_settings import keeps_texts, own_secrets
 from spendtop.config.settings import Settings
 from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.counted import counted
@@ -25,6 +24,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.sources.agents.item import item_of, with_texts
 from spendtop.sources.agents.requests import machine_of
 from spendtop.sources.agents.scan import Scan, readers_of, roots_of
+from spendtop.sources.privacy import keeps_texts, own_secrets
 from spendtop.sources.registry import READERS
 from spendtop.sources.settings import AgentsSettings, push_address
 

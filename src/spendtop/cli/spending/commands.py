@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spendtop.cli.command import API_JSON, JSON, Command, argument
-from spendtop.domain.ledger.amounts import BILL_KINDS
+from spendtop.domain.ledger.bill_kinds import BILL_KINDS
 
 _TOKEN = argument("token", metavar="TOKEN", help="its value, name or number")
 _ACCOUNT = argument("account", metavar="ACCOUNT", help="its name, as `spendtop ledger list` has it")

@@ -9,10 +9,9 @@ import string
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spendtop.cli.options import Options, load_readable
 from spendtop.config.paths import data_folder, default_database_url, find_file
@@ -54,8 +53,7 @@ def run(options: Options) -> int:
     return _CODES[state]
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorder:
+class _Recorder(NamedTuple):
     """The collector, by what it says of itself beside the store and whether its process lives."""
 
     runs: bool

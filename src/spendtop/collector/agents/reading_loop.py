@@ -18,7 +18,6 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from spendtop.collector.agents.stride import stride_beside
-from spendtop.collector.from_settings import keeps_texts, own_secrets
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.bodies.redaction import Redactor
@@ -33,6 +32,7 @@ from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.item import item_of, with_texts
 from spendtop.sources.agents.requests import machine_of, request_of
 from spendtop.sources.agents.scan import AgentRoot, FileRead, RootState, roots_of
+from spendtop.sources.privacy import keeps_texts, own_secrets
 from spendtop.sources.registry import READERS
 from spendtop.sources.scan_process import LENGTH_BYTES, ScanJob, ScanNews
 from spendtop.sources.settings import AgentsSettings

@@ -13,7 +13,7 @@ from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.sources.records import OPENROUTER_PUSH
 from spendtop.services import checkpoints
-from spendtop.sources.pollers.openrouter_generations import OpenRouterGenerations
+from spendtop.sources.pollers.openrouter.generations import OpenRouterGenerations
 from spendtop.store.reads.requests.uncharged import Uncharged, uncharged
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.transactions import read

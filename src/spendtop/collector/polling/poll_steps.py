@@ -39,7 +39,7 @@ from spendtop.sources.pollers import (
     PollFailed,
     RequestPoller,
 )
-from spendtop.sources.pollers.openai_costs import MinuteOfUse, OpenAICosts
+from spendtop.sources.pollers.openai.costs import MinuteOfUse, OpenAICosts
 from spendtop.store.engine import Store
 from spendtop.store.reads.ledger.balances import latest_calibration, spent_before, spent_on
 from spendtop.store.transactions import WriteQueue, read, write

@@ -33,11 +33,11 @@ from spendtop.config.settings import Settings
 from spendtop.domain.clock import DAY, to_datetime, to_micros
 from spendtop.domain.sources.records import HELICONE
 from spendtop.sources.pollers import CostPoller, LimitPoller
-from spendtop.sources.pollers.anthropic_analytics import AnthropicAnalytics
+from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
 from spendtop.sources.pollers.gemini_caps import GeminiCaps
-from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.openai_costs import OpenAICosts
-from spendtop.sources.pollers.openrouter_generations import OpenRouterGenerations
+from spendtop.sources.pollers.helicone.requests import HeliconeApi
+from spendtop.sources.pollers.openai.costs import OpenAICosts
+from spendtop.sources.pollers.openrouter.generations import OpenRouterGenerations
 from spendtop.sources.registry import ACCOUNT_BILLS, BALANCE_POLLERS, COST_POLLERS, LIMIT_POLLERS, Access
 from spendtop.store.engine import Store, named
 from spendtop.store.facts import first_start

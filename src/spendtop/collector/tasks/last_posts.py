@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from spendtop.api.recent_posts import RecentPosts
-from spendtop.collector.from_settings import keeps_bodies, own_secrets
+from spendtop.api.shown_posts import ShownPosts
 from spendtop.collector.tasks.slow_tasks import SlowTask
 from spendtop.config.settings import Settings
-from spendtop.domain.bodies.outlines import LONGEST_WORD, PostOutline, outline
-from spendtop.domain.bodies.redaction import Redactor
+from spendtop.domain.errors import SpendtopError
 from spendtop.services.tasks import Task, TaskKind
 
 
@@ -21,15 +20,18 @@ class LastPosts:
         self._settings = settings
 
     def by_kind(self) -> Mapping[TaskKind, SlowTask]:
-        return {TaskKind.LAST_POSTS: self.tell}
+        return {TaskKind.LAST_POSTS: self.tell, TaskKind.POST_BODY: self.show}
 
     async def tell(self, task: Task) -> str:
-        """The result is read later than bodies may be kept, so no prompt is in it; where none may be kept, no word."""
-        settings = self._settings()
-        longest_word = LONGEST_WORD if keeps_bodies(settings) else 0
-        redactor = Redactor(own_secrets(settings))
-        outlines: Sequence[PostOutline] = [
-            PostOutline(post.at, post.size, outline(redactor.redact(post.beginning), longest_word))
-            for post in self._posts.of(str(task.arguments["source"]))
-        ]
-        return msgspec.json.encode(outlines).decode()
+        """Results stay: no prompt is in it."""
+        source = str(task.arguments["source"])
+        shown = ShownPosts(self._settings(), source)
+        return msgspec.json.encode([shown.outline_of(post) for post in self._posts.of(source)]).decode()
+
+    async def show(self, task: Task) -> str:
+        """With prompts where these may be kept; whoever asked takes the result out of the store."""
+        source = str(task.arguments["source"])
+        for post in self._posts.of(source):
+            if post.id == task.arguments["id"]:
+                return msgspec.json.encode(ShownPosts(self._settings(), source).body_of(post)).decode()
+        raise SpendtopError("The collector remembers this post no more: others came after it.")

@@ -9,7 +9,6 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from spendtop.collector.from_settings import keeps_bodies
 from spendtop.collector.polling.poll_config import helicone_api
 from spendtop.collector.polling.poll_steps import PollContext, in_parts
 from spendtop.collector.polling.poll_supervisor import PollSupervisor, helicone
@@ -25,8 +24,9 @@ from spendtop.services.checkpoints import Checkpoint
 from spendtop.services.recording.preparation import Prepared
 from spendtop.services.recording.transaction import Outcome, keep_bodies
 from spendtop.services.tasks import Task, TaskKind, TaskState
-from spendtop.sources.pollers.helicone_api import HeliconeApi
-from spendtop.sources.pollers.helicone_cursor import progress, range_cursor, resumed
+from spendtop.sources.pollers.helicone.cursor import progress, range_cursor, resumed
+from spendtop.sources.pollers.helicone.requests import HeliconeApi
+from spendtop.sources.privacy import keeps_bodies
 from spendtop.store.reads.requests.detail import RequestDetail, detail
 from spendtop.store.reads.rows import RequestRow
 from spendtop.store.reads.sessions.sessions import without_body

@@ -14,12 +14,27 @@ _IS_WORD = re.compile(rb"[!#-\[\]-~]+")
 
 
 class PostOutline(Struct, frozen=True):
+    id: int
     at: int
     """When it was taken, UTC µs."""
     size: int
     """Of the whole post, in bytes."""
     text: str
     """An outline of its beginning; empty where it is no JSON."""
+
+
+class PostBody(Struct, frozen=True):
+    """One post, without the secrets that were recognised."""
+
+    id: int
+    at: int
+    """UTC µs."""
+    size: int
+    """Of the whole post, in bytes."""
+    text: str
+    """What is kept of it as text; an outline where prompts may not be shown, empty where it is no text."""
+    remark: str
+    """Why it is not whole, or empty."""
 
 
 def outline(beginning: bytes, longest_word: int) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.ledger.used import Used
 from spendtop.domain.money import Usd
 
@@ -31,11 +32,6 @@ class CostPart:
     project: str = ""
     api_key: str = ""
     line_item: str = ""
-
-
-BillKind = Literal["key", "user", "project"]
-"""What a bill can be split by; a project is a workspace or a team at others."""
-BILL_KINDS: tuple[BillKind, ...] = ("key", "user", "project")
 
 
 class UserPart(NamedTuple):

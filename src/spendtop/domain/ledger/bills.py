@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from spendtop.domain.clock import DAY, SECOND, age, day_word
 from spendtop.domain.cost_words import whole_cents
@@ -13,8 +13,7 @@ NO_BILL = "no bill read yet"
 """Where a provider is asked that has not answered yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class BilledDay:
+class BilledDay(NamedTuple):
     """What was billed in all for a UTC day (days since 1970)."""
 
     day: int

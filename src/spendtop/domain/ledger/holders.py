@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from spendtop.domain.ledger.amounts import BillKind
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.ledger.differences import BilledPart, read_line_item, same_model
 from spendtop.domain.ledger.used import TOKENS, UsedPart
 from spendtop.domain.money import ZERO, Usd

@@ -290,6 +290,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     name: str
     told: str
     """As its receiver understands it; without prompts and responses."""
+    whole: str | None = None
+    """The same with these, which are masked and kept where others are."""
 
 
 class WaitedFor(Struct, frozen=True, kw_only=True):

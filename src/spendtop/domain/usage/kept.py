@@ -18,7 +18,7 @@ Flat: TypeAlias = dict[str, Any]
 NO_NUMBER = -1
 """Stands for what should be a number and is none: its sum is unknown, also when it is read again."""
 
-_LARGEST = 2**63
+_SMALLEST, _LARGEST = -(2**63), 2**63
 _DEEPEST = 4
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _MOST_NAMES = 4096
@@ -85,7 +85,7 @@ def _reduced(source: Mapping[str, Any], prefix: str, flat: Flat, depth: int) -> 
     for name, value in source.items():
         kind = type(value)
         if kind is int:
-            if not -_LARGEST < value < _LARGEST:
+            if not _SMALLEST < value < _LARGEST:
                 value = NO_NUMBER
         elif value is None:
             continue
@@ -105,7 +105,7 @@ def _reduced(source: Mapping[str, Any], prefix: str, flat: Flat, depth: int) -> 
             value = _word(name, value)
             if value is None:
                 continue
-        elif not -_LARGEST < value < _LARGEST:
+        elif not _SMALLEST < value < _LARGEST:
             value = NO_NUMBER
         if not _is_name(name):
             continue

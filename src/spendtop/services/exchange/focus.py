@@ -27,6 +27,9 @@ from spendtop.services.exchange.focus_columns import COLUMNS, NOTHING, UNKNOWN, 
 from spendtop.services.exchange.focus_entries import NO_LEDGERS, LedgerCharges, columns_of_entry
 from spendtop.store.reads.rows import RequestRow
 
+_OF_ONE_REQUEST = frozenset({"anthropic.request.id", "portkey.trace_id"})
+"""Properties that no two requests share: with them each would be a charge."""
+
 
 class _Key(NamedTuple):
     """What the requests of a charge have in common. Text is raw."""
@@ -122,7 +125,7 @@ def _key(row: RequestRow) -> _Key:
         session=_raw(row.session_id),
         token=_raw(row.token),
         token_name=_raw(row.token_label),
-        properties=tuple(sorted(row.properties.items())),
+        properties=tuple(sorted((name, text) for name, text in row.properties.items() if name not in _OF_ONE_REQUEST)),
         basis=row.cost.basis,
     )
 

@@ -63,7 +63,7 @@ class Tally(Struct, kw_only=True):
     def add(self, request: Request, arrived: int) -> None:
         self.stored += 1
         self.arrived = arrived if self.arrived is None else min(arrived, self.arrived)
-        self.unpriced += request.cost.amount is None or request.cost.partial
+        self.unpriced += not request.is_plan and (request.cost.amount is None or request.cost.partial)
         self.cost += request.cost.amount or ZERO
 
 

@@ -69,6 +69,8 @@ class Note(Struct, frozen=True):
     value: str | None
 
 
+_LONGEST_NOTE = 256 * 1024
+"""Characters of what waits with its prompt and response; they are left out of a longer one."""
 WAITING = "waiting "
 """Begins the name of the fact of what waits to be recorded."""
 Ready = Prepared | SetAside | Note
@@ -103,8 +105,8 @@ class Preparer:
                     return _bare(event)
             case Restored():
                 return self._restored(event, dictionary)
-            case Waiting(name=name, told=told):
-                return Note(WAITING + name, told)
+            case Waiting(name=name):
+                return Note(WAITING + name, self._told(event))
             case WaitedFor(name=name):
                 return Note(WAITING + name, None)
             case TestEvent():
@@ -167,6 +169,11 @@ class Preparer:
 
     def _cleaned(self, body: bytes | None) -> bytes | None:
         return self._redact(body) if body is not None and self._redact is not None else body
+
+    def _told(self, waiting: Waiting) -> str:
+        is_kept = self._keep_bodies and waiting.whole is not None and len(waiting.whole) <= _LONGEST_NOTE
+        whole = self._cleaned(waiting.whole.encode()) if is_kept and waiting.whole is not None else None
+        return waiting.told if whole is None else whole.decode()
 
     def _set_aside(self, event: TestEvent | NotUnderstood, kind: str, digest: bytes, reason: str) -> SetAside:
         raw = bodies.encode(self._cleaned(event.raw), None)[1] if self._keep_bodies else None

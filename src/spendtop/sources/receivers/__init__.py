@@ -148,6 +148,10 @@ class Pushed(Struct, frozen=True):
     """By field that no item has here and that was left: what was probably meant."""
 
 
+TOKEN_HEADER = b"x-tracking-token"
+"""Puts all that a post holds under a tracking token, for clients whose format has no room for one."""
+
+
 class Post(Struct, frozen=True):
     """One post of a client that holds an ingest key."""
 
@@ -163,6 +167,12 @@ class Post(Struct, frozen=True):
     def header(self, name: bytes) -> Sequence[bytes]:
         """All values of a header; `name` is lower-case."""
         return self.headers.get(name, ())
+
+    @property
+    def token(self) -> str:
+        """The tracking token that all of it is under, or empty; of several that are sent there is none."""
+        sent = self.header(TOKEN_HEADER)
+        return sent[0].decode("latin-1") if len(sent) == 1 else ""
 
 
 class BatchReceiver(Protocol):

@@ -62,21 +62,24 @@ def _count(value: object) -> int:
 
 
 def _amount(value: object) -> Usd:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_DOLLARS:
-        raise Wrong(f"has to be a number of US dollars from 0 to {MOST_DOLLARS:,}")
-    return Usd.of(repr(value))
+    return Usd.of(repr(_number(value, MOST_DOLLARS, "US dollars")))
 
 
 def _milliseconds(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_LATENCY:
-        raise Wrong(f"has to be a number of milliseconds from 0 to {LONGEST_LATENCY:,}")
-    return round(value)
+    return round(_number(value, LONGEST_LATENCY, "milliseconds"))
+
+
+def _number(value: object, most: int, of: str) -> int | float:
+    if (type(value) is int or type(value) is float) and 0 <= value <= most:
+        return value
+    raise Wrong(f"has to be a number of {of} from 0 to {most:,}")
 
 
 def _status(value: object) -> Status:
-    if not isinstance(value, str) or value not in set(Status):
+    status = _STATUSES.get(value) if isinstance(value, str) else None
+    if status is None:
         raise Wrong(f"has to be one of {', '.join(Status)}")
-    return Status(value)
+    return status
 
 
 def _instant(value: object) -> int:
@@ -126,7 +129,11 @@ def _provider_usage(value: object) -> Mapping[str, object]:
     """A provider's usage object, as it was sent: its counts are read together with the response."""
     if not isinstance(value, dict):
         raise Wrong(f"{NO_OBJECT}, as providers' answers hold it")
-    wrong = {f".{group}": NO_OBJECT for group in _USAGE_GROUPS if not isinstance(value.get(group), dict | None)}
+    wrong = {
+        f".{name}": NO_OBJECT
+        for name, inner in value.items()
+        if name in _USAGE_GROUPS and not (inner is None or isinstance(inner, dict))
+    }
     if wrong:
         raise Wrong(parts=wrong)
     return value
@@ -161,10 +168,13 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "status": _status,
 }
 """Field to what reads it, or raises `Wrong`."""
-_USAGE_GROUPS = (
-    *("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details"),
-    *("input_token_details", "output_token_details", "cache_creation", "server_tool_use"),
+_USAGE_GROUPS = frozenset(
+    {
+        *("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details"),
+        *("input_token_details", "output_token_details", "cache_creation", "server_tool_use"),
+    }
 )
+_STATUSES = {str(status): status for status in Status}
 
 
 def _or_null(schema: Schema) -> Schema:

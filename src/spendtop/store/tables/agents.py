@@ -6,10 +6,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, LargeBinary, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
-class AgentFileTable(SQLModel, table=True):
+class AgentFileTable(Stored, table=True):
     """One file on one machine."""
 
     __tablename__: ClassVar[Any] = "agent_file"
@@ -21,7 +23,7 @@ class AgentFileTable(SQLModel, table=True):
     """JSON, as its reader wrote it."""
 
 
-class AgentRootTable(SQLModel, table=True):
+class AgentRootTable(Stored, table=True):
     """One folder of an agent on one machine, as it was looked through last."""
 
     __tablename__: ClassVar[Any] = "agent_root"
@@ -42,7 +44,7 @@ class AgentRootTable(SQLModel, table=True):
     """UTC µs."""
 
 
-class AgentSpoolTable(SQLModel, table=True):
+class AgentSpoolTable(Stored, table=True):
     """Calls that a machine read, and another one has not taken yet."""
 
     __tablename__: ClassVar[Any] = "agent_spool"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Index, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
-class AlertTable(SQLModel, table=True):
+class AlertTable(Stored, table=True):
     """One episode of one rule for one entity and one window."""
 
     __tablename__: ClassVar[Any] = "alert"
@@ -51,7 +53,7 @@ class AlertTable(SQLModel, table=True):
     snoozed_by: str | None = Field(default=None, sa_type=Text)
 
 
-class AlertActionTable(SQLModel, table=True):
+class AlertActionTable(Stored, table=True):
     """What somebody did about an alert or by a silence, append-only, with what was before."""
 
     __tablename__: ClassVar[Any] = "alert_action"
@@ -70,7 +72,7 @@ class AlertActionTable(SQLModel, table=True):
     """JSON object: the columns of the alert that were changed, as they were."""
 
 
-class SilenceTable(SQLModel, table=True):
+class SilenceTable(Stored, table=True):
     """A filter that keeps alerts from speaking until it ends."""
 
     __tablename__: ClassVar[Any] = "silence"
@@ -84,7 +86,7 @@ class SilenceTable(SQLModel, table=True):
     """One that is taken back ended then."""
 
 
-class HeldAnnouncementTable(SQLModel, table=True):
+class HeldAnnouncementTable(Stored, table=True):
     """The last that an alert had to say while a silence kept it back."""
 
     __tablename__: ClassVar[Any] = "held_announcement"
@@ -102,7 +104,7 @@ class HeldAnnouncementTable(SQLModel, table=True):
     """When it is looked whether it may be said."""
 
 
-class DeliveryTable(SQLModel, table=True):
+class DeliveryTable(Stored, table=True):
     """One message to one channel, in the outbox until sent or dead."""
 
     __tablename__: ClassVar[Any] = "delivery"
@@ -137,7 +139,7 @@ class DeliveryTable(SQLModel, table=True):
     sent_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class DeliveryAlertTable(SQLModel, table=True):
+class DeliveryAlertTable(Stored, table=True):
     """An alert that a message tells of, alone or with others."""
 
     __tablename__: ClassVar[Any] = "delivery_alert"
@@ -148,7 +150,7 @@ class DeliveryAlertTable(SQLModel, table=True):
     joined_at: int = Field(sa_type=BigInteger)
 
 
-class DeliveryAttemptTable(SQLModel, table=True):
+class DeliveryAttemptTable(Stored, table=True):
     """One try to deliver, append-only."""
 
     __tablename__: ClassVar[Any] = "delivery_attempt"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Index, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
-class LedgerEventTable(SQLModel, table=True):
+class LedgerEventTable(Stored, table=True):
     """One entry of an account's ledger, append-only: money that came or went, or a calibration."""
 
     __tablename__: ClassVar[Any] = "ledger_event"
@@ -35,7 +37,7 @@ class LedgerEventTable(SQLModel, table=True):
     settled_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class DayCostTable(SQLModel, table=True):
+class DayCostTable(Stored, table=True):
     """What a provider billed an account for one UTC day, as its last poll said."""
 
     __tablename__: ClassVar[Any] = "day_cost"
@@ -51,7 +53,7 @@ class DayCostTable(SQLModel, table=True):
     """When it was told last; of a doubted day when a poll first lacked it."""
 
 
-class DayCostPartTable(SQLModel, table=True):
+class DayCostPartTable(Stored, table=True):
     """A part of a billed day; the parts of a day sum up to it, but for rounding."""
 
     __tablename__: ClassVar[Any] = "day_cost_part"
@@ -65,7 +67,7 @@ class DayCostPartTable(SQLModel, table=True):
     cost_nano: int = Field(sa_type=BigInteger)
 
 
-class DayCostUserTable(SQLModel, table=True):
+class DayCostUserTable(Stored, table=True):
     """What a user was billed of a day, where the provider tells that; it is the same money as the parts."""
 
     __tablename__: ClassVar[Any] = "day_cost_user"
@@ -77,7 +79,7 @@ class DayCostUserTable(SQLModel, table=True):
     cost_nano: int = Field(sa_type=BigInteger)
 
 
-class DayUsedTable(SQLModel, table=True):
+class DayUsedTable(Stored, table=True):
     """What a provider counted of a day beside money, such as tokens, by whoever it bills."""
 
     __tablename__: ClassVar[Any] = "day_used"
@@ -93,7 +95,7 @@ class DayUsedTable(SQLModel, table=True):
     quantity: int = Field(sa_type=BigInteger)
 
 
-class BilledNameTable(SQLModel, table=True):
+class BilledNameTable(Stored, table=True):
     """What people call a key, user or project that a bill names by an id."""
 
     __tablename__: ClassVar[Any] = "billed_name"
@@ -108,7 +110,7 @@ class BilledNameTable(SQLModel, table=True):
     """Of a key the project or workspace that it belongs to; empty where that is not told."""
 
 
-class DayCostRevisionTable(SQLModel, table=True):
+class DayCostRevisionTable(Stored, table=True):
     """A billed day that a provider restated."""
 
     __tablename__: ClassVar[Any] = "day_cost_revision"
@@ -122,7 +124,7 @@ class DayCostRevisionTable(SQLModel, table=True):
     seen_at: int = Field(sa_type=BigInteger)
 
 
-class BalanceReadingTable(SQLModel, table=True):
+class BalanceReadingTable(Stored, table=True):
     """A balance as its provider's API told it."""
 
     __tablename__: ClassVar[Any] = "balance_reading"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Index, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
-class LimitRaiseTable(SQLModel, table=True):
+class LimitRaiseTable(Stored, table=True):
     """An amount by which a limit is raised until an instant; append-only but for its end."""
 
     __tablename__: ClassVar[Any] = "limit_raise"

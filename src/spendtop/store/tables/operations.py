@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Index, LargeBinary, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
-class TokenTable(SQLModel, table=True):
+class TokenTable(Stored, table=True):
     """A tracking token: the public label of an app or environment, no secret."""
 
     __tablename__: ClassVar[Any] = "token"
@@ -27,7 +29,7 @@ class TokenTable(SQLModel, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class QuarantineTable(SQLModel, table=True):
+class QuarantineTable(Stored, table=True):
     """A signed event that is not counted: not understood (re-processable), or a gateway's test event."""
 
     __tablename__: ClassVar[Any] = "quarantine"
@@ -48,7 +50,7 @@ class QuarantineTable(SQLModel, table=True):
     """Compressed body; NULL where privacy settings keep no bodies."""
 
 
-class TaskTable(SQLModel, table=True):
+class TaskTable(Stored, table=True):
     """Something a face asks of the collector, with its progress and result."""
 
     __tablename__: ClassVar[Any] = "task"
@@ -67,7 +69,7 @@ class TaskTable(SQLModel, table=True):
     updated_at: int = Field(sa_type=BigInteger)
 
 
-class LeaseTable(SQLModel, table=True):
+class LeaseTable(Stored, table=True):
     """Who polls, evaluates and delivers when several collectors share one PostgreSQL (database clock)."""
 
     __tablename__: ClassVar[Any] = "lease"
@@ -78,7 +80,7 @@ class LeaseTable(SQLModel, table=True):
     until: int = Field(sa_type=BigInteger)
 
 
-class CheckpointTable(SQLModel, table=True):
+class CheckpointTable(Stored, table=True):
     """How far a poller got, and how its last poll went."""
 
     __tablename__: ClassVar[Any] = "checkpoint"
@@ -97,7 +99,7 @@ class CheckpointTable(SQLModel, table=True):
     """In a row."""
 
 
-class GapTable(SQLModel, table=True):
+class GapTable(Stored, table=True):
     """Requests that were missed when they were pushed, and found by a poll."""
 
     __tablename__: ClassVar[Any] = "gap"
@@ -114,7 +116,7 @@ class GapTable(SQLModel, table=True):
     found_at: int = Field(sa_type=BigInteger)
 
 
-class MetaTable(SQLModel, table=True):
+class MetaTable(Stored, table=True):
     """Single facts about the store, among them the configuration as the collector applied it."""
 
     __tablename__: ClassVar[Any] = "meta"
@@ -123,7 +125,7 @@ class MetaTable(SQLModel, table=True):
     value: str = Field(sa_type=Text)
 
 
-class RemarkTable(SQLModel, table=True):
+class RemarkTable(Stored, table=True):
     """What a source sent that was not read or not taken, by name; so many names of each source."""
 
     __tablename__: ClassVar[Any] = "remark"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
-class ProviderLimitTable(SQLModel, table=True):
+class ProviderLimitTable(Stored, table=True):
     """One limit as its provider told it last. Each poll replaces all rows of its poller."""
 
     __tablename__: ClassVar[Any] = "provider_limit"

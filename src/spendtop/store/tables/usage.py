@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from spendtop.store.tables.stored import Stored
 
 
 def _request_id_key() -> Column[int]:
@@ -13,7 +15,7 @@ def _request_id_key() -> Column[int]:
     return Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False)
 
 
-class RequestTable(SQLModel, table=True):
+class RequestTable(Stored, table=True):
     """One LLM API call. `id` carries the arrival's microsecond and the collector's slot, and never changes."""
 
     __tablename__: ClassVar[Any] = "request"
@@ -84,7 +86,7 @@ class RequestTable(SQLModel, table=True):
     output_final: bool = True
 
 
-class RequestKeyTable(SQLModel, table=True):
+class RequestKeyTable(Stored, table=True):
     """The only authority for "seen before": digest of source and external id. Outlives retention."""
 
     __tablename__: ClassVar[Any] = "request_key"
@@ -96,7 +98,7 @@ class RequestKeyTable(SQLModel, table=True):
     """Digest of what a push said under an id of its client's own choice."""
 
 
-class BodyTable(SQLModel, table=True):
+class BodyTable(Stored, table=True):
     """Prompt and response of one request, redacted and compressed."""
 
     __tablename__: ClassVar[Any] = "body"
@@ -107,7 +109,7 @@ class BodyTable(SQLModel, table=True):
     data: bytes = Field(sa_type=LargeBinary)
 
 
-class DictionaryTable(SQLModel, table=True):
+class DictionaryTable(Stored, table=True):
     """What bodies have in common, as their compression needs it."""
 
     __tablename__: ClassVar[Any] = "dictionary"
@@ -117,7 +119,7 @@ class DictionaryTable(SQLModel, table=True):
     data: bytes = Field(sa_type=LargeBinary)
 
 
-class RevisionTable(SQLModel, table=True):
+class RevisionTable(Stored, table=True):
     """What a later report changed in a request."""
 
     __tablename__: ClassVar[Any] = "revision"
@@ -131,7 +133,7 @@ class RevisionTable(SQLModel, table=True):
     """JSON object: field name to [old, new]."""
 
 
-class TotalTable(SQLModel, table=True):
+class TotalTable(Stored, table=True):
     """Spend of one key of one dimension in one bucket, kept by difference with every commit."""
 
     __tablename__: ClassVar[Any] = "total"
@@ -157,7 +159,7 @@ class TotalTable(SQLModel, table=True):
     """Errors without any usage, which cost nothing."""
 
 
-class DayTotalTable(SQLModel, table=True):
+class DayTotalTable(Stored, table=True):
     """The sums of `total` by UTC day, for every dimension but `minute`, of the hours before the one that
     `store.day_totals.until` names."""
 
@@ -181,7 +183,7 @@ class DayTotalTable(SQLModel, table=True):
     failed: int = Field(sa_type=BigInteger)
 
 
-class LimitMarkTable(SQLModel, table=True):
+class LimitMarkTable(Stored, table=True):
     """A limit that a commit touched and that is not yet evaluated. Survives a crash between the two."""
 
     __tablename__: ClassVar[Any] = "limit_mark"
@@ -197,7 +199,7 @@ class LimitMarkTable(SQLModel, table=True):
     """When the latest of them happened, UTC µs."""
 
 
-class RepriceTable(SQLModel, table=True):
+class RepriceTable(Stored, table=True):
     """One run over stored requests that computed their costs anew, or compared them with what is computed now."""
 
     __tablename__: ClassVar[Any] = "reprice"
@@ -232,7 +234,7 @@ class RepriceTable(SQLModel, table=True):
     """How many the undoing left alone, as something else changed them since."""
 
 
-class RepriceChangeTable(SQLModel, table=True):
+class RepriceChangeTable(Stored, table=True):
     """What a run changed in one request, as MessagePack maps."""
 
     __tablename__: ClassVar[Any] = "reprice_change"

@@ -1,17 +1,11 @@
-"""Alerts as records, and into a file."""
+"""Alerts as records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import to_iso
 from spendtop.domain.money import Usd
-from spendtop.tui.modals.choose import ChooseScreen
-from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
-from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
     from spendtop.store.reads.alerts.attention import AlertRow
@@ -36,28 +30,6 @@ COLUMNS = (
     "acked_by",
     "snoozed_until",
 )
-
-
-class AlertExport:
-    """Writes the alerts that are listed."""
-
-    def __init__(self, screen: LiveScreen) -> None:
-        self._screen = screen
-        self._files = FileExport(screen)
-
-    def ask(self, rows: Sequence[AlertRow]) -> None:
-        """Ask for the format; these rows are what is written, whatever is read until it is chosen."""
-        options = (("c", f"CSV, all {len(rows)} that are listed"), ("l", f"JSON lines, all {len(rows)}"))
-        self._screen.app.push_screen(ChooseScreen("Export to a file", options), partial(self._write, rows))
-
-    def _write(self, rows: Sequence[AlertRow], key: str | None) -> None:
-        if key is None:
-            return
-
-        def work(path: Path) -> int:
-            return write_records(path, COLUMNS, map(record, rows))
-
-        self._files.write(self._files.dated("alerts", FORMATS[key]), ("alert", "alerts"), work)
 
 
 def record(row: AlertRow) -> dict[str, object]:

@@ -16,11 +16,12 @@ from spendtop.tui import formats
 from spendtop.tui.actions import ALERTS, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.alerts.detail import AlertDetailPanel
 from spendtop.tui.alerts.doings import AlertDoings
-from spendtop.tui.alerts.exports import COLUMNS, AlertExport, record
+from spendtop.tui.alerts.exports import COLUMNS, record
 from spendtop.tui.alerts.silencing import SilenceDesk, SilenceDraft, silence_of
 from spendtop.tui.alerts.table import AlertList, stage_words
 from spendtop.tui.limits.table import RowKey
 from spendtop.tui.screens.arrangement import Arrangement, Layout
+from spendtop.tui.screens.file_export import RecordExport
 from spendtop.tui.screens.list_copy import ListCopy
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
@@ -61,7 +62,7 @@ class AlertsScreen(LiveScreen):
         self.doings = AlertDoings(self, self.writer)
         self.silencing = SilenceDesk(self, self.writer)
         self.copier = ListCopy(self, self.table, "alert", COLUMNS, record)
-        self.exporter = AlertExport(self)
+        self.exporter = RecordExport(self, "alerts", ("alert", "alerts"))
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda _: None, self.order_by)
         self.part = AlertPart.OPEN
         self.layout_shown = Layout.SPLIT
@@ -171,6 +172,12 @@ class AlertsScreen(LiveScreen):
 
     # What is listed
 
+    @property
+    def is_awaited(self) -> bool:
+        """The requests behind an alert are known from its detail."""
+        row, detail = self.table.row, self.detail.detail
+        return super().is_awaited or (row is not None and (detail is None or detail.row.id != row.id))
+
     def works_now(self, action: Action) -> bool:
         """Keys of a row need one, and one that is over takes neither ack nor snooze."""
         row, headline = self.table.row, self.face.headline
@@ -259,4 +266,6 @@ class AlertsScreen(LiveScreen):
         self.copier.ask()
 
     def action_export(self) -> None:
-        self.exporter.ask(self.table.rows)
+        """Those that are listed now, whatever is read until the format is chosen."""
+        rows = self.table.rows
+        self.exporter.ask(f"all {len(rows)} that are listed", lambda: (COLUMNS, map(record, rows)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -17,9 +18,11 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Bounds
 from spendtop.tui import formats
 from spendtop.tui.actions import ENTITIES, LIVE, MOVE, ORDER, Action, bindings
+from spendtop.tui.breakdown.entities_exports import all_entities
 from spendtop.tui.breakdown.entities_table import EntityTable
 from spendtop.tui.breakdown.view import compared
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.file_export import RecordExport
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import TODAY, TimeChoice
@@ -27,7 +30,7 @@ from spendtop.tui.widgets.canvas import Line, Piece
 
 if TYPE_CHECKING:
     from spendtop.store.reads.breakdown.breakdown import BreakdownReading
-    from spendtop.tui.breakdown.entities_questions import EntitiesFigures
+    from spendtop.tui.breakdown.entities_questions import EntitiesFigures, EntitiesQuestion
     from spendtop.tui.headline import Headline
 
 TITLES = {"user": "Users", "model_family": "Models", "token": "Tokens"}
@@ -49,9 +52,11 @@ class EntitiesScreen(LiveScreen):
         self.table = EntityTable(of, TITLES[of.name])
         self.figures: EntitiesFigures | None = None
         self.arrangement = Arrangement(self, lambda: self.table, lambda: self.time, self.limit_to, self.order_by)
+        title = TITLES[of.name].lower()
+        self.exporter = RecordExport(self, title, (title.removesuffix("s"), title))
         self._wanted = wanted
-        self._reading: BreakdownReading | None = None
-        self._plans: BreakdownReading | None = None
+        self._readings: tuple[BreakdownReading, BreakdownReading] | None = None
+        """Of what counts as spend, and of usage under a plan."""
 
     @property
     def is_root(self) -> bool:
@@ -65,15 +70,20 @@ class EntitiesScreen(LiveScreen):
         yield self.table
 
     def question(self) -> LongQuestion:
+        if self._readings is None or self._readings[0].cut.calendar != self.calendar:
+            self._readings = self._new_readings()
+        return self._question(*self._readings)
+
+    def _new_readings(self) -> tuple[BreakdownReading, BreakdownReading]:
         from spendtop.domain.breakdown.measures import COST, PLAN
         from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
-        from spendtop.tui.breakdown.entities_questions import EntitiesQuestion
 
         cut = Cut(self.of, None, COST, self.calendar)
-        if self._reading is None or self._reading.cut != cut:
-            self._reading = BreakdownReading(cut)
-            self._plans = BreakdownReading(replace(cut, measure=PLAN))
-        assert self._plans is not None
+        return BreakdownReading(cut), BreakdownReading(replace(cut, measure=PLAN))
+
+    def _question(self, reading: BreakdownReading, plans: BreakdownReading) -> EntitiesQuestion:
+        from spendtop.tui.breakdown.entities_questions import EntitiesQuestion
+
         return EntitiesQuestion(
             now=self.face.session.clock(),
             calendar=self.calendar,
@@ -83,8 +93,8 @@ class EntitiesScreen(LiveScreen):
             most=_ROWS,
             order=self.table.order,
             descending=self.table.descending,
-            reading=self._reading,
-            plans=self._plans,
+            reading=reading,
+            plans=plans,
         )
 
     def show(self, answer: EntitiesFigures) -> Headline:
@@ -118,10 +128,10 @@ class EntitiesScreen(LiveScreen):
 
     def works_now(self, action: Action) -> bool:
         """Keys of a row need one."""
-        return self.table.row is not None or not (action in ORDER or action.id == "open")
+        return self.table.row is not None or not (action in ORDER or action.id in ("open", "export"))
 
     def moved_in_time(self) -> None:
-        self._reading = None
+        self._readings = None
         super().moved_in_time()
 
     def remarks(self) -> Line:
@@ -154,6 +164,13 @@ class EntitiesScreen(LiveScreen):
         """Against the time before, or the same a week ago."""
         self.baseline = self.baseline.other
         self.news()
+
+    def action_export(self) -> None:
+        if self.face.store is not None:
+            question = self._question(*self._new_readings())
+            self.exporter.ask(
+                f"all {self.table.title.lower()} {self.time.name}", partial(all_entities, self.face.store, question)
+            )
 
     def action_open(self) -> None:
         row, figures = self.table.row, self.figures

@@ -1,9 +1,8 @@
-"""The breakdown to elsewhere: onto the clipboard, or all rows and columns of it into a CSV file."""
+"""The breakdown to elsewhere: onto the clipboard, or all rows and columns of it as records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spendtop.domain.breakdown.measures import Measured, Unit
@@ -11,15 +10,15 @@ from spendtop.domain.money import Usd
 from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.screens.clipboard import Clipboard, tab_separated
-from spendtop.tui.screens.file_export import FORMATS, FileExport, write_records
+from spendtop.tui.screens.file_export import Records
 from spendtop.tui.screens.live_screen import LiveScreen
 
 if TYPE_CHECKING:
+    from spendtop.store.engine import Store
     from spendtop.store.reads.breakdown.grid import Grid
     from spendtop.tui.breakdown.questions import BreakdownFigures
     from spendtop.tui.breakdown.view import View
 
-_FORMATS = (("c", "CSV, all rows and columns"), ("l", "JSON lines, all rows and columns"))
 _ALL = 1_000_000
 _OWN = ("total", "missing", "before")
 
@@ -45,38 +44,16 @@ class GridCopy:
         self._screen.app.push_screen(ChooseScreen("Copy", options), take)
 
 
-class GridExport:
-    """Writes every row and column, shown or not."""
+def whole_grid(store: Store, figures: BreakdownFigures) -> Records:
+    """Every row and column, shown or not."""
+    from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
+    from spendtop.store.reads.breakdown.grid import GridSize
 
-    def __init__(self, screen: LiveScreen) -> None:
-        self._screen = screen
-        self._files = FileExport(screen)
-
-    def ask(self, figures: BreakdownFigures) -> None:
-        """Ask for the format; the file's name says when."""
-
-        def take(key: str | None) -> None:
-            if key is not None:
-                self._write(figures, FORMATS[key])
-
-        self._screen.app.push_screen(ChooseScreen("Export to a file", _FORMATS), take)
-
-    def _write(self, figures: BreakdownFigures, kind: str) -> None:
-        store = self._screen.face.store
-        if store is None:
-            return
-
-        def work(path: Path) -> int:
-            from spendtop.store.reads.breakdown.breakdown import BreakdownReading, Cut
-            from spendtop.store.reads.breakdown.grid import GridSize
-
-            view = figures.view
-            reading = BreakdownReading(Cut(view.rows, view.columns, view.measure, figures.headline.calendar))
-            grid = reading.read(store, figures.times, GridSize(rows=_ALL, columns=_ALL), lambda so_far, share: True)
-            assert grid is not None
-            return write_records(path, columns_of(grid, view), records(grid, view))
-
-        self._files.write(self._files.dated("breakdown", kind), ("row", "rows"), work)
+    view = figures.view
+    reading = BreakdownReading(Cut(view.rows, view.columns, view.measure, figures.headline.calendar))
+    grid = reading.read(store, figures.times, GridSize(rows=_ALL, columns=_ALL), lambda so_far, share: True)
+    assert grid is not None
+    return columns_of(grid, view), records(grid, view)
 
 
 def columns_of(grid: Grid, view: View) -> list[str]:

@@ -21,12 +21,13 @@ from spendtop.tui.actions import BREAKDOWN, LIVE, MOVE, ORDER, Action, bindings
 from spendtop.tui.breakdown.cell_filter import cell_filter
 from spendtop.tui.breakdown.cell_panel import CellPanel
 from spendtop.tui.breakdown.change_line import ChangeLine
-from spendtop.tui.breakdown.exports import GridCopy, GridExport
+from spendtop.tui.breakdown.exports import GridCopy, whole_grid
 from spendtop.tui.breakdown.row_changes import RowChanges
 from spendtop.tui.breakdown.table import GridTable
 from spendtop.tui.breakdown.view import View, spoken
 from spendtop.tui.modals.choose import MOVING, ChooseScreen
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.file_export import RecordExport
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, TimeChoice
@@ -61,7 +62,7 @@ class BreakdownScreen(LiveScreen):
         """Whether nothing was shown yet."""
         self.figures: BreakdownFigures | None = None
         self.copier = GridCopy(self, self.table)
-        self.exporter = GridExport(self)
+        self.exporter = RecordExport(self, "breakdown", ("row", "rows"))
         self.arrangement = Arrangement(self, lambda: self.table, lambda: self.view.time, self.limit_to, self.order_by)
         self._reading: BreakdownReading | None = None
         self._changes: ChangeReading | None = None
@@ -321,5 +322,5 @@ class BreakdownScreen(LiveScreen):
         self.copier.ask(self.selecting)
 
     def action_export(self) -> None:
-        if self.figures is not None:
-            self.exporter.ask(self.figures)
+        if self.figures is not None and self.face.store is not None:
+            self.exporter.ask("all rows and columns", partial(whole_grid, self.face.store, self.figures))

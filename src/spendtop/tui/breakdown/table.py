@@ -20,7 +20,7 @@ from spendtop.tui.widgets.table import ListTable
 if TYPE_CHECKING:
     from spendtop.store.reads.breakdown.grid import Grid, GridRow
 
-_NAME, _CELL, _TOTAL, _SHARE, _CHANGE, _TREND = 12, 8, 11, 5, 6, 6
+_NAME, _CELL, _TOTAL, _SHARE, _CHANGE, _TREND = 12, 8, 11, 5, 7, 6
 _AROUND = 5
 """Frame, blanks and mark beside the columns."""
 _BEFORE_CELLS = 3
@@ -113,8 +113,9 @@ class GridTable(ListTable["GridRow", str]):
                 for number, title in enumerate(titles)
             ]
         wished = _WIDE_NAME if not cells else 2 * _NAME
+        title = fit_middle(view.rows.title, _NAME - 1, self.glyphs.cut).rstrip()
         columns: list[Column[GridRow]] = [
-            Column(view.rows.title, _NAME, self._name_cell, wished=wished, order="name"),
+            Column(title, _NAME, self._name_cell, wished=wished, order="name"),
             *cells,
             Column("TOTAL", _TOTAL, self._total_cell, right=True, order="total"),
         ]

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from spendtop.domain.counted import counted
-from spendtop.domain.ledger.amounts import BILL_KINDS, BillKind
+from spendtop.domain.ledger.bill_kinds import BILL_KINDS, BillKind
 from spendtop.domain.ledger.holders import HolderBill, holder_words
 from spendtop.domain.ledger.used import used_words
 from spendtop.domain.money import ZERO, Usd

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.ledger.amounts import BillKind
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.ledger.differences import SeenModel
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar

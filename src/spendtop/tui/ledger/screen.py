@@ -24,7 +24,7 @@ from spendtop.tui.ledger.exports import LedgerExport
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
-from spendtop.tui.widgets.canvas import Line
+from spendtop.tui.widgets.canvas import Line, length
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ class LedgerScreen(LiveScreen):
         if chosen.failure is not None:
             return [(f"! the last poll gave nothing: {chosen.failure}", palette.bad)]
         if is_low(chosen) and chosen.account.low_balance is not None:
-            return [(f"! less than {chosen.account.low_balance} is left", palette.bad), *self._basis()]
+            low: Line = [(f"! less than {chosen.account.low_balance} is left", palette.bad)]
+            whole = [*low, *self._basis()]
+            return whole if length(whole) <= self.size.width else low
         return self._basis()
 
     def _bill_age(self) -> str:
@@ -140,15 +142,25 @@ class LedgerScreen(LiveScreen):
         if chosen.calibrated_at is None:
             low = chosen.account.low_balance
             silent = "no alerts" if low is None else f"no alert below {low}"
-            return [(f"  uncalibrated, {silent}: c enters what the page says is left", palette.warn)]
+            words = self._fitting(
+                f"uncalibrated, {silent}: c enters what the page says is left", f"uncalibrated, {silent}: c calibrates"
+            )
+            return [(words, palette.warn)]
         if chosen.caution is not None:
             return [(f"  {chosen.caution}", palette.warn)]
         ago = age(max(self.face.session.clock() - chosen.calibrated_at, 0))
         drift = "" if chosen.drift is None else f", drift {formats.change(chosen.drift)}"
-        words = f"  est. = page {ago} ago{drift} + entries - billed {self._bill_age()}"
-        if chosen.burn_per_day is not None and self.size.width >= _WIDE_FROM:
-            words += f" {self.face.glyphs.between} burn: mean of the last 7 whole UTC days, as billed"
-        return [(words, palette.muted)]
+        ends = f" + entries - billed {self._bill_age()}"
+        burn = f" {self.face.glyphs.between} burn: mean of the last 7 whole UTC days, as billed"
+        whole = f"est. = page {ago} ago{drift}{ends}"
+        longer = [f"{whole}{burn}"] if chosen.burn_per_day is not None and self.size.width >= _WIDE_FROM else []
+        return [
+            (self._fitting(*longer, whole, f"est. = page {ago} ago{ends}", f"est. = page {ago} ago"), palette.muted)
+        ]
+
+    def _fitting(self, *words: str) -> str:
+        """The first of these that is not cut, or the last one."""
+        return "  " + next((each for each in words if len(each) + 2 <= self.size.width), words[-1])
 
     # The chosen account
 

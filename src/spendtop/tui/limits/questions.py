@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spendtop.domain.clock import DAY, SECOND, to_datetime
+from spendtop.domain.clock import DAY, SECOND
+from spendtop.domain.filters.instants import of_span
 from spendtop.domain.limits.forecast import Forecast
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.limits.measure import LimitedValue
@@ -127,6 +128,7 @@ class CountedQuestion:
 
     use: LimitUse
     now: int
+    calendar: Calendar
 
     def ask(self, connection: Connection) -> str:
         limit = self.use.limit
@@ -140,16 +142,13 @@ class CountedQuestion:
 
     def _time(self, limit: Limit) -> str:
         if limit.window.kind is WindowKind.REQUEST:
-            since = f"t:{_instant(self.now - REQUEST_SPAN)}.."
+            since = of_span(_second(self.now - REQUEST_SPAN), None, self.calendar)
             of_spend = limit.measure is LimitedValue.SPEND
             return f"cost>{limit.amount.dollars.normalize():f} {since}" if of_spend else since
         if limit.window.kind is WindowKind.ROLLING:
             return f"t:-{limit.window.text}"
-        if self.use.starts_at is None:
-            return ""
-        until = "" if self.use.ends_at is None else _instant(self.use.ends_at)
-        return f"t:{_instant(self.use.starts_at)}..{until}"
+        return of_span(_second(self.use.starts_at), _second(self.use.ends_at), self.calendar)
 
 
-def _instant(at: int) -> str:
-    return f"{to_datetime(at // SECOND * SECOND):%Y-%m-%dT%H:%M:%S}Z"
+def _second(at: int | None) -> int | None:
+    return None if at is None else at // SECOND * SECOND

@@ -181,7 +181,9 @@ class LimitsScreen(LiveScreen):
             self.table.turn_fold(row)
             self.tick()
         elif row.use is not None:
-            self.ask(CountedQuestion(use=row.use, now=self.face.session.clock()), self._list_requests)
+            self.ask(
+                CountedQuestion(use=row.use, now=self.face.session.clock(), calendar=self.calendar), self._list_requests
+            )
 
     def action_raise_limit(self) -> None:
         """Raise the selected limit for its entity; of a fold, or of nobody yet, for all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -18,13 +18,12 @@ from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.selection import TimeChoice
 from spendtop.tui.widgets.canvas import Piece
 from spendtop.tui.widgets.columns import Column, Columns, Ink
-from spendtop.tui.widgets.spend_columns import cost_cell, requests_cell, tokens_cell
+from spendtop.tui.widgets.spend_columns import cost_cell, plan_cell
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:
-    from spendtop.store.reads.spending.sums import KeySpend
     from spendtop.tui.headline import Headline
-    from spendtop.tui.overview.questions import ModelsFigures
+    from spendtop.tui.overview.questions import ModelRow, ModelsFigures
 
 
 class ModelsScreen(LiveScreen):
@@ -86,14 +85,17 @@ class ModelsScreen(LiveScreen):
             _list_requests(self, self.time, row.key)
 
 
-class ModelTable(ListTable["KeySpend", str]):
+class ModelTable(ListTable["ModelRow", str]):
     def __init__(self, title: str) -> None:
         super().__init__(title, id="model-table")
 
-    def layouts(self) -> Sequence[Columns[KeySpend]]:
-        return (_COLUMNS,)
+    def layouts(self) -> Sequence[Columns[ModelRow]]:
+        """Beside the cost what calls under a plan would have cost, where there are some."""
+        rows = [row for position in range(len(self.rows)) if (row := self.rows[position]) is not None]
+        plan = (_PLAN,) if any(row.plan.requests for row in rows) else ()
+        return ((_NAME, _REQUESTS, _COST, *plan, _TOKENS),)
 
-    def key(self, row: KeySpend) -> str:
+    def key(self, row: ModelRow) -> str:
         return row.key.raw
 
 
@@ -129,13 +131,24 @@ def _list_requests(screen: LiveScreen, time: TimeChoice, model: Untrusted) -> No
     screen.face.list_requests(f"{named} {time.filter}")
 
 
-def _name(row: Any, ink: Ink, width: int) -> Piece:
+def _name(row: ModelRow, ink: Ink, width: int) -> Piece:
     return str(row.key) or "(no model)", ink.palette.model
 
 
-_COLUMNS: Columns[KeySpend] = (
-    Column("MODEL", 16, _name, wished=60),
-    Column("REQ", 5, requests_cell, right=True),
-    Column("COST", 12, cost_cell, right=True),
-    Column("TOKENS", 7, tokens_cell, right=True),
-)
+def _requests(row: ModelRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.requests + row.plan.requests), ink.palette.text
+
+
+def _cost(row: ModelRow, ink: Ink, width: int) -> Piece:
+    return cost_cell(row, ink, width) if row.spend.requests else (formats.UNKNOWN, ink.palette.faint)
+
+
+def _tokens(row: ModelRow, ink: Ink, width: int) -> Piece:
+    return formats.count(row.spend.tokens + row.plan.tokens), ink.palette.text
+
+
+_NAME = Column("MODEL", 16, _name, wished=60)
+_REQUESTS = Column("REQ", 5, _requests, right=True)
+_COST = Column("COST", 12, _cost, right=True)
+_PLAN = Column("PLAN", 10, plan_cell, right=True)
+_TOKENS = Column("TOKENS", 7, _tokens, right=True)

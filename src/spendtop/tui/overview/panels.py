@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -13,9 +13,10 @@ from rich.style import Style
 from spendtop.domain.clock import HOUR, age
 from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.limits.measure import LimitedValue
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_right, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit, fit_middle, fit_right, length
 from spendtop.tui.widgets.gauge import SIGNS, gauge
 
 if TYPE_CHECKING:
@@ -30,8 +31,16 @@ _QUIET = HOUR
 _FRAMED = 4
 """Cells of the frame."""
 _AMOUNTS = 13
-"""Cells of a limit's use and amount."""
-_LEAST_NAME, _LEAST_MONEY = 10, 6
+"""Cells of a limit's use and amount, at most."""
+_LEAST_NAME, _LEAST_MONEY, _LEAST_BAR = 10, 6, 6
+
+
+class _Widest(NamedTuple):
+    """Cells of the longest of each in all lines, so that all bars begin at one cell."""
+
+    name: int
+    amounts: int
+    unpriced: int
 
 
 class LimitsPanel(DoorPanel):
@@ -82,39 +91,42 @@ class LimitsPanel(DoorPanel):
             words = "none set" if self.is_configured else "known once a collector ran"
             return [[(words, palette.muted)], *(plans or [[("5 limits, then n", palette.faint)]])]
         shown = self._shown(height - len(plans))
-        unpriced = max(len(_unpriced(use)) for use in shown)
-        lines = [self._line(use, width, unpriced) for use in shown]
+        widest = _Widest(
+            name=max(cell_len(_name_of(use)) for use in shown),
+            amounts=max(len(_amounts(use)) for use in shown),
+            unpriced=max(len(_unpriced(use)) for use in shown),
+        )
+        lines = [self._line(use, width, widest) for use in shown]
         hidden = len(self.uses) - len(shown)
         if hidden:
             lines.append([(f"  +{hidden} more", palette.muted)])
         return [*lines, *plans]
 
-    def _line(self, use: LimitUse, width: int, unpriced: int) -> Line:
-        """`unpriced` is the width of the longest `+N?`, so that all bars begin at one cell."""
+    def _line(self, use: LimitUse, width: int, widest: _Widest) -> Line:
         palette = self.palette
         ok, warn, bad = palette.good, palette.warn, palette.bad
         style = {LimitState.OK: ok, LimitState.APPROACHING: warn, LimitState.EXCEEDED: bad}[use.state]
         fill = {LimitState.OK: palette.bar, LimitState.APPROACHING: warn, LimitState.EXCEEDED: warn}[use.state]
-        name = f"{use.name}" if use.entity else use.limit.name
-        window = f" {use.limit.window}" if use.entity else ""
         room = width - 2 - 6
-        named = min(max(room * 2 // 5, 10), 20)
+        named = min(max(room * 2 // 5, _LEAST_NAME), 20)
+        mark = widest.unpriced + 1 if widest.unpriced else 0
+        with_amounts = room - named - 1 >= max(20, _AMOUNTS + 1 + mark + 2)
+        beside = mark + (widest.amounts + 1 if with_amounts else 0)
+        named = max(named, min(widest.name, room - 1 - beside - _LEAST_BAR))
         bar_width = room - named - 1
-        mark = unpriced + 1 if unpriced else 0
-        with_amounts = bar_width >= max(20, _AMOUNTS + 1 + mark + 2)
         pieces: list[Piece] = [
             (f"{self._sign(use)} ", style),
-            (fit(name + window, named), palette.text),
+            (fit_middle(_name_of(use), named, self.glyphs.cut), palette.text),
             (" ", palette.text),
         ]
         if with_amounts:
-            bar_width -= _AMOUNTS + 1
-            amounts = formats.used_of(use.used, use.limit, _AMOUNTS)
+            bar_width -= widest.amounts + 1
             of_spend = use.limit.measure is LimitedValue.SPEND
-            pieces += [(fit_right(amounts, _AMOUNTS) + " ", palette.muted if of_spend else palette.plan)]
-        if unpriced:
+            style_of_amounts = palette.muted if of_spend else palette.plan
+            pieces += [(fit_right(_amounts(use), widest.amounts) + " ", style_of_amounts)]
+        if mark:
             bar_width -= mark
-            pieces += [(fit_right(_unpriced(use), unpriced) + " ", palette.unknown)]
+            pieces += [(fit_right(_unpriced(use), widest.unpriced) + " ", palette.unknown)]
         if bar_width > 1:
             pieces += gauge(use.fraction, bar_width, fill, bad, palette.rest, self.glyphs)
         pieces.append((fit_right(formats.used_percent(use), width - length(pieces)), style))
@@ -123,6 +135,15 @@ class LimitsPanel(DoorPanel):
     def _sign(self, use: LimitUse) -> str:
         """How it stands; of one that is well, that it is raised for a while."""
         return self.glyphs.up if use.raises and use.state is LimitState.OK else SIGNS[use.state]
+
+
+def _name_of(use: LimitUse) -> str:
+    """The entity with the window, or the limit's own name."""
+    return f"{use.name} {use.limit.window}" if use.entity else clean_line(use.limit.name)
+
+
+def _amounts(use: LimitUse) -> str:
+    return formats.used_of(use.used, use.limit, _AMOUNTS)
 
 
 def _unpriced(use: LimitUse) -> str:

@@ -11,11 +11,14 @@ from sqlalchemy import Connection
 from spendtop.config.paths import data_folder
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters.filters import Filter, FilterContext
+from spendtop.domain.model_names import family
+from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar
 from spendtop.services.agents import plan_windows
 from spendtop.services.agents.found import AgentFound, agents_found
 from spendtop.store.engine import Store
 from spendtop.store.reads.agents.blocks import open_blocks
+from spendtop.store.reads.agents.plan_use import plan_by_key
 from spendtop.store.reads.alerts.attention import newest_tests
 from spendtop.store.reads.configuration.applied import applied, config_outcome
 from spendtop.store.reads.forecasts import forecast_of
@@ -173,13 +176,34 @@ class ModelsQuestion:
         headline = read_headline(connection, self.now, self.calendar)
         since, until = timeline(self.time, self.now, headline.calendar).window
         if self.family is None:
-            return ModelsFigures(headline, by_key(connection, FAMILY, since, until, _MOST_FAMILIES).rows)
-        return ModelsFigures(headline, of_family(connection, self.family, since, until))
+            spenders = by_key(connection, FAMILY, since, until, _MOST_FAMILIES).rows
+        else:
+            spenders = of_family(connection, self.family, since, until)
+        plans = self._plans(connection, Span(since, until)) if headline.under_plan is not None else {}
+        nothing = Spend.nothing()
+        rows = [ModelRow(row.key, row.spend, plans.pop(row.key.raw, nothing)) for row in spenders]
+        rows += [ModelRow(Untrusted(key), nothing, plan) for key, plan in plans.items()]
+        return ModelsFigures(headline, tuple(rows))
+
+    def _plans(self, connection: Connection, span: Span) -> dict[str, Spend]:
+        """Usage under a plan by family, or by the names of one, the largest first."""
+        by = plan_by_key(connection, FAMILY if self.family is None else "model", span)
+        return {row.key.raw: row.spend for row in by if self.family is None or family(row.key.raw) == self.family}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A family or a model; the key is empty where requests name none."""
+
+    key: Untrusted
+    spend: Spend
+    plan: Spend
+    """Calls under a plan, with what they would have cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsFigures:
-    """Families or models, the costliest first."""
+    """Families or models, the costliest first, and behind them those who only used a plan."""
 
     headline: Headline
-    rows: tuple[KeySpend, ...]
+    rows: tuple[ModelRow, ...]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len, chop_cells
 from rich.style import Style
 
 from spendtop.domain.bodies.conversation import (
@@ -38,6 +36,7 @@ from spendtop.services.exchange.lines import (
 from spendtop.tui import formats
 from spendtop.tui.palette import Palette
 from spendtop.tui.widgets.canvas import Line, Piece, fit, length
+from spendtop.tui.widgets.json_lines import json_lines, wrap
 from spendtop.tui.widgets.request_table import status_word
 
 if TYPE_CHECKING:
@@ -188,35 +187,13 @@ def _wrapped(text: str, style: Style, layout: PaneFormat) -> Iterator[Line]:
             yield [(piece, style)]
 
 
-def wrap(line: str, width: int) -> list[str]:
-    """One line as several that fit; words stay whole where they can."""
-    if cell_len(line) <= width:
-        return [line]
-    broken = textwrap.wrap(line, width, replace_whitespace=False, break_on_hyphens=False)
-    return [part for piece in broken for part in chop_cells(piece, width)] or [""]
-
-
 def _raw(body: bytes | None, state: BodyState, layout: PaneFormat) -> Iterator[Line]:
     if body is None:
         yield [(_absence(state), layout.palette.muted)]
         return
-    try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        text = body.decode("utf-8", "replace")
     yield [(f"{formats.size(len(body))}, {state}", layout.palette.muted)]
-    for line in clean_text(text).split("\n"):
-        for piece in wrap(line, layout.width) if layout.wrap else (line,):
-            yield _json_line(piece, layout.palette)
-
-
-def _json_line(line: str, palette: Palette) -> Line:
-    """A line of indented JSON with its key in another colour."""
-    body = line.lstrip(" ")
-    if not body.startswith('"') or '": ' not in body:
-        return [(line, palette.text)]
-    key, _, value = body.partition('": ')
-    return [(" " * (len(line) - len(body)), palette.text), (f'{key}"', palette.model), (f": {value}", palette.text)]
+    text = body.decode("utf-8", "replace")
+    yield from json_lines(text, layout.width if layout.wrap else None, layout.palette)
 
 
 def _absence(state: BodyState) -> str:
@@ -252,8 +229,7 @@ def _usage(row: RequestRow, layout: PaneFormat) -> Iterator[Line]:
         return
     yield ()
     yield _rule("usage as the provider said it", "", layout.palette.title, layout)
-    for line in clean_text(json.dumps(usage, indent=2, ensure_ascii=False)).split("\n"):
-        yield from (_json_line(piece, layout.palette) for piece in wrap(line, layout.width))
+    yield from json_lines(json.dumps(usage), layout.width, layout.palette)
 
 
 def _field(name: str, value: str, layout: PaneFormat) -> Iterator[Line]:

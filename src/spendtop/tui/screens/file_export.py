@@ -11,10 +11,14 @@ from pathlib import Path
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.spreadsheet import cell
 from spendtop.tui import formats
+from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.screens.live_screen import LiveScreen
 
 FORMATS = {"c": "csv", "l": "jsonl"}
 """By the keys of the dialogs that ask for one."""
+
+Records = tuple[Sequence[str], Iterable[Mapping[str, object]]]
+"""Columns, and rows that have all of them."""
 
 
 class FileExport:
@@ -44,6 +48,30 @@ class FileExport:
             self._screen.report(f"The export failed ({type(failure).__name__}); no file was written.", "error")
         else:
             self._screen.report(f"{formats.grouped(count)} {nouns[count != 1]} in {target}")
+
+
+class RecordExport:
+    """Asks for a format, and writes records in it."""
+
+    def __init__(self, screen: LiveScreen, what: str, nouns: tuple[str, str]) -> None:
+        """`what` is in the file's name; `nouns` are what one and many rows are called."""
+        self._screen = screen
+        self._what = what
+        self._nouns = nouns
+        self._files = FileExport(screen)
+
+    def ask(self, which: str, read: Callable[[], Records]) -> None:
+        """`which` says what is written, such as `all that are listed`; `read` gives it, in a thread."""
+
+        def work(path: Path) -> int:
+            return write_records(path, *read())
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self._files.write(self._files.dated(self._what, FORMATS[key]), self._nouns, work)
+
+        options = (("c", f"CSV, {which}"), ("l", f"JSON lines, {which}"))
+        self._screen.app.push_screen(ChooseScreen("Export to a file", options), take)
 
 
 def write_records(path: Path, columns: Sequence[str], records: Iterable[Mapping[str, object]]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -17,6 +16,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.tui.actions import APP, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.early_key import EarlyKey
 from spendtop.tui.screens.notice_words import NoticeWords
 from spendtop.tui.screens.reader_screen import ReaderScreen
 from spendtop.tui.screens.status import KeyBar, Notice, StatusLine, TabBar
@@ -26,8 +26,6 @@ from spendtop.tui.widgets.prompt import Prompt, PromptKind
 from spendtop.tui.widgets.table import Movable
 
 if TYPE_CHECKING:
-    from textual.notifications import SeverityLevel
-
     from spendtop.domain.windows import Calendar
 
 
@@ -46,6 +44,7 @@ class LiveScreen(ReaderScreen):
         super().__init__()
         self._pane: Widget | None = None
         self._was_dimmed = False
+        self._early_key = EarlyKey(self, self.ACTIONS, self.works_now, lambda: self.is_awaited)
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
@@ -57,6 +56,11 @@ class LiveScreen(ReaderScreen):
     def works_now(self, action: Action) -> bool:
         """Whether an action has an effect at the moment."""
         return True
+
+    def on_key(self, event: events.Key) -> None:
+        """No key had an effect."""
+        if not self.prompt.open:
+            self._early_key.press(event.key)
 
     @property
     def request_selection(self) -> Selection:
@@ -124,6 +128,7 @@ class LiveScreen(ReaderScreen):
             tabs.facts = facts
             tabs.redraw()
         self._shade()
+        self._early_key.follow()
         self.refresh_notice()
         # Below a dialog none of them works.
         self.query_one(KeyBar).offer(self.offered() if self.app.screen is self else ())
@@ -191,14 +196,6 @@ class LiveScreen(ReaderScreen):
             return
         self.face.config_status.read(refusal)
         self.app.push_screen(RefusalScreen(refusal.text))
-
-    def warn(self, words: str) -> None:
-        """Tell why something is not done."""
-        self.notify(words, severity="warning", markup=False)
-
-    def report(self, words: str, severity: SeverityLevel = "information") -> None:
-        """Tell what came of work in a thread; called there."""
-        self.app.call_from_thread(partial(self.notify, words, severity=severity, markup=False))
 
     @property
     def calendar(self) -> Calendar:

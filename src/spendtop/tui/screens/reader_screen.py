@@ -15,6 +15,7 @@ from spendtop.domain.sight import OLD_AFTER
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from textual.notifications import SeverityLevel
 
     from spendtop.store.engine import Store
     from spendtop.tui.face import Face
@@ -145,6 +146,11 @@ class ReaderScreen(Screen[None]):
         return self._shown_at is not None
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether what keys are about is still to be read."""
+        return not self.was_read
+
+    @property
     def is_dimmed(self) -> bool:
         """Whether the picture may no longer be so, and nobody wanted it to stand still."""
         if self._shown_at is None or self.face.pause:
@@ -227,6 +233,14 @@ class ReaderScreen(Screen[None]):
         self.face.has_read(headline)
         self.tell_news()
         self.tick()
+
+    def warn(self, words: str) -> None:
+        """Tell why something is not done."""
+        self.notify(words, severity="warning", markup=False)
+
+    def report(self, words: str, severity: SeverityLevel = "information") -> None:
+        """Tell what came of work in a thread; called there."""
+        self.app.call_from_thread(partial(self.notify, words, severity=severity, markup=False))
 
     def on_question_answered(self, event: QuestionAnswered) -> None:
         event.stop()

@@ -14,13 +14,14 @@ from spendtop.domain.filters.filters import Filter, body_terms
 from spendtop.tui import formats
 from spendtop.tui.actions import LIVE, MOVE, ORDER, SESSIONS, Action, bindings
 from spendtop.tui.screens.arrangement import Arrangement
+from spendtop.tui.screens.file_export import RecordExport, Records
 from spendtop.tui.screens.filter_prompt import FilterPrompt
 from spendtop.tui.screens.helicone_fetch import HeliconeFetch
 from spendtop.tui.screens.list_copy import ListCopy
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
-from spendtop.tui.sessions.exports import COLUMNS, SessionExport, record
+from spendtop.tui.sessions.exports import COLUMNS, record
 from spendtop.tui.sessions.table import SessionTable
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
@@ -46,7 +47,7 @@ class SessionsScreen(LiveScreen):
         self.selection = Selection()
         self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
         self.copier = ListCopy(self, self.table, "session", COLUMNS, record)
-        self.exporter = SessionExport(self)
+        self.exporter = RecordExport(self, "sessions", ("session", "sessions"))
         self.fetcher = HeliconeFetch(self)
         self.arrangement = Arrangement(
             self, lambda: self.table, lambda: self.selection.time, self.limit_to, self.order_by
@@ -209,4 +210,14 @@ class SessionsScreen(LiveScreen):
             self.fetcher.session(row.session.raw)
 
     def action_export(self) -> None:
-        self.exporter.ask(self.selection)
+        store, now, calendar = self.face.store, self.face.session.clock(), self.calendar
+        query = self.selection.query(now, calendar, False)
+
+        def read() -> Records:
+            from spendtop.domain.filters.filters import FilterContext
+            from spendtop.tui.sessions.questions import all_sessions
+
+            assert store is not None
+            return COLUMNS, map(record, all_sessions(store, query, FilterContext(now, calendar)))
+
+        self.exporter.ask("all sessions that are selected", read)

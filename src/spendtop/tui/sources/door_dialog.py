@@ -30,18 +30,30 @@ _LINES = 24
 
 
 class DoorScreen(ReadingDialog):
-    HINT = "enter requests · j k scroll · esc closes"
-    BINDINGS: ClassVar[list[BindingType]] = [("enter", "requests", "requests"), ("q", "cancel", "close")]
+    HINT = "enter requests · tab posts whole · j k scroll · esc closes"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("enter", "requests", "requests"),
+        ("tab", "posts", "posts"),
+        ("q", "cancel", "close"),
+    ]
 
     def __init__(
-        self, face: Face, title: str, happened: Sequence[Line], events: DoorEvents, list_requests: Callable[[], None]
+        self,
+        face: Face,
+        title: str,
+        happened: Sequence[Line],
+        events: DoorEvents,
+        list_requests: Callable[[], None],
+        show_posts: Callable[[Sequence[PostOutline]], None],
     ) -> None:
-        """`happened` are refusals and remarks in lines of their own; `list_requests` leads to all of its requests."""
+        """`happened` are refusals and remarks in lines of their own; `list_requests` leads to all of its requests, and
+        `show_posts` to posts as they came."""
         super().__init__(f"Last events of {title}")
         self._face = face
         self._happened = happened
         self._events = events
         self._list_requests = list_requests
+        self._show_posts = show_posts
         self._posts: Sequence[PostOutline] = ()
         self._remark = ""
 
@@ -74,6 +86,10 @@ class DoorScreen(ReadingDialog):
         self.dismiss(None)
         self._list_requests()
 
+    def action_posts(self) -> None:
+        if self._posts:
+            self._show_posts(self._posts)
+
     def _lines(self) -> Iterator[Text]:
         palette, events = self._face.palette, self._events
         yield Text("Refused, not read, found missing", palette.title)
@@ -81,7 +97,7 @@ class DoorScreen(ReadingDialog):
             yield Text.assemble(*line)
         if self._posts or self._remark:
             yield Text()
-            yield Text("Posts that were taken: without secrets and prompts", palette.title)
+            yield Text("Posts that were taken, in outline; tab shows them whole", palette.title)
         for post in self._posts:
             yield Text(f"{self._moment(post.at)}  {formats.size(post.size)}", palette.text)
             yield from self._raw(_by_member(post.text) if post.text else "no JSON, not shown")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _LABEL = 10
 _SHORT = 2
+_EDGE = "  "
+"""Before lines without a frame, so that they begin where those in frames do."""
 _REASONS = {
     "bad_auth": "wrong or missing key or signature",
     "bad_token": "unknown or disabled tracking token",
@@ -77,7 +79,9 @@ class SourceFacts(Panel):
             return self.unread
         calendar = headline.calendar
         if height <= _SHORT:
-            return [self._short(headline, size, calendar, width), self._short_prices(width)][:height]
+            room = width - len(_EDGE)
+            lines = [self._short(headline, size, calendar, room), self._short_prices(room)]
+            return [[(_EDGE, self.palette.text), *line] for line in lines[:height]]
         lines = self._process(headline.applied, calendar)
         log = "" if size.log is None else f", wal {formats.size(size.log)}"
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))

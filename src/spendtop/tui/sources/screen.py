@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -13,14 +12,13 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from spendtop.domain.filters.filters import FilterContext
-from spendtop.domain.sources.records import HELICONE, ProviderPush, PushedSource
+from spendtop.domain.sources.records import HELICONE, ProviderPush
 from spendtop.tui.actions import LIVE, MOVE, SOURCES, Action, bindings
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.backfill import Backfill, SpanDraft
-from spendtop.tui.sources.door_dialog import DoorScreen
+from spendtop.tui.sources.door_desk import DoorDesk
 from spendtop.tui.sources.panels import SourceEvents, SourceFacts
 from spendtop.tui.sources.poll_dialog import PollScreen
 from spendtop.tui.sources.state import State, advice, agent_advice, poller_advice, push_advice
@@ -29,8 +27,6 @@ from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens, bas
 from spendtop.tui.widgets.canvas import Line
 
 if TYPE_CHECKING:
-    from spendtop.domain.sources.records import Source
-    from spendtop.store.reads.sources.door_events import DoorEvents
     from spendtop.store.reads.sources.sources import SourceRow, TokenRow
     from spendtop.tui.headline import Headline
     from spendtop.tui.sources.questions import SourcesAnswer
@@ -50,6 +46,7 @@ class SourcesScreen(LiveScreen):
         self.writer = StoreWriter(self)
         self.tokens = TrackingTokens(self, self.writer, lambda token_id: self.table.select(("token", str(token_id))))
         self.backfill = Backfill(self, self.writer)
+        self.doors = DoorDesk(self, self.writer)
 
     def body(self) -> ComposeResult:
         with Container(id="sources-upper"):
@@ -202,24 +199,9 @@ class SourcesScreen(LiveScreen):
             happened = self.query_one(SourceEvents).of_source(row.name)
             self.app.push_screen(PollScreen(self.face, row, self.table.state(row), happened))
         elif self._source is not None:
-            from spendtop.tui.sources.questions import DoorQuestion
-
             source = self._source.source
-            context = FilterContext(self.face.session.clock(), self.calendar)
-            self.ask(DoorQuestion(source.name, context), partial(self._show_door, source))
-
-    def _show_door(self, source: Source, events: DoorEvents) -> None:
-        happened = self.query_one(SourceEvents).of_source(source.name)
-        dialog = DoorScreen(self.face, source.title, happened, events, self._list_requests)
-        self.app.push_screen(dialog)
-        if not isinstance(source, PushedSource) or self.face.session.read_only:
-            return
-        if self.face.status_facts().nobody_records:
-            dialog.remark("A collector remembers the last ones, and none runs.")
-            return
-        from spendtop.services.tasks import TaskKind
-
-        self.writer.ask_collector(TaskKind.LAST_POSTS, {"source": source.name}, dialog.hear)
+            happened = self.query_one(SourceEvents).of_source(source.name)
+            self.doors.open(source, happened, self._list_requests)
 
     def _list_requests(self) -> None:
         text = self._listed()

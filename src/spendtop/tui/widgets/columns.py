@@ -52,6 +52,11 @@ class Column(Generic[Row]):
     grows: bool = False
     """Whether it takes the room that is left. Of several the last one that is shown does."""
 
+    @property
+    def narrowest(self) -> int:
+        """The least, also with the arrow behind the title of one that may order."""
+        return max(self.least, len(self.title) + 1) if self.order else self.least
+
 
 Columns = Sequence[Column[Row]]
 Sized = Sequence[tuple[Column[Row], int]]
@@ -67,7 +72,7 @@ def fitted(layouts: Sequence[Columns[Row]], width: int) -> Sized[Row]:
         columns = _without_ranks(layout, width)
         if _least(columns) <= width:
             break
-    widths = [column.least for column in columns]
+    widths = [column.narrowest for column in columns]
     spare = width - _least(columns)
     while spare > 0 and any(size < column.wished for size, column in zip(widths, columns, strict=True)):
         for index, column in enumerate(columns):
@@ -89,7 +94,7 @@ def _without_ranks(columns: Columns[Row], width: int) -> Columns[Row]:
 
 
 def _least(columns: Columns[Row]) -> int:
-    return sum(column.least + 1 for column in columns) - 1
+    return sum(column.narrowest + 1 for column in columns) - 1
 
 
 def row_line(row: Row, columns: Sized[Row], ink: Ink, room: int) -> list[Piece]:
@@ -113,7 +118,7 @@ def head_line(columns: Sized[Row], order: str, descending: bool, ink: Ink) -> li
         orders = bool(order) and column.order == order
         arrow = (ink.glyphs.down_arrow if descending else ink.glyphs.up) if orders else ""
         style = ink.palette.title if orders else ink.palette.faint
-        title = column.title[: width - len(arrow)] + arrow
+        title = column.title + arrow
         blank = " " if index else ""
         pieces.append((blank + (fit_right(title, width) if column.right else set_cell_size(title, width)), style))
     return pieces

@@ -88,11 +88,18 @@ def test_counts_the_last_minute_and_the_day(recorded: Recorded) -> None:
 
 def test_a_history_that_is_read_is_no_rate_and_what_was_imported_is_said(recorded: Recorded) -> None:
     imported = recorded.request(NOW - 9 * SECOND, source=IMPORTED[0], received_at=NOW - SECOND)
-    recorded.add([push(recorded, 2 * HOUR, received_at=NOW - SECOND), push(recorded, 2 * SECOND), imported])
+    claude = SOURCES["claude-code"]
+    scanned, followed = (
+        recorded.request(NOW - age, source=claude, external_id=f"{age}", received_at=NOW - SECOND)
+        for age in (40 * MINUTE, 20 * SECOND)
+    )
+    pushed = [push(recorded, 2 * HOUR, received_at=NOW - SECOND), push(recorded, 2 * SECOND)]
+    recorded.add([*pushed, imported, scanned, followed])
     with recorded.store.writing() as connection:
         facts.note_import(connection, IMPORTED[0].name, NOW - MINUTE)
     found = read(recorded.store)
     assert (of(found, INGEST).last_minute, of(found, INGEST).imported) == (1, None)
+    assert (of(found, claude).last_minute, of(found, claude).today) == (1, 2)
     row = of(found, IMPORTED[0])
     assert (row.imported, row.last_at, row.last_minute) == (1, NOW - MINUTE, 0)
     assert IMPORTED[1] not in [each.source for each in found.sources]

@@ -91,8 +91,11 @@ def test_long_spans_and_those_of_all_keys_are_read_by_days(recorded: Recorded) -
             ("day_total", Span(end - DAY, summed)),
             ("total", Span(summed, end)),
         ]
-        (rolling,) = totals_of_keys(connection, "user", Span(end - DAY + HOUR, end))
-        assert rolling.table.name == "total"
+        rolling = totals_of_keys(connection, "user", Span(end - 2 * DAY + HOUR, end - HOUR))
+        assert [(part.table.name, part.named_in) for part in rolling] == [
+            ("total", Span(end - 2 * DAY, end)),
+            ("total", None),
+        ]
 
 
 def test_without_requests_they_end_where_they_were_to_end(store: Store) -> None:

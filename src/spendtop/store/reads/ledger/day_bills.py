@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Label, case, func, literal, select
 
 from spendtop.domain.clock import DAY
-from spendtop.domain.ledger.amounts import BillKind
+from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.ledger.holders import (
     KEY_PROPERTIES,
     PROJECT_PROPERTIES,

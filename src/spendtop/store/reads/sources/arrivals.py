@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.sources.records import SOURCES, AgentSource, Source
-from spendtop.store.reads.agents.plan_use import plan_by_key
+from spendtop.store.reads.agents.plan_use import plan_by_key, plan_calls
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.sums import PLAN, by_key
 from spendtop.store.statements import table_of
@@ -28,9 +28,9 @@ class SourceActivity:
 def last_arrivals(connection: Connection, today_starts_at: int) -> tuple[SourceActivity, ...]:
     """Every source that ever reported a counted request or a call under a plan, the last heard first."""
     counted = by_key(connection, "source", today_starts_at, None, 99).rows
-    rows = (*counted, *plan_by_key(connection, "source", Span(today_starts_at, None)))
+    under_plan = plan_by_key(connection, "source", Span(today_starts_at, None)) if plan_calls(connection) else ()
     today = Counter[str]()
-    for row in rows:
+    for row in (*counted, *under_plan):
         today[row.key.raw] += row.spend.requests
     heard = [(source.name, _last_arrival(connection, source)) for source in SOURCES.values()]
     activities = [SourceActivity(name, at, today[name]) for name, at in heard if at is not None]

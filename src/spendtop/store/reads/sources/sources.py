@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, func
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.requests.request import TimeSource
-from spendtop.domain.sources.records import IMPORTED, SOURCES, ImportedSource, Source
+from spendtop.domain.sources.records import IMPORTED, SOURCES, AgentSource, ImportedSource, Source
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.facts import imported_at
 from spendtop.store.ids import SLOTS, arrival
@@ -36,8 +36,8 @@ _SOURCE, _TOKEN, _SHADOW, _REPEAT, _ASSUMED, _JOINED, _REFUSED = (
     "joined",
     "refused",
 )
-_LATE = HOUR
-"""What arrives so long after it happened is history."""
+_LATE, _LATE_IN_FILES = HOUR, 2 * MINUTE
+"""What arrives so long after it happened is history; files of coding agents are read as they grow."""
 _LAG_SPAN, _LAG_SAMPLE = 15 * MINUTE, 2_000
 
 
@@ -278,8 +278,11 @@ def _note(
 ) -> None:
     """Who reported the requests that meet the condition: latest arrivals, and numbers of those that happened then."""
     request = table_of(RequestTable)
-    is_late = request.c.received_at - request.c.occurred_at > _LATE
-    live = and_(~is_late, request.c.source.not_in([each.name for each in IMPORTED]))
+    is_of_files = request.c.source.in_([each.name for each in SOURCES.values() if isinstance(each, AgentSource)])
+    late = case((is_of_files, _LATE_IN_FILES), else_=_LATE)
+    live = and_(
+        request.c.received_at - request.c.occurred_at <= late, request.c.source.not_in([each.name for each in IMPORTED])
+    )
     rows = connection.execute(
         select(request.c.source, request.c.token, func.max(request.c.received_at), func.sum(case((live, 1), else_=0)))
         .where(condition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.store import day_totals
@@ -27,6 +27,8 @@ class Totals(NamedTuple):
     span: Span
     are_few: bool = False
     """Whether they are of so few buckets that they are found soonest by time."""
+    named_in: Span | None = None
+    """Days whose sums name all keys of it, which are then found one by one."""
 
     @property
     def key(self) -> ColumnElement[str]:
@@ -44,7 +46,12 @@ class Totals(NamedTuple):
 
     @property
     def holds(self) -> ColumnElement[bool]:
-        return and_(self.table.c.dimension == self.dimension, self.span.holds(self.bucket))
+        held = and_(self.table.c.dimension == self.dimension, self.span.holds(self.bucket))
+        if self.named_in is None:
+            return held
+        day = table_of(DayTotalTable)
+        named = select(day.c.key).where(day.c.dimension == self.dimension, self.named_in.holds(day.c.bucket))
+        return and_(held, self.key.in_(named))
 
 
 def totals(connection: Connection, dimension: str, hours: Span) -> list[Totals]:
@@ -61,11 +68,15 @@ def totals_of_keys(connection: Connection, dimension: str, hours: Span) -> list[
     last = summed if until is None or until >= summed else until // DAY * DAY
     first = None if since is None else -(-since // DAY) * DAY
     before, days, after = Span(since, first), Span(first, last), Span(last, until)
-    if not summed or days.is_empty or (_is_shorter(hours, _WORTH_DAYS) and not _is_shorter(before, _FEW * HOUR)):
+    if not summed or days.is_empty:
         return [_of_hours(dimension, hours)]
-    parts = [Totals(table_of(DayTotalTable), dimension, days, _is_shorter(days, _FEW * DAY))]
-    if since != first:
-        parts.append(_of_hours(dimension, before))
+    begun = Span(since, last)
+    if _is_shorter(begun, _WORTH_DAYS) and not _is_shorter(before, _FEW * HOUR):
+        parts = [Totals(table_of(TotalTable), dimension, begun, named_in=begun.widened(DAY))]
+    else:
+        parts = [Totals(table_of(DayTotalTable), dimension, days, _is_shorter(days, _FEW * DAY))]
+        if since != first:
+            parts.append(_of_hours(dimension, before))
     if last != until:
         # Days are summed up to the present, behind which there is little.
         parts.append(Totals(table_of(TotalTable), dimension, after, last == summed or _is_shorter(after, _FEW * HOUR)))

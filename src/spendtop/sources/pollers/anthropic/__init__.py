@@ -1,0 +1,1 @@
+"""What Anthropic tells of its bills, usage and limits."""

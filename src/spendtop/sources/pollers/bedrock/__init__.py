@@ -1,0 +1,1 @@
+"""What AWS tells of Amazon Bedrock."""

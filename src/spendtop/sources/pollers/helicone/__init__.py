@@ -1,0 +1,1 @@
+"""What Helicone tells of the requests that passed it."""

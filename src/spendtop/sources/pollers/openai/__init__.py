@@ -1,0 +1,1 @@
+"""What OpenAI tells of its bills, usage and limits."""

@@ -1,0 +1,1 @@
+"""What OpenRouter tells of its charges and limits."""

@@ -1,0 +1,1 @@
+"""OpenTelemetry: traces and logs, whoever sends them."""

@@ -1,0 +1,90 @@
+"""Both encodings of a post give the same spans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spendtop.sources.receivers.otlp.spans import SpanEvent, TraceSpan, spans_of_json, spans_of_protobuf
+from tests.otlp_posts import END, START, TRACE, by, export, in_json, in_protobuf, span
+
+ATTRIBUTES = {
+    "text": "a",
+    "none at all": "",
+    "whole": -5,
+    "number": 0.5,
+    "yes": True,
+    "list": ["a", 1, [2]],
+    "named": {"a": {"b": "c"}},
+}
+
+
+def of_json(given: dict[str, Any]) -> TraceSpan:
+    (found,) = spans_of_json(in_json(export(given)))
+    return found
+
+
+def test_both_encodings_give_the_same() -> None:
+    failed = span(2, ATTRIBUTES, parent=1, events={"exception": {"a": 1}}, status={"code": 2, "message": "no"})
+    given = export(by("pydantic-ai", failed, "1.2"), span(3))
+    first, second = spans_of_protobuf(in_protobuf(given))
+    assert [first, second] == spans_of_json(in_json(given))
+    assert first == TraceSpan(
+        trace_id=TRACE,
+        span_id=f"{2:016x}",
+        parent_id=f"{1:016x}",
+        name="span 2",
+        kind=0,
+        scope_name="pydantic-ai",
+        scope_version="1.2",
+        start=START,
+        end=END,
+        has_failed=True,
+        has_succeeded=False,
+        message="no",
+        attributes=ATTRIBUTES,
+        events=(SpanEvent("exception", START + 120_000_000, {"a": 1}),),
+        resource={"service.name": "demo"},
+    )
+    assert (second.parent_id, second.attributes, second.events, second.has_failed) == ("", {}, (), False)
+    assert (second.scope_name, second.scope_version) == ("", "")
+
+
+def test_json_takes_numbers_for_texts_and_null_for_nothing() -> None:
+    fields: dict[str, Any] = {"startTimeUnixNano": START, "endTimeUnixNano": None, "events": None, "links": [{}]}
+    given = of_json({**span(1), **fields, "status": None, "kind": "SPAN_KIND_CLIENT", "attributes": [{"key": "a"}]})
+    assert (given.start, given.end, given.events, given.attributes) == (START, 0, (), {"a": None})
+    attributes = [
+        {"key": "a", "value": {"intValue": 5}},
+        {"key": "b", "value": {"doubleValue": 2}},
+        {"key": "c", "value": {"doubleValue": "1.5"}},
+        {"key": "d", "value": {"doubleValue": "much"}},
+        {"key": "e", "value": {"bytesValue": "AAAA"}},
+        {"key": "f", "value": {"arrayValue": {}}},
+        {"key": "g", "value": {"kvlistValue": {"values": None}}},
+        {"key": "a", "value": {"intValue": "6"}},
+    ]
+    found = of_json(span(1) | {"attributes": attributes}).attributes
+    assert found == {"a": 6, "b": 2, "c": 1.5, "d": "much", "e": None, "f": [], "g": {}}
+
+
+@pytest.mark.parametrize("wrong", ["-1", "soon", 2**63, "9" * 30, -1.5, 1e300])
+def test_a_time_that_is_none_is_unknown(wrong: object) -> None:
+    assert of_json(span(1) | {"startTimeUnixNano": wrong}).start == 0
+
+
+@pytest.mark.parametrize("code", [2, "STATUS_CODE_ERROR"])
+def test_a_failed_span_by_either_spelling(code: object) -> None:
+    assert of_json(span(1) | {"status": {"code": code}}).has_failed
+
+
+def test_values_without_end_are_cut_off() -> None:
+    deep: object = "end"
+    for _ in range(150):
+        deep = [deep]
+    (found,) = spans_of_json(in_json(export(span(1, {"deep": deep}))))
+    depth, value = 0, found.attributes["deep"]
+    while isinstance(value, list):
+        depth, value = depth + 1, value[0]
+    assert (depth, value) == (65, None)
