@@ -202,10 +202,6 @@ class LiveScreen(ReaderScreen):
         """The one that the collector applies."""
         return self.face.headline.calendar if self.face.headline else self.face.session.calendar
 
-    def is_over(self, selection: Selection) -> bool:
-        """Whether nothing new can come into what is selected: it ended, or all is shown as of before."""
-        return self.face.time_machine.is_past or selection.is_over(self.face.session.clock(), self.calendar)
-
     # Prompt
 
     @property
