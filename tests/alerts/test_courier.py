@@ -21,6 +21,8 @@ from spendtop.alerts.message_text import Dispatch, render
 from spendtop.config.channel_urls import HOOK_FIELDS
 from spendtop.config.legacy_env import hook_url
 from spendtop.domain.alerting.episode import Message, MessageKind
+from spendtop.domain.sources.push_health import Destination, way_back
+from spendtop.domain.sources.records import ANTHROPIC_PUSH
 from tests.alerts.sinks import HttpSink, MailSink, free_port
 from tests.waiting import DEADLINE
 
@@ -183,6 +185,20 @@ async def test_addresses_in_a_mail_can_be_copied(mail: MailSink) -> None:
     ((_, received),) = mail.mails
     assert received["Subject"].startswith("exceeded: each user alice@acme.com ")
     assert "user alice@acme.com:" in str(received.get_payload())
+
+
+async def test_the_way_back_of_a_destination_that_is_off_arrives_whole(web: HttpSink) -> None:
+    host = f"{'a' * 60}.{'b' * 60}.example.org"
+    off = Destination(
+        id="d", name="spendtop", address=f"https://{host}", is_enabled=False, disabled_why="invalid_address"
+    )
+    amiss = way_back(ANTHROPIC_PUSH, off)
+    assert amiss is not None
+    message = Message(kind=MessageKind.STALE, limit_name="anthropic-push", lines=(amiss,))
+    sending = delivery_job(web.url("/ok"), message, FIRST, severity="warning", deadline=DEADLINE)
+    assert (await ProcessCourier().deliver(sending)).outcome is DeliveryOutcome.SENT
+    (said,) = web.arrivals.bodies("/ok")
+    assert f"`spendtop anthropic connect {host}` switches it on" in said
 
 
 async def test_a_proxy_in_the_environment_is_ignored(web: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -340,6 +340,10 @@ async def test_a_post_can_be_put_under_a_tracking_token(
     recorder.events.clear()
     for token, code in (("old-1", "disabled_token"), ("nobody", "unknown_token")):
         assert code_of(await post(live, CAPTURED, **{"X-Tracking-Token": token})) == (403, code)
+    run, *_ = split(push("messages"))
+    for content in (json.dumps(run).encode(), b"{}"):  # the one would wait, the other holds nothing
+        answer = await post(live, content, JSON, **{"X-Tracking-Token": "nobody"})
+        assert code_of(answer) == (403, "unknown_token")
     assert recorder.events == []
 
 

@@ -188,7 +188,7 @@ def _about_account(message: Message) -> Iterator[str]:
         last = f"last at {_local(message.at, message.zone)} {message.zone}" if message.at else "not even once"
         yield f"{name} was read {last}. What was spent since then is in no figure."
     for reason in message.lines:
-        yield _neutral(reason, LINE_LIMIT)
+        yield _neutral(reason, BODY_LIMIT)
     if message.next_words:
         yield _sentence(message.next_words)
 

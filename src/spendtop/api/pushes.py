@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from spendtop.api.waiting import under_own_tokens
 from spendtop.domain.requests.request import Request, TestEvent, WaitedFor, Waiting
 from spendtop.domain.sources.refusals import RefusalReason
 from spendtop.services.recording.transaction import Outcome
+from spendtop.services.tokens import TokenBook
 from spendtop.sources.receivers import TOKEN_HEADER, BatchReceiver, Invalid, Item, NotJson, Post, Pushed, Unreadable
 
 PATIENCE = 5.0
@@ -86,6 +87,7 @@ class PushRoute:
             if refusal.status == 429:
                 raise Refused(refusal, Count.RATE_LIMITED)
             raise Refused(refusal, Count.INGEST_BAD_AUTH, self._guards.why_not(http))
+        token = None if self._receiver.source.written_by_hand else await self._token(http)
         pushed = await self._read(http, await self._intake.body(http))
         if pushed.remarks:
             self._context.counters.remark(self._receiver.source, pushed.remarks)
@@ -94,7 +96,7 @@ class PushRoute:
         if self._receiver.source.written_by_hand:
             items = await self._labelled(pushed.items)
         else:
-            items = await self._under_token(http, await self._uncounted(pushed.items))
+            items = await self._under_token(token, await self._uncounted(pushed.items))
         rejected = [item for item in items if isinstance(item, Invalid)]
         for item in rejected:
             if isinstance(item, Barred):
@@ -130,18 +132,33 @@ class PushRoute:
         except DBAPIError as failure:
             raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
 
-    async def _under_token(self, http: HttpRequest, items: Sequence[Item]) -> Sequence[Item]:
-        """The items under the tracking token that the post's header names, if any, but for those that waited, which
-        came under their own; 403 for one that may not push."""
+    async def _token(self, http: HttpRequest) -> str | None:
+        """The tracking token that the post's header names, if any; 403 for one that may not push, before anything of
+        the post is read: a part of it may wait for others."""
         sent = http.header(TOKEN_HEADER)
+        if not sent:
+            return None
+        token = sent[0].decode("latin-1") if len(sent) == 1 else ""
+        barred = _barred(await self._book({token}), token)
+        if barred is not None:
+            raise Refused(_refusal(barred, 403), Count.INGEST_BAD_TOKEN, RefusalReason(barred.code), barred.token)
+        return token
+
+    async def _book(self, wanted: Collection[str]) -> TokenBook:
+        try:
+            return await self._context.tokens.book(wanted)
+        except DBAPIError as failure:
+            raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
+
+    async def _under_token(self, token: str | None, items: Sequence[Item]) -> Sequence[Item]:
+        """The items under the post's token, if any, but for those that waited, which came under their own."""
         try:
             told = await under_own_tokens(self._context.tokens, items)
         except DBAPIError as failure:
             raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
-        if not sent:
+        if token is None:
             return told
-        token = sent[0].decode("latin-1") if len(sent) == 1 else ""
-        labelled = await self._labelled(
+        return await self._labelled(
             [
                 replace(item, token=token)
                 if isinstance(came, Request) and isinstance(item, Request) and came.token in (None, token)
@@ -149,31 +166,21 @@ class PushRoute:
                 for came, item in zip(items, told, strict=True)
             ]
         )
-        for item in labelled:
-            if isinstance(item, Barred):
-                reason = RefusalReason(item.code)
-                raise Refused(_refusal(item, status=403), Count.INGEST_BAD_TOKEN, reason, item.token)
-        return labelled
 
     async def _labelled(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items, where those of tokens that may not push are invalid, and those of shadow tokens do not count."""
         wanted = {item.token for item in items if isinstance(item, Request) and item.token is not None}
         if not wanted:
             return items
-        try:
-            book = await self._context.tokens.book(wanted)
-        except DBAPIError as failure:
-            raise Refused(STORE_UNAVAILABLE, Count.INGEST_NOT_STORED) from failure
+        book = await self._book(wanted)
 
         def label(item: Item) -> Item:
             if not isinstance(item, Request) or item.token is None:
                 return item
-            token = book.get(item.token)
-            if token is None:
-                return Barred(_UNKNOWN_TOKEN, RefusalReason.UNKNOWN_TOKEN.value)
-            if not token.active:
-                return Barred(_DISABLED_TOKEN, RefusalReason.DISABLED_TOKEN.value, token.name)
-            return replace(item, counted=False) if token.shadow else item
+            barred = _barred(book, item.token)
+            if barred is not None:
+                return barred
+            return replace(item, counted=False) if book[item.token].shadow else item
 
         return [label(item) for item in items]
 
@@ -210,6 +217,14 @@ class OlderPath:
         """What the route answers. Raises Disconnected."""
         answer = await self._route(http)
         return HttpAnswer(answer.status, answer.body, (*answer.headers, *self._headers), answer.content_type)
+
+
+def _barred(book: TokenBook, value: str) -> Barred | None:
+    """Why nothing may be pushed under a token; None where it may."""
+    token = book.get(value)
+    if token is None:
+        return Barred(_UNKNOWN_TOKEN, RefusalReason.UNKNOWN_TOKEN.value)
+    return None if token.active else Barred(_DISABLED_TOKEN, RefusalReason.DISABLED_TOKEN.value, token.name)
 
 
 def _answer_to_batch(results: Sequence[ItemResult], hints: Mapping[str, str]) -> HttpAnswer:

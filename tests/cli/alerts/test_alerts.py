@@ -8,7 +8,11 @@ import re
 import pytest
 
 from spendtop.domain.clock import MINUTE
+from spendtop.domain.sources import push_health
+from spendtop.domain.sources.push_health import Destination, PushHealth
+from spendtop.domain.sources.records import ANTHROPIC_PUSH
 from spendtop.domain.windows import Calendar
+from spendtop.services import checkpoints
 from spendtop.store.engine import Store
 from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
@@ -65,6 +69,20 @@ def test_alerts_about_accounts_say_what_is_left_and_stale_data_no_amount(cli: Cl
         (["source", "openai-costs"], ["-", "-", "-"]),
         (["balance", "openai"], ["$9.99", "-", "$10.00"]),
     ]
+
+
+def test_a_destination_that_is_off_is_listed_with_the_way_back(cli: Cli, home_store: Store) -> None:
+    off = Destination(id="d", name="spendtop", address="https://spend.example.org", is_enabled=False)
+    amiss = push_health.way_back(ANTHROPIC_PUSH, off)
+    assert amiss is not None and "`spendtop anthropic connect spend.example.org`" in amiss
+    stale = {"rule": "stale/anthropic-push", "used_nano": 0, "limit_nano": 0}
+    with home_store.writing() as connection:
+        connection.execute(table_of(AlertTable).insert().values(**{**alert_values("", "approaching"), **stale}))
+        packed = push_health.packed(PushHealth(amiss=amiss))
+        checkpoints.succeeded(connection, "anthropic-push", minutes_ago(1), cursor=packed)
+    assert f"1: {amiss}" in cli("alert", "list").out
+    assert re.search(rf"^why +{re.escape(amiss)}$", cli("alert", "show", "1").out, re.MULTILINE)
+    assert json.loads(cli("alert", "show", "1", "--json").out)["evidence"] == amiss
 
 
 def test_unusual_spend_is_listed_in_numbers_with_what_it_is_of(cli: Cli, home_store: Store, spent: Recorded) -> None:

@@ -107,9 +107,8 @@ def test_status_shows_what_is_amiss_with_the_way_back(cli: Cli, anthropic: FakeA
     anthropic.add(PUBLIC, state={"type": "disabled", "reason": {"type": "redirect"}})
     out = cli("anthropic", "status").out
     assert "off: redirect" in out and "ours" in out
-    assert f"spendtop anthropic connect {PUBLIC}" in " ".join(out.split()) and "not pushed again" in " ".join(
-        out.split()
-    )
+    said = " ".join(out.split())
+    assert f"spendtop anthropic connect {PUBLIC.removeprefix('https://')}" in said and "not pushed again" in said
     shown = json.loads(cli("anthropic", "status", "--json").out)["data"]
     assert [each["leads_here"] for each in shown] == [True, False]
 

@@ -24,6 +24,7 @@ from spendtop.services.alerting.balances import BalanceAlerts, WatchedAccount, W
 from spendtop.services.ledger import entries as ledger
 from spendtop.store.engine import Store
 from spendtop.store.reads.alerts.attention import alerts
+from spendtop.store.reads.alerts.uses import evidence_of
 from spendtop.store.reads.ledger.balances import Account
 from spendtop.store.tables import AlertTable, DeliveryTable
 from tests.accounts import OPENAI, ROUTER, WALLET
@@ -292,8 +293,11 @@ def test_a_destination_that_is_off_is_told_at_once_and_over_when_it_delivers_aga
     assert message.lines == (amiss,)
     with watching.store.reading() as connection:
         (alert,) = alerts(connection, open_only=True, most=9)
-    assert alert.kind == "source"
+        assert (alert.kind, evidence_of(connection, alert, watching.clock())) == ("source", amiss)
     assert said(polled(PushHealth())) == ["resolved anthropic-push"]
+    with watching.store.reading() as connection:
+        (over,) = alerts(connection, open_only=False, most=9)
+        assert evidence_of(connection, over, watching.clock()) is None
 
 
 def test_a_restart_does_not_end_stale_data(watching: Watching) -> None:

@@ -177,11 +177,9 @@ def test_what_is_bought_beforehand_is_billed_then_and_costs_when_it_is_used(reco
         ("Credit", "-2.0", "-2.0", "-2.0", "-2.0", "One-Time"),
         ("Adjustment", "0.25", "0.25", "0.25", "0.25", "One-Time"),
     ]
-    assert (rows[2]["ServiceName"], rows[2]["SubAccountId"], rows[2]["PricingUnit"]) == (
-        "OpenRouter",
-        "wallet",
-        "Credits",
-    )
+    assert (rows[2]["ServiceName"], rows[2]["PricingUnit"]) == ("OpenRouter", "Credits")
+    accounts = [(row["BillingAccountId"], row["BillingAccountType"]) for row in rows]
+    assert accounts == [("local", "Estimate"), *[("wallet", "Account")] * 4]
     assert rows[0]["PricingQuantity"] == ("77.0" if version == "1.2" else "")
     assert (written.requests, written.rows) == (2, 5)
 

@@ -13,6 +13,7 @@ from spendtop.sources.destinations import public_address
     [
         ("https://spend.example.org", "https://spend.example.org"),
         ("https://Spend.Example.org:443/", "https://spend.example.org"),
+        ("spend.example.org/llm", "https://spend.example.org/llm"),
         ("https://spend.example.org/llm/v1/traces", "https://spend.example.org/llm"),
         ("https://spend.example.org/v1/traces/", "https://spend.example.org"),
     ],
@@ -36,7 +37,8 @@ def test_an_address_is_taken_without_the_path_of_traces(url: str, address: str) 
         ("https://spend.example.org?x=1", "no address"),
         ("https://spend.example.org#x", "no address"),
         ("https://" + "a" * 2_100 + ".example.org", "no address"),
-        ("nothing", "no address"),
+        ("nothing", "host names only"),
+        ("", "no address"),
         ("https://[", "no address"),
         ("https://spend.example.org:port", "no address"),
     ],

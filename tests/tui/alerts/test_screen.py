@@ -13,6 +13,9 @@ from textual.widgets import Input
 
 from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
+from spendtop.domain.sources import push_health
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.services import checkpoints
 from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.services.alerting.outbox import Attempt
 from spendtop.store.engine import Store
@@ -149,6 +152,25 @@ async def test_the_detail_tells_what_came_of_each_delivery_and_who_drove_it(face
         assert "waits, due " in row_of(pilot, " chat ")
         assert "most of model gpt-4.1" in row_of(pilot, "most of")
         assert "exceeded; nobody takes care of it" in lines and "In the next window, from " in lines
+
+
+async def test_the_detail_of_a_source_that_brings_nothing_has_the_way_back(
+    filled: Till, session_over: Sessions, store: Store, clock: SettableClock
+) -> None:
+    amiss = "Anthropic's destination is off. `spendtop anthropic connect spend.example.org` switches it on."
+
+    def prepare(connection: Connection) -> None:
+        packed = push_health.packed(PushHealth(amiss=amiss))
+        checkpoints.succeeded(connection, "anthropic-push", clock(), cursor=packed)
+        stale = {"rule": "stale/anthropic-push", "entity": "", "window_end": None, "used_nano": 0, "limit_nano": 0}
+        connection.execute(insert(table_of(AlertTable)), an_alert(clock(), **stale))
+
+    write(store, prepare)
+    face = SpendtopApp(session_over())
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        assert "why Anthropic's destination is off." in row_of(pilot, "why ")
+        assert "`spendtop anthropic connect" in picture(pilot) and "spend.example.org` switches" in picture(pilot)
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (100, 30), (140, 40), (200, 60)])

@@ -146,7 +146,7 @@ class AlertItem(BaseModel):
     """While a silence keeps it from speaking."""
     silence_id: int | None
     evidence: str | None
-    """Of a loop: how many calls, how fast and how alike."""
+    """Of a loop: how many calls, how fast and how alike; of a source: why nothing comes, with the way back."""
     contributors: list[ContributorItem]
     """Of an anomaly that stands: who or what spends most, within the last hour at most."""
     deliveries: list[DeliveryItem]

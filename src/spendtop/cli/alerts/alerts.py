@@ -48,7 +48,7 @@ def show(options: Options) -> int:
         used = uses_now(connection, listed, at, prices)
         reasons = [_reason(alert, most) for alert in listed if (most := most_of(connection, alert, at))]
         evidence = [(alert, evidence_of(connection, alert, at)) for alert in listed]
-        reasons += [f"{alert.id}: {alert.whose}, {words}" for alert, words in evidence if words]
+        reasons += [_because(alert, words) for alert, words in evidence if words]
     rows = [
         (
             alert.id,
@@ -98,7 +98,7 @@ def show_one(options: Options) -> int:
         ("limit", _limit(row)),
         ("since", local_time(row.crossed_at, calendar)),
         ("resolved", local_time(row.resolved_at, calendar)),
-        ("evidence", evidence),
+        ("why", evidence),
     )
     for name, value in facts:
         if value:
@@ -250,6 +250,11 @@ def _reason(alert: AlertRow, most: Contributors) -> str:
     costs = side_by_side(*(Usd(nano) for *_, nano in most))
     each = (f"{other} {clean_line(key) or '(none)'} {cost}" for (other, key, _), cost in zip(most, costs, strict=True))
     return f"{alert.id}: {alert.whose}, most of it {', '.join(each)}"
+
+
+def _because(alert: AlertRow, evidence: str) -> str:
+    """`12: session fix-1, 14 calls within 1 min`; of a source its sentence alone."""
+    return f"{alert.id}: {evidence}" if alert.kind == "source" else f"{alert.id}: {alert.whose}, {evidence}"
 
 
 def _limit(alert: AlertRow) -> str | None:

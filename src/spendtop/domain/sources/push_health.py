@@ -137,8 +137,9 @@ def way_back(push: ProviderPush, destination: Destination) -> str | None:
 
 
 def connecting(push: ProviderPush, destination: Destination) -> str:
-    """The command that sets a destination anew."""
-    return f"spendtop {push.provider} connect {shell_word(clean_line(destination.address))}"
+    """The command that sets a destination anew; without the scheme, as messages break links."""
+    address = clean_line(destination.address).removeprefix("https://")
+    return f"spendtop {push.provider} connect {shell_word(address)}"
 
 
 def shortcomings(push: ProviderPush, destination: Destination) -> list[str]:

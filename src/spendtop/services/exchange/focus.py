@@ -146,7 +146,7 @@ def _row(day: int, key: _Key, sums: _Sums, version: str, ledgers: LedgerCharges)
         **{name: text for name, text in (("user", key.user), ("session", key.session)) if text},
     }
     return {
-        **columns_of_day(day, key.provider),
+        **columns_of_day(day, key.provider, ledgers.payers.get(key.provider, "")),
         "BilledCost": whole if is_billed else NOTHING,
         "ChargeCategory": "Usage",
         "ChargeDescription": f"{key.model or key.provider or UNKNOWN} {used}",

@@ -117,11 +117,8 @@ def columns_of_bill(charge: BilledCharge, version: str) -> dict[str, object]:
     is_correction = charge.corrected_at is not None
     measured = {"Quantity": "1.0", "Unit": "Days"} if version == "1.2" and not is_correction else {}
     return {
-        **columns_of_day(charge.day, charge.provider, billed_at=charge.corrected_at),
+        **columns_of_day(charge.day, charge.provider, charge.account, billed_at=charge.corrected_at),
         "BilledCost": billed,
-        "BillingAccountId": charge.account,
-        "BillingAccountName": charge.account,
-        "BillingAccountType": "Account",
         "ChargeCategory": "Usage",
         "ChargeClass": "Correction" if is_correction else "",
         "ChargeDescription": charge.line_item

@@ -83,16 +83,16 @@ COLUMNS = {
 """By version, in the order of the file."""
 
 
-def columns_of_day(day: int, provider: str, billed_at: int | None = None) -> dict[str, object]:
-    """What any charge of a UTC day (counted since 1970) has, by whoever bills it; empty text is not known. It is
-    billed in the month of the day, or of another instant (UTC µs)."""
+def columns_of_day(day: int, provider: str, account: str, billed_at: int | None = None) -> dict[str, object]:
+    """What any charge of a UTC day (counted since 1970) has, by whoever bills it, and to which account there; empty
+    text is not known. It is billed in the month of the day, or of another instant (UTC µs)."""
     start = to_datetime(day * DAY)
     billed = start if billed_at is None else to_datetime(billed_at)
     provider = provider or UNKNOWN
     return {
-        "BillingAccountId": "local",
-        "BillingAccountName": "spendtop",
-        "BillingAccountType": "Estimate",
+        "BillingAccountId": account or "local",
+        "BillingAccountName": account or "spendtop",
+        "BillingAccountType": "Account" if account else "Estimate",
         "BillingCurrency": "USD",
         "BillingPeriodStart": f"{billed:%Y-%m-01T00:00:00Z}",
         "BillingPeriodEnd": _instant(_next_month(billed)),

@@ -7,8 +7,8 @@ taxes are told by nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlalchemy import Connection
@@ -51,6 +51,8 @@ class LedgerCharges:
     """Providers whose usage is bought beforehand."""
     bills: tuple[BilledCharge, ...] = ()
     """What others billed, the oldest first."""
+    payers: Mapping[str, str] = field(default_factory=dict)
+    """The account that pays a provider, where there is only one."""
 
     def bills_apart(self, provider: str, day: int) -> bool:
         """Whether charges of their own say what was billed for a UTC day."""
@@ -85,8 +87,12 @@ def ledger_charges(connection: Connection, accounts: Sequence[Account], span: Sp
                         amount=event.amount,
                     )
                 )
-    bills = billed_charges(connection, accounts, prepaid, span)
-    return LedgerCharges(tuple(sorted(charges, key=lambda charge: charge.at)), frozenset(prepaid), bills)
+    return LedgerCharges(
+        charges=tuple(sorted(charges, key=lambda charge: charge.at)),
+        prepaid=frozenset(prepaid),
+        bills=billed_charges(connection, accounts, prepaid, span),
+        payers={each.biller: each.name for each in accounts if each.pays_alone},
+    )
 
 
 def columns_of_entry(charge: LedgerCharge) -> dict[str, object]:
@@ -94,7 +100,7 @@ def columns_of_entry(charge: LedgerCharge) -> dict[str, object]:
     is_purchase = charge.kind is EntryKind.DEPOSIT
     billed = decimal_dollars(charge.amount if is_purchase else -charge.amount)
     return {
-        **columns_of_day(charge.at // DAY, charge.provider),
+        **columns_of_day(charge.at // DAY, charge.provider, charge.account),
         "BilledCost": billed,
         "ChargeCategory": _CATEGORIES[charge.kind],
         "ChargeDescription": f"{charge.kind.value} of account {charge.account}",
@@ -104,9 +110,6 @@ def columns_of_entry(charge: LedgerCharge) -> dict[str, object]:
         "ListCost": billed,
         "PricingQuantity": billed if is_purchase else None,
         "PricingUnit": "Credits" if is_purchase else None,
-        "SubAccountId": charge.account,
-        "SubAccountName": charge.account,
-        "SubAccountType": "Account",
         "x_CostBasis": "entered",
         "x_Requests": 0,
         "x_UnpricedRequests": 0,

@@ -60,9 +60,11 @@ class Destinations(Protocol):
 
 
 def public_address(url: str, who: str) -> str:
-    """The address that a provider can push to, without the path of traces. Raises UsageError with the way out."""
+    """The address that a provider can push to, without the path of traces; a host alone is one by https. Raises
+    UsageError with the way out."""
+    url = url.strip() if "://" in url else f"https://{url.strip()}"
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url)
         port, host = parts.port, (parts.hostname or "").rstrip(".")
         is_plain = bool(host) and not (parts.query or parts.fragment or parts.username or parts.password)
     except ValueError:

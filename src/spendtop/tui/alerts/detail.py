@@ -69,7 +69,7 @@ class AlertDetailPanel(Panel):
         stage = row.stage(self.now)
         yield self._fact("state", self._stage(row, stage))
         yield from self._amounts(detail)
-        yield from self._wrapped("evidence", detail.evidence or "", width)
+        yield from self._wrapped("why", detail.evidence or "", width)
         if not detail.deliveries:
             yield from self._wrapped("told", words.nobody_told(row), width)
         for delivery in reversed(detail.deliveries):

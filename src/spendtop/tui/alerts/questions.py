@@ -95,7 +95,7 @@ class AlertDetail:
     deliveries: tuple[DeliveryRow, ...]
     deeds: tuple[AlertDeed, ...]
     evidence: str | None
-    """Of a loop: how many calls, how fast and how alike."""
+    """Of a loop: how many calls, how fast and how alike; of a source: why nothing comes, with the way back."""
     drivers: Contributors
     filter: str
     """Lists the requests behind it; empty where there are none."""

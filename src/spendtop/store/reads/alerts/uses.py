@@ -15,6 +15,7 @@ from spendtop.store.reads.configuration.applied import Applied, applied
 from spendtop.store.reads.ledger.balances import balance_now
 from spendtop.store.reads.limits.uses import Ceiling, Use, use
 from spendtop.store.reads.rows import from_row, selected
+from spendtop.store.reads.sources.completeness import pollers
 from spendtop.store.reads.spending.sums import spend
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
@@ -44,10 +45,14 @@ def most_of(connection: Connection, alert: AlertRow, now: int) -> anomalies.Cont
 
 
 def evidence_of(connection: Connection, alert: AlertRow, now: int) -> str | None:
-    """Why it is a loop; None for other alerts."""
-    if alert.kind != "loop":
-        return None
-    return loops.evidence(connection, alert.about, alert.entity.raw, alert.resolved_at or now)
+    """Why it is a loop; why nothing comes of a source, with the way back, as long as that stands; None for other
+    alerts."""
+    match alert.kind:
+        case "loop":
+            return loops.evidence(connection, alert.about, alert.entity.raw, alert.resolved_at or now)
+        case "source" if alert.resolved_at is None:
+            return next((each.amiss for each in pollers(connection) if each.name == alert.about), "") or None
+    return None
 
 
 def _amount(

@@ -67,6 +67,11 @@ class Account:
         return biller_named(self.provider) or self.provider
 
     @property
+    def pays_alone(self) -> bool:
+        """Whether this account pays for all requests that name its provider."""
+        return not self.shared_with and self.provider not in (OTHER, LITELLM.name)
+
+    @property
     def dimension(self) -> str:
         """Of the totals of these requests, whose key is `biller`."""
         return "source" if self.provider == LITELLM.name else "provider"
