@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 
 from spendtop.api.recent_posts import BEGINNING, TakenPost
@@ -14,9 +13,8 @@ from spendtop.sources.privacy import keeps_bodies, keeps_texts, own_secrets
 
 _OUTLINED = 4_096
 """Bytes of a post whose outline is told among those of others."""
-_LONGEST_SECRET = 1_024
-"""Bytes that are looked through for the begin of a word that is cut."""
-_LAST_WORD = re.compile(rb"[^\s\"']*\Z")
+_MOST_CUT = 1_024
+"""Bytes before a cut that are not shown: a secret that is cut in two is not recognised."""
 _GZIP = b"\x1f\x8b"
 _NO_TEXT = "It is no text, such as protobuf, which is not shown."
 _NO_PROMPTS = "Prompts may not be kept ([privacy] bodies): texts are replaced by their lengths."
@@ -37,12 +35,12 @@ class ShownPosts:
 
     def body_of(self, post: TakenPost) -> PostBody:
         """All that is kept of it, with prompts where these may be kept."""
-        content = _unpacked(post)
+        unpacked = _unpacked(post)
+        content = self._redact(unpacked)
         remarks = []
-        if post.size > len(post.beginning) or len(content) >= BEGINNING:
-            content = _whole_words(content)
+        if post.size > len(post.beginning) or len(unpacked) >= BEGINNING:
+            content = content[:-_MOST_CUT]
             remarks.append(f"Its beginning: {post.size:,} bytes were sent.")
-        content = self._redact(content)
         if self._shows_text:
             text = "" if b"\0" in content else content.decode("utf-8", "replace")
         else:
@@ -51,11 +49,6 @@ class ShownPosts:
         if not text:
             remarks.append(_NO_TEXT)
         return PostBody(post.id, post.at, post.size, text, " ".join(remarks))
-
-
-def _whole_words(cut: bytes) -> bytes:
-    """Without the word that the cut went through: half a secret is not recognised."""
-    return cut[:-_LONGEST_SECRET] + _LAST_WORD.sub(b"", cut[-_LONGEST_SECRET:], count=1)
 
 
 def _unpacked(post: TakenPost) -> bytes:
