@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 def record(row: ModelRow) -> dict[str, object]:
-    """One row as JSON values. A cost that is known of no request is None, also where there is no request under a plan."""
+    """One row as JSON values. A cost that nobody knows is None; the plan's also where it has no request."""
     spend, plan = row.spend, row.plan
     equivalent = plan.known_cost if plan.requests else None
     return {
