@@ -20,8 +20,9 @@ from spendtop.store.engine import Store
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import AttachedCollector
+from spendtop.tui.sources.panels import SourceEvents
 from spendtop.tui.store_watch import CollectorSeen
-from spendtop.tui.widgets.canvas import Panel
+from spendtop.tui.widgets.canvas import Line, Panel
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, opened, picture, until
 from tests.waiting import DEADLINE
@@ -65,6 +66,10 @@ def amiss(status: ConditionStatus, since: int, sentence: str = "The writer has w
     return Condition(name="writer", status=status, sentence=sentence, since=since)
 
 
+def plain(line: Line) -> str:
+    return "".join(text for text, _ in line)
+
+
 async def test_a_collector_that_cannot_write_is_not_called_live(app: SpendtopApp, clock: SettableClock) -> None:
     async with app.run_test(size=(100, 24)) as pilot:
         await opened(pilot)
@@ -79,6 +84,14 @@ async def test_a_collector_that_cannot_write_is_not_called_live(app: SpendtopApp
         assert "! The store is gone. +1 more" in picture(pilot)
         await pilot.press("8")
         await until(pilot, lambda: "Events" in picture(pilot) and "The writer has waited" in picture(pilot))
+        events = app.screen.query_one(SourceEvents)
+        for height, last in ((1, "+1 older"), (2, "The writer has waited for 9 s.")):
+            assert last in plain(events.content(78, height)[-1])
+        sentence = "A sentence that is too long for its line. " * 4
+        events.conditions = (amiss(ConditionStatus.DOWN, clock(), sentence), waits)
+        whole = len(events.content(78, 20)) - 1
+        assert "too long" in plain(events.content(78, whole)[-2]) and "+1 older" in plain(events.content(78, whole)[-1])
+        assert len(events.content(78, whole)) == whole
         app.post_message(CollectorSeen(RUNNING))
         await until(pilot, lambda: "LIVE" in header(pilot))
 

@@ -13,6 +13,8 @@ from spendtop.sources.privacy import keeps_bodies, keeps_texts, own_secrets
 
 _OUTLINED = 4_096
 """Bytes of a post whose outline is told among those of others."""
+_MOST_CUT = 1_024
+"""Bytes before a cut that are not shown: a secret that is cut in two is not recognised."""
 _GZIP = b"\x1f\x8b"
 _NO_TEXT = "It is no text, such as protobuf, which is not shown."
 _NO_PROMPTS = "Prompts may not be kept ([privacy] bodies): texts are replaced by their lengths."
@@ -33,9 +35,11 @@ class ShownPosts:
 
     def body_of(self, post: TakenPost) -> PostBody:
         """All that is kept of it, with prompts where these may be kept."""
-        content = self._redact(_unpacked(post))
+        unpacked = _unpacked(post)
+        content = self._redact(unpacked)
         remarks = []
-        if post.size > len(post.beginning) or len(_unpacked(post)) >= BEGINNING:
+        if post.size > len(post.beginning) or len(unpacked) >= BEGINNING:
+            content = content[:-_MOST_CUT]
             remarks.append(f"Its beginning: {post.size:,} bytes were sent.")
         if self._shows_text:
             text = "" if b"\0" in content else content.decode("utf-8", "replace")

@@ -59,6 +59,13 @@ class Options:
     """The command's own arguments."""
 
 
+class NothingRecorded(UsageError):
+    """No collector ever ran on a store."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Nothing is recorded yet in {name}. Start `spendtop`, or `spendtop demo` to look around.")
+
+
 def load_settings(options: Options) -> Loaded:
     """The configuration with the command line above it: by the files that were chosen, else by those that configured
     the store before, which is said on stderr. Raises ConfigError and NoPermission, and what opening the store raises.
@@ -170,14 +177,14 @@ def open_store(settings: Settings) -> Store:
         if store.path is not None:
             known_stores().refuse_a_loss(store)
             if not store.path.exists():
-                raise _nothing_recorded(store.name)
+                raise NothingRecorded(store.name)
             if store.path.is_dir() or store.path.stat().st_size == 0:
                 prepare(store.path)
         with named(store), store.reading() as connection:
             schema = version(connection)
             unfilled = None if schema is None else pending(connection)
         if schema is None:
-            raise _nothing_recorded(store.name)
+            raise NothingRecorded(store.name)
         refuse_newer(schema, store.name)
         if unfilled is not None:
             raise UsageError(
@@ -236,7 +243,3 @@ def made_store(settings: Settings) -> Iterator[Store]:
         store.close()
     with opened_store(settings) as opened:
         yield opened
-
-
-def _nothing_recorded(name: str) -> UsageError:
-    return UsageError(f"Nothing is recorded yet in {name}. Start `spendtop`, or `spendtop demo` to look around.")

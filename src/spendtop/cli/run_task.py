@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from spendtop.cli.effective_limits import now
 from spendtop.cli.meter import show
+from spendtop.cli.options import NothingRecorded, opened_store
 from spendtop.cli.tables import say
 from spendtop.config.paths import data_folder
+from spendtop.config.settings import Settings
 from spendtop.domain.errors import ExitCode, SpendtopError, UsageError
 from spendtop.domain.untrusted import clean_text
 from spendtop.services import tasks
@@ -115,6 +118,18 @@ def require_collector(store: Store) -> None:
     tells."""
     if store.is_sqlite and not is_collected(store):
         raise UsageError("No collector holds this store; start `spendtop`.")
+
+
+@contextmanager
+def collected_store(settings: Settings) -> Iterator[Store]:
+    """The store of a collector that runs, for the length of a block. Raises what `opened_store` and `require_collector`
+    raise."""
+    try:
+        with opened_store(settings) as store:
+            require_collector(store)
+            yield store
+    except NothingRecorded:
+        raise UsageError("No collector runs here that could take it: start `spendtop`, and try again.") from None
 
 
 def is_collected(store: Store) -> bool:

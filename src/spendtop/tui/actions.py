@@ -6,12 +6,10 @@ one thing on every screen; where two actions share one, never more than one of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
-
-from spendtop.domain.errors import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,18 +337,6 @@ _NAMES = {
 def key_name(key: str) -> str:
     """A key as people write it: `?`, `^p`, `F`."""
     return f"^{key.removeprefix('ctrl+')}" if key.startswith("ctrl+") else _NAMES.get(key, key)
-
-
-def unknown_ids(keymap: Iterable[str], screens: Iterable[str]) -> str:
-    """What of a keymap names no action, with the nearest that there is; empty when all is well."""
-    ids = {action.id for table in TABLES for action in table}
-    ids |= {f"screen-{name}" for name in screens}
-    complaints = []
-    for name in keymap:
-        if name not in ids:
-            near = nearest(name, sorted(ids))
-            complaints.append(f"no action is called '{name}'" + (f", did you mean '{near}'?" if near else ""))
-    return "; ".join(complaints)
 
 
 def bindings(*tables: Sequence[Action]) -> list[BindingType]:

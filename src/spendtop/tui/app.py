@@ -21,12 +21,13 @@ from textual.screen import Screen
 from spendtop.domain.errors import ExitCode, SpendtopError
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.actions import APP, bindings, unknown_ids
+from spendtop.tui.actions import APP, bindings
 from spendtop.tui.collector_start import CollectorStart
 from spendtop.tui.commands import Commands, palette_entries
 from spendtop.tui.face import Pause, StatusFacts, sight_of
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.headline import ConfigStatus
+from spendtop.tui.keymap import unknown_ids
 from spendtop.tui.outside import Outside
 from spendtop.tui.saved_views import SavedViews
 from spendtop.tui.screens import FIRST, SCREENS, screen_class
@@ -132,7 +133,7 @@ class SpendtopApp(ThemedApp):
         self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._open)
-        if unknown := unknown_ids(self.session.keymap, SCREENS):
+        if unknown := unknown_ids(self.session.keymap):
             end = "" if unknown.endswith("?") else "."
             self.notify(f"[ui] keymap: {unknown}{end}", severity="warning", markup=False)
 

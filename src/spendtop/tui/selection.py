@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from spendtop.domain.filters.filters import EVERYTHING, And, Filter, Or
+from spendtop.domain.filters.filters import EVERYTHING, And, Comparison, Filter, Or, TimeSpan
 from spendtop.domain.filters.values import parse_time_span
 from spendtop.domain.windows import Bounds, Calendar
 
@@ -111,6 +111,13 @@ class Selection:
     def newest_last(self) -> bool:
         """Whether the newest request is at the bottom."""
         return self.order == "time" and not self.descending
+
+    def is_over(self, now: int, calendar: Calendar) -> bool:
+        """Whether nothing that happens from now on can be selected."""
+        parts = self.filter.parts if isinstance(self.filter, And) else (self.filter,)
+        spans = [each.value for each in parts if isinstance(each, Comparison) and isinstance(each.value, TimeSpan)]
+        ends = [self.time.span(now, calendar)[1], *(span.resolve(now, calendar).end_us for span in spans)]
+        return any(end is not None and end <= now for end in ends)
 
     def query(self, now: int, calendar: Calendar, inverted: bool) -> RequestQuery:
         """For the store; `inverted` reads the list from its other end."""

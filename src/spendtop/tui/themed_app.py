@@ -8,10 +8,9 @@ from pathlib import Path
 
 from textual.app import App
 
-from spendtop.domain.untrusted import clean_line
 from spendtop.tui.compat import CarefulApp
 from spendtop.tui.palette import PLAIN, Palette
-from spendtop.tui.themes import DEFAULT, Theme, ThemeError, read_themes, shipped_themes
+from spendtop.tui.themes import DEFAULT, Theme, ThemeError, read_themes, shipped_themes, unknown_theme
 
 _LOOK_SECONDS = 0.25
 """Between two looks at the theme files: watching them without would take 3 MB for what hardly ever happens."""
@@ -46,7 +45,7 @@ class ThemedApp(CarefulApp):
         self.theme_changed_signal.subscribe(self, lambda _: self._take_colors())
         self._take_colors()
         if self._wished not in self.themes_by_name:
-            self.notify(f"No theme is called {clean_line(self._wished)}.", severity="warning", markup=False)
+            self.notify(unknown_theme(self._wished, self.themes_by_name), severity="warning", markup=False)
         self._complain(self._failures)
 
     def reload_themes(self) -> None:

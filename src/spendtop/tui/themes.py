@@ -12,6 +12,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme as TextualTheme
 
 from spendtop.domain.errors import ConfigError, nearest
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui.palette import BACKGROUND_ROLES, PLAIN, ROLES, Palette, palette_of
 
 DEFAULT = "spendtop-dark"
@@ -117,6 +118,12 @@ def read_themes(folders: Iterable[Path]) -> tuple[dict[str, Theme], list[ThemeEr
             else:
                 themes[theme.name] = theme
     return themes, failures
+
+
+def unknown_theme(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that no theme has, with the nearest that there is."""
+    near = nearest(name, known)
+    return f"No theme is called {clean_line(name)}" + (f", did you mean {near}?" if near else ".")
 
 
 def shipped_themes() -> Path:

@@ -175,3 +175,14 @@ def test_what_is_pushed_with_the_new_key_arrives_at_the_collector_that_runs(
         again = spendtop(collector.folder, "anthropic", "test")
         assert (again.code, again.err) == (0, "")
         assert collector.rows("SELECT count(*) FROM request") == [(0,)]
+
+
+def test_what_a_test_needs_is_said_one_by_one(cli: Cli, openrouter: FakeOpenRouter) -> None:
+    write_config("")
+    assert "No key manages OpenRouter's destinations" in cli("openrouter", "test").err
+    file = with_openrouter(openrouter)
+    assert "`spendtop openrouter connect URL` comes first" in cli("openrouter", "test").err
+    file.write_text(f'[server]\ningest_keys = {{ openrouter-push = "{"k" * 40}" }}\n{file.read_text()}')
+    said = cli("openrouter", "test")
+    assert (said.code, said.out) == (2, "")
+    assert "No collector runs here" in said.err and "start `spendtop`" in said.err

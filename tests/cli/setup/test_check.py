@@ -273,3 +273,17 @@ def test_what_cannot_be_reached_fails_the_check(cli: Cli) -> None:
     assert code == 78
     assert "probe helicone" in out and "cannot be reached" in out
     assert cli("check").code == 0
+
+
+def test_a_theme_that_does_not_exist_and_keys_that_are_taken_are_named(cli: Cli, good: str) -> None:
+    own = '[ui]\ntheme = "spendtop-lihgt"\nkeymap = { pause = "j", hlp = "f6", silence = "f7" }\n'
+    write_config(good + own)
+    code, out, _ = cli("check")
+    words = " ".join(out.split())
+    assert code == 0
+    assert "No theme is called spendtop-lihgt, did you mean spendtop-light?" in words
+    assert "'pause' is given the key j, which 'down' has" in words
+    assert "no action is called 'hlp', did you mean 'help'?" in words
+    assert "f7" not in words
+    write_config(good + '[ui]\ntheme = "spendtop-light"\nkeymap = { find = "slash", pause = "f5" }\n')
+    assert "2 own keys" in cli("check").out

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import Connection, select
 
@@ -17,6 +18,7 @@ from spendtop.collector.agents.poster import PostFailed, posting
 from spendtop.collector.agents.push_loop import PushLoop
 from spendtop.collector.agents.reading_loop import ReadingLoop
 from spendtop.collector.setup import CompanionContext
+from spendtop.domain.clock import to_iso
 from spendtop.services.agents import files as agent_files
 from spendtop.services.agents import spool as agent_spool
 from spendtop.store.engine import Store
@@ -153,6 +155,37 @@ async def test_texts_leave_only_with_the_switch_masked_and_are_kept_only_where_t
         assert not any(word in text for word in (SECRET, "REASONED", "GIVEN BACK"))
     assert ("[redacted sk-ant-" in left) == sends
     assert remarks == ["texts of claude-code"] * (sends and not keeps)
+
+
+@pytest.mark.parametrize(
+    "switched_off", ["[agents]\nbodies = false\n", '[privacy]\nbodies = "none"\n[agents]\nbodies = true\n']
+)
+async def test_texts_that_wait_do_not_leave_once_either_switch_is_off(
+    switched_off: str,
+    bench: Bench,
+    there: Store,
+    clock: SettableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push_loop, "_LOOK_EVERY", 0.05)
+    call = {"agent": "codex", "key": "k", "time": to_iso(clock()), "host": "box", "path": "/" * 5_000}
+    item = msgspec.json.encode({**call, "request_body": {"messages": [{"role": "user", "content": "larks"}]}})
+    settings = settings_of({"ingest_keys": {"laptop": KEY}}, agents={"bodies": True})
+    async with recording(there, clock, settings) as (live, _):
+        address = f"http://127.0.0.1:{live.port}"
+        bench.configure(f'{switched_off}push_to = "{address}"\npush_key = "{KEY}"\n')
+        bench.start()
+        with bench.store.writing() as connection:
+            agent_spool.begin(connection, socket.gethostname(), address)
+            short = msgspec.json.encode({**msgspec.json.decode(item), "key": "short", "path": "/"})
+            agent_spool.append(connection, socket.gethostname(), [item, short])
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as running_loop:
+            running_loop.create_task(asyncio.wait_for(PushLoop(rooms_of(bench)).run(stop), DEADLINE))
+            await soon(lambda: state(bench).waiting == 0 and state(bench).sent == 1)
+            stop.set()
+    assert (recorded(there), state(bench).refused) == (1, 1)
+    assert "larks" not in bodies_in(there)
 
 
 def state(bench: Bench, host: str | None = None) -> agent_spool.PushState:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from spendtop.domain.money import Usd
 from spendtop.sources.settings import SECTIONS
+from spendtop.store.engine import Store
+from spendtop.store.reads.configuration.applied import applied, keep
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.editor import edited, editor_command
-from tests.tui.conftest import Sessions, Till, picture, typed, until
+from tests.tui.conftest import LIMITS, Sessions, Till, picture, typed, until
 from tests.tui.limits.conftest import shown
 
 TEXT = '# mine\n[[limit]]\nname = "daily"\nwindow = "day"\nusd = 50\n'
@@ -42,9 +46,9 @@ def changed(file: Path) -> None:
     file.write_text(TEXT.replace("50", "60"))
 
 
-async def test_a_limit_is_typed_checked_shown_tried_and_saved(face: SpendtopApp, file: Path) -> None:
+async def test_a_limit_is_typed_checked_shown_tried_and_saved(face: SpendtopApp, file: Path, store: Store) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
-        await shown(pilot, "n")
+        screen = await shown(pilot, "n")
         await typed(pilot, "daily")
         await pilot.press("enter")
         await until(pilot, lambda: 'there is another limit "daily"' in picture(pilot))
@@ -60,6 +64,12 @@ async def test_a_limit_is_typed_checked_shown_tried_and_saved(face: SpendtopApp,
         await until(pilot, lambda: "Would have fired" in picture(pilot))
         await pilot.press("escape", "s")
         await until(pilot, lambda: held(file) != TEXT)
+        with store.writing() as connection:
+            before = applied(connection)
+            assert before is not None
+            written = replace(LIMITS[0], name="daily 2", amount=Usd.of(40), each=None)
+            keep(connection, replace(before, limits=(*LIMITS, written)))
+        await until(pilot, lambda: screen.row is not None and screen.row.limit.name == "daily 2")
     added = '\n[[limit]]\nname = "daily 2"\nwindow = "day"\nusd = 40\neach = "user"\n'
     assert held(file) == TEXT + added
     assert os.stat(file).st_mode & 0o777 == 0o640

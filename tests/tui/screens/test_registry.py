@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spendtop.tui import screens
-from spendtop.tui.actions import unknown_ids
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.keymap import unknown_ids
 from spendtop.tui.modals.help import HelpScreen
 from spendtop.tui.screens import SCREENS, ScreenEntry, screen_class
 from tests.tui.conftest import Sessions, Till, opened, picture, until
@@ -39,7 +39,7 @@ async def test_a_new_line_is_a_tab_a_command_and_a_place_in_palette_and_help(
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         assert "Forecast" in picture(pilot)
-    assert unknown_ids(["screen-forecast"], SCREENS) == ""
+    assert unknown_ids(["screen-forecast"]) == ""
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 140])

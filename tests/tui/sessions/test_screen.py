@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from spendtop.domain.sources.records import INGEST
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.screens.arrangement import Layout
 from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.selection import time_choice
 from spendtop.tui.sessions.screen import SessionsScreen
 from spendtop.tui.sessions.session_screen import OneSessionScreen
 from tests.conftest import SettableClock
@@ -129,6 +131,9 @@ async def test_off_the_first_row_the_list_stands_still_and_tells_what_is_new(
         await pilot.press("g")
         assert names(screen) == ["fresh", "lab", "chat-␛[2J77", "nightly-1"]
         assert "following" in picture(pilot)
+        screen.selection = replace(screen.selection, time=time_choice("2020-01-01"))
+        screen.tick()
+        await until(pilot, lambda: "following" not in picture(pilot))
 
 
 async def test_while_it_follows_what_is_active_rises(face: SpendtopApp, worked: Till, clock: SettableClock) -> None:

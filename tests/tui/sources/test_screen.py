@@ -38,6 +38,7 @@ from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.choose import ConfirmScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.clipboard import Clipboard
+from spendtop.tui.sources.post_dialog import PostScreen
 from spendtop.tui.sources.screen import SourcesScreen
 from spendtop.tui.sources.table import SourceTable
 from spendtop.tui.sources.tracking_tokens import NewTokenScreen, SnippetsScreen
@@ -365,7 +366,13 @@ async def test_a_source_shows_its_last_events_as_they_are_kept(
         assert "2 of 2" in picture(pilot) and "Its beginning." in picture(pilot)
         older: dict[str, object] = {"source": "helicone", "id": 1}
         await until(pilot, lambda: write(store, lambda it: not tasks.newest(it, TaskKind.POST_BODY, older)))
+        newer: dict[str, object] = {"source": "helicone", "id": 2}
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: write(store, lambda it: tasks.newest(it, TaskKind.POST_BODY, newer)))
         await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(face.screen, PostScreen))
+        write(store, show)
+        await until(pilot, lambda: write(store, lambda it: not tasks.newest(it, TaskKind.POST_BODY, newer)))
         await pilot.press("G")
         await pilot.pause()
         assert "alice" in picture(pilot) and "external-29" in picture(pilot)

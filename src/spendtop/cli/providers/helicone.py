@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
-from spendtop.cli.options import Options, load_settings, opened_store, settled
-from spendtop.cli.providers.answers import answer_to
-from spendtop.cli.run_task import require_collector
+from spendtop.cli.options import Options, load_settings, settled
+from spendtop.cli.providers.answers import answer_to, wait_until
+from spendtop.cli.run_task import collected_store
 from spendtop.cli.tables import say, table
 from spendtop.collector.helicone_connection import (
     Connected,
@@ -23,18 +21,21 @@ from spendtop.collector.helicone_connection import (
 )
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
-from spendtop.domain.errors import ConfigError, ExitCode, SpendtopError, UsageError
+from spendtop.domain.errors import ConfigError, ExitCode, UsageError
 from spendtop.domain.shell_words import shell_word
 from spendtop.domain.untrusted import clean_line
 from spendtop.services.exchange.export import ascii_json
-from spendtop.sources.helicone_webhooks import Webhook
+from spendtop.sources.helicone_webhooks import HeliconeWebhooks, Webhook
 from spendtop.sources.settings import HeliconeSettings
 from spendtop.store.engine import Store
 from spendtop.store.reads.sources.quarantine import newest_test
 
-_LOOK = 0.1
 _PATIENCE = 20.0
 """Seconds after which a test event is no longer waited for."""
+_ELSEWHERE = (
+    "Helicone says that its test event was taken, but it is not in this store. Does the address lead to another"
+    " collector?"
+)
 _NARROWED = "Set it so in Helicone, or delete it with `spendtop helicone disconnect` and connect again."
 
 
@@ -43,7 +44,7 @@ def connect(options: Options) -> int:
     loaded = load_settings(options)
     webhooks = management(loaded.settings)
     destination = destination_of(options.arguments.url)
-    connected = answer_to(connect_webhook(webhooks, destination))
+    connected = answer_to(connect_webhook(webhooks, destination), "Making Helicone's webhook")
     webhook = connected.webhook
     say(f"Webhook {clean_line(webhook.id)} to {clean_line(webhook.destination)} {_made(connected)}.")
     for sentence in shortcomings(webhook):
@@ -57,7 +58,7 @@ def connect(options: Options) -> int:
 
 def status(options: Options) -> int:
     settings = load_settings(options).settings
-    listed = answer_to(management(settings).list())
+    listed = _listed(management(settings))
     if options.arguments.json:
         say(ascii_json({"data": [_webhook(each, settings) for each in listed]}))
         return ExitCode.OK
@@ -79,12 +80,11 @@ def test(options: Options) -> int:
     """Have a test event sent and wait for it in the store."""
     settings = load_settings(options).settings
     webhooks = management(settings)
-    with opened_store(settings) as store:
-        require_collector(store)
-        webhook = _ours(answer_to(webhooks.list()), settings, options.arguments.url)
+    with collected_store(settings) as store:
+        webhook = _ours(_listed(webhooks), settings, options.arguments.url)
         before = _newest_test(store)
-        answer_to(webhooks.test(webhook.id))
-        _wait_for_test(store, before)
+        answer_to(webhooks.test(webhook.id), "Having Helicone send its test")
+        wait_until(lambda: _newest_test(store) > before, _PATIENCE, "Waiting for Helicone's test", _ELSEWHERE)
     say(f"Helicone's test event to {clean_line(webhook.destination)} arrived, and was recorded as a test.")
     return ExitCode.OK
 
@@ -93,9 +93,9 @@ def disconnect(options: Options) -> int:
     """Show the webhook that leads here and delete it."""
     settings = load_settings(options).settings
     webhooks = management(settings)
-    webhook = _ours(answer_to(webhooks.list()), settings, options.arguments.url)
+    webhook = _ours(_listed(webhooks), settings, options.arguments.url)
     say(_table([webhook], settings))
-    answer_to(webhooks.delete(webhook.id))
+    answer_to(webhooks.delete(webhook.id), "Deleting Helicone's webhook")
     say("It is deleted: Helicone posts nothing there any more. Its secret stays in the configuration.")
     return ExitCode.OK
 
@@ -110,6 +110,10 @@ def _keep(options: Options, loaded: Loaded, secret: str) -> None:
         say("Its signing secret is in the configuration already.")
     else:
         say(f"Its signing secret is in {kept} now; a collector that runs applies it by itself.")
+
+
+def _listed(webhooks: HeliconeWebhooks) -> tuple[Webhook, ...]:
+    return answer_to(webhooks.list(), "Asking Helicone for its webhooks")
 
 
 def _ours(webhooks: tuple[Webhook, ...], settings: Settings, url: str | None) -> Webhook:
@@ -171,14 +175,3 @@ def _made(connected: Connected) -> str:
 def _newest_test(store: Store) -> int:
     with store.reading() as connection:
         return newest_test(connection)
-
-
-def _wait_for_test(store: Store, before: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while _newest_test(store) <= before:
-        if time.monotonic() > deadline:
-            raise SpendtopError(
-                "Helicone says that its test event was taken, but it is not in this store. Does the address lead to"
-                " another collector?"
-            )
-        time.sleep(_LOOK)

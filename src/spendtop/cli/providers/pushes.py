@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing, suppress
 
-from spendtop.cli.options import Options, load_settings, open_store, opened_store, settled
-from spendtop.cli.providers.answers import answer_to
-from spendtop.cli.run_task import require_collector
+from spendtop.cli.options import Options, load_settings, open_store, settled
+from spendtop.cli.providers.answers import answer_to, wait_until
+from spendtop.cli.run_task import collected_store, require_collector
 from spendtop.cli.tables import say, table
 from spendtop.collector.push_connection import (
     destinations_of,
     header_words,
+    is_expected,
     keep_key,
     kind_of,
     leading_here,
@@ -25,12 +26,11 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.services.exchange.export import ascii_json
 from spendtop.sources.destinations import Made, Wish, public_address
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
-from spendtop.sources.destinations.openrouter import SETTINGS
+from spendtop.sources.destinations.openrouter import SETTINGS, OpenRouterDestinations
 from spendtop.store.engine import Store
 from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.sources.arrivals import newest_push
 
-_LOOK = 0.1
 _PATIENCE = 20.0
 """Seconds after which a test event is no longer waited for."""
 _BY_HAND = 180.0
@@ -58,7 +58,7 @@ def connect(options: Options) -> int:
         workspaces=workspaces,
     )
     try:
-        made = answer_to(destinations.make(wish))
+        made = answer_to(destinations.make(wish), f"Making {destinations.title}'s destination")
     except ConfigError as refused:
         steps = "\n".join(f"  {each}" for each in header_words(push, address))
         by_hand = f"Or make the destination by hand; `spendtop {push.provider} test` then waits for what comes:"
@@ -79,7 +79,7 @@ def connect(options: Options) -> int:
 def status(options: Options) -> int:
     push, settings = _push(options), load_settings(options).settings
     destinations = destinations_of(push, settings)
-    listed = answer_to(destinations.all())
+    listed = _listed(destinations)
     ours = leading_here(listed, settings.server.public_url)
     if options.arguments.json:
         say(ascii_json({"data": [_shape(each, each in ours) for each in listed]}))
@@ -103,14 +103,17 @@ def test(options: Options) -> int:
     if push is ANTHROPIC_PUSH:
         destinations = destinations_of(push, settings)
         assert isinstance(destinations, AnthropicDestinations)
-        destination = _ours(push, answer_to(destinations.all()), settings, options.arguments.url)
+        destination = _ours(push, _listed(destinations), settings, options.arguments.url)
         return _try(destinations, destination, settings)
-    with opened_store(settings) as store:
-        require_collector(store)
+    if not is_expected(push, settings):
+        destinations_of(push, settings)
+        raise UsageError("OpenRouter is not connected yet: `spendtop openrouter connect URL` comes first.")
+    with collected_store(settings) as store:
         before = _newest(store, push)
         say(f"OpenRouter tries destinations by hand only: open {SETTINGS}, choose the destination spendtop,")
         say("and press Test Connection or Send Trace; the next real request does as well. Waiting for it.")
-        _wait(lambda: _newest(store, push) > before, _BY_HAND, f"Nothing came within {_BY_HAND:g} s. {_why_nothing()}")
+        nothing = f"Nothing came within {_BY_HAND:g} s. {_why_nothing()}"
+        wait_until(lambda: _newest(store, push) > before, _BY_HAND, "Waiting for OpenRouter", nothing)
     say("It arrived: OpenRouter pushes here.")
     return ExitCode.OK
 
@@ -119,14 +122,18 @@ def disconnect(options: Options) -> int:
     """Show the destination that leads here and delete it."""
     push, settings = _push(options), load_settings(options).settings
     destinations = destinations_of(push, settings)
-    listed = answer_to(destinations.all())
+    listed = _listed(destinations)
     destination = _ours(push, listed, settings, options.arguments.url)
     say(_table([destination], [destination]))
-    answer_to(destinations.delete(destination))
+    answer_to(destinations.delete(destination), f"Deleting {destinations.title}'s destination")
     say(
         f"It is deleted: {destinations.title} pushes nothing there any more. Its ingest key stays in the configuration."
     )
     return ExitCode.OK
+
+
+def _listed(destinations: AnthropicDestinations | OpenRouterDestinations) -> Sequence[Destination]:
+    return answer_to(destinations.all(), f"Asking {destinations.title} for destinations")
 
 
 def _push(options: Options) -> ProviderPush:
@@ -139,7 +146,7 @@ def _try(destinations: AnthropicDestinations, destination: Destination, settings
     store = _collecting(settings)
     before = 0 if store is None else _newest(store, ANTHROPIC_PUSH)
     try:
-        failure = answer_to(destinations.test(destination))
+        failure = answer_to(destinations.test(destination), "Having Anthropic send its test")
         if failure is not None:
             raise CannotWrite(f"Anthropic's test did not arrive: {failure}. {_hint(failure, store)}")
         if store is None:
@@ -149,7 +156,7 @@ def _try(destinations: AnthropicDestinations, destination: Destination, settings
             "Anthropic's test was taken, but it is not in this store. Does the address lead to another collector?"
         )
         seen = store
-        _wait(lambda: _newest(seen, ANTHROPIC_PUSH) > before, _PATIENCE, elsewhere)
+        wait_until(lambda: _newest(seen, ANTHROPIC_PUSH) > before, _PATIENCE, "Waiting for Anthropic's test", elsewhere)
     finally:
         if store is not None:
             store.close()
@@ -177,16 +184,15 @@ def _wait_until_open(settings: Settings, push: ProviderPush) -> None:
     store = _collecting(settings)
     if store is None:
         return
-    deadline = time.monotonic() + _PATIENCE
-    try:
-        while time.monotonic() < deadline:
-            with store.reading() as connection:
-                in_force = applied(connection)
-            if in_force is None or push.name in in_force.doors.ingest_keys:
-                return
-            time.sleep(_LOOK)
-    finally:
-        store.close()
+
+    def is_open() -> bool:
+        with store.reading() as connection:
+            in_force = applied(connection)
+        return in_force is None or push.name in in_force.doors.ingest_keys
+
+    late = "The collector has not applied the new key yet."
+    with closing(store), suppress(SpendtopError):
+        wait_until(is_open, _PATIENCE, "Waiting until the collector has applied the key", late)
 
 
 def _hint(failure: str, store: Store | None) -> str:
@@ -266,11 +272,3 @@ def _made(made: Made) -> str:
 def _newest(store: Store, push: ProviderPush) -> int:
     with store.reading() as connection:
         return newest_push(connection, push)
-
-
-def _wait(has_come: Callable[[], bool], seconds: float, complaint: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not has_come():
-        if time.monotonic() > deadline:
-            raise SpendtopError(complaint)
-        time.sleep(_LOOK)

@@ -14,6 +14,7 @@ from spendtop.cli.options import Options, read_settings
 from spendtop.cli.setup import findings
 from spendtop.cli.setup.finding import Finding, FindingState
 from spendtop.cli.setup.push_findings import of_pushes
+from spendtop.cli.setup.screen_findings import of_screens
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
 from spendtop.config.load import Loaded
@@ -58,6 +59,7 @@ def _findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     if loaded.files.env_file is None:
         yield from findings.of_agents(settings)
     yield from findings.of_channels(settings)
+    yield from of_screens(settings.ui)
 
 
 def _say_origins(loaded: Loaded) -> None:

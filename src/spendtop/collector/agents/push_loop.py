@@ -12,6 +12,7 @@ from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.services.agents import spool as agent_spool
 from spendtop.sources.agents.item import without_texts
+from spendtop.sources.privacy import keeps_texts
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.transactions import read, write
 
@@ -53,7 +54,8 @@ class PushLoop:
                 parcel = await read(self._context.store, lambda connection: agent_spool.oldest(connection, self._host))
                 if parcel is None:
                     return
-                items = parcel.items if settings.bodies else [without_texts(each) for each in parcel.items]
+                sends_texts = keeps_texts(self._context.settings())
+                items = parcel.items if sends_texts else [without_texts(each) for each in parcel.items]
                 try:
                     taken = await poster.post(items)
                 except PostFailed as failure:

@@ -28,6 +28,7 @@ _Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
 _Time = Annotated[datetime, Meta(tz=True)]
 _AGENTS = tuple(agent.name for agent in AGENTS)
 _NO_TEXT = Raw()
+_BODIES = ("request_body", "response_body")
 _REQUEST = "req_"
 """Begins the provider's id of an HTTP request, which Claude Code's telemetry names."""
 
@@ -139,9 +140,8 @@ def with_texts(item: CallItem, call: AgentCall, redact: Callable[[bytes], bytes]
 
 def without_texts(item: Raw) -> Raw:
     """A call as it is pushed, without what was said around it."""
-    told = msgspec.json.decode(item, type=CallItem)
-    bare = replace(told, request_body=_NO_TEXT, response_body=_NO_TEXT)
-    return Raw(msgspec.json.encode(bare)) if told.texts else item
+    told = msgspec.json.decode(item, type=dict[str, Raw])
+    return Raw(msgspec.json.encode({name: value for name, value in told.items() if name not in _BODIES}))
 
 
 def call_of(item: CallItem) -> AgentCall:

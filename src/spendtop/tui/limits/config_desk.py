@@ -33,6 +33,8 @@ class ConfigDesk:
     def __init__(self, screen: LiveScreen, writer: StoreWriter) -> None:
         self._screen = screen
         self._writer = writer
+        self.written: str | None = None
+        """The name of a limit that the form wrote and that is not on screen yet."""
 
     @property
     def _path(self) -> Path | None:
@@ -166,7 +168,11 @@ class ConfigDesk:
             replace_text(path, edited_text)
         except (OSError, UnicodeDecodeError) as failure:
             return partial(self._screen.warn, f"{path} cannot be written ({type(failure).__name__}). {_GO_ON}")
-        return partial(self._changed, path)
+        return partial(self._appended, path, draft)
+
+    def _appended(self, path: Path, draft: LimitDraft) -> None:
+        self.written = draft.settings().limit().name
+        self._changed(path)
 
     def _in_thread(self, work: Callable[[], Callable[[], None]]) -> None:
         def run() -> None:

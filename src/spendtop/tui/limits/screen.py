@@ -69,8 +69,17 @@ class LimitsScreen(LiveScreen):
         ours = [use.state for each in answer.limits for use in each.uses]
         table.note = self._note([*ours, *(row.state for row in answer.told)])
         table.renew(answer.limits, answer.forecasts, answer.told)
+        self._select_written()
         self._read_detail()
         return headline
+
+    def _select_written(self) -> None:
+        """Once it is in force, the limit that was written just now has the cursor, unless that was moved meanwhile."""
+        name = self.config_desk.written
+        row = next((row for row in self.table.rows if row.told is None and row.limit.name == name), None)
+        if row is not None:
+            self.config_desk.written = None
+            self.table.select(row.key)
 
     def _note(self, states: Sequence[LimitState]) -> Line:
         """How many are over, and near."""
@@ -127,6 +136,7 @@ class LimitsScreen(LiveScreen):
     # The selected limit
 
     def on_list_table_moved(self) -> None:
+        self.config_desk.written = None
         self._read_detail()
         self.tick()
 

@@ -248,13 +248,20 @@ class ListPane:
             parts.append((f"{words}   ", palette.warn))
         if browser.pending:
             parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
-        elif browser.following:
+        elif browser.following and not self._is_over:
             parts.append((f"{self._screen.face.glyphs.live} following   ", palette.good))
         if self.rows.marks:
             parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))
         if len(browser.listing):
             parts.append((self._place(), palette.muted))
         return parts
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing new can come into the list."""
+        face = self._screen.face
+        is_past = face.time_machine.is_past
+        return is_past or self._browser.selection.is_over(face.session.clock(), self._screen.calendar)
 
     def _place(self) -> str:
         listed = self._browser.sums.requests if self._browser.sums else 0

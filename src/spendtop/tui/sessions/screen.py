@@ -112,13 +112,19 @@ class SessionsScreen(LiveScreen):
         table.note = [*note, (f"{table.order} {arrow}", palette.muted)]
         table.redraw()
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing new can come into the list."""
+        is_past = self.face.time_machine.is_past
+        return is_past or self.selection.is_over(self.face.session.clock(), self.calendar)
+
     def remarks(self) -> Line:
         """What is new, whether it follows, and what the figures are of."""
         palette, table = self.face.palette, self.table
         parts: list[Piece] = [*self.fetcher.remarks()]
         if table.pending:
             parts.append((f"{formats.grouped(table.pending)} new, g to go   ", palette.key))
-        elif table.following and table.rows:
+        elif table.following and table.rows and not self._is_over:
             parts.append((f"{self.face.glyphs.live} following   ", palette.good))
         if table.rows:
             of = f"{formats.grouped(len(table.rows))}{'' if self._is_whole else ' and more'}"

@@ -59,9 +59,9 @@ class DoorDesk:
         from spendtop.services.tasks import TaskKind
 
         def take(task: Task | None) -> None:
-            seen(task)
             if task is not None and task.finished:
                 self._writer.write(partial(_forget, task.id), lambda _: None)
+            seen(task)
 
         self._writer.ask_collector(TaskKind.POST_BODY, {"source": source.name, "id": post.id}, take)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -213,16 +215,22 @@ class SourceEvents(Panel):
             events.append(self._refused_list(self.price_list.at, self.price_list.problem))
         if older := self.gaps[_GAPS_SHOWN:]:
             events.append(self._older_gaps(older))
-        amiss = [line for condition in self.conditions for line in self._amiss(condition, width)]
+        amiss = [self._amiss(condition, width) for condition in self.conditions]
         if self.is_unread:
-            return [*amiss, *self.unread]
-        lines = [*amiss, *(line for _, line in sorted(events, key=lambda event: -event[0]))]
-        if not lines:
+            return [*chain(*amiss), *self.unread]
+        told = [*amiss, *([line] for _, line in sorted(events, key=lambda event: -event[0]))]
+        if not told:
             return [[("nothing refused, nothing that was not understood, no gaps, no test events", self.palette.faint)]]
-        if len(lines) > height:
-            left = len(lines) - height + 1
-            return [*lines[: height - 1], [(f"+{left} older", self.palette.faint)]]
-        return lines
+        if sum(map(len, told)) <= height:
+            return [*chain(*told)]
+        return self._newest(told, height)
+
+    def _newest(self, told: Sequence[list[Line]], height: int) -> list[Line]:
+        """As many whole events as there is room for, and how many are left; of the first one all of it that fits."""
+        ends = [*accumulate(map(len, told))]
+        shown = max(bisect_right(ends, height - 1), 1)
+        left: Line = [(f"+{len(told) - shown} older", self.palette.faint)]
+        return [*[*chain(*told[:shown])][: height - 1], left] if len(told) > shown else told[0][:height]
 
     def _amiss(self, condition: Condition, width: int) -> list[Line]:
         """The whole sentence, on as many lines as it needs."""

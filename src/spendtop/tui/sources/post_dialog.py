@@ -70,7 +70,8 @@ class PostScreen(ReadingDialog):
         from spendtop.domain.bodies.outlines import PostBody
         from spendtop.services.tasks import TaskState
 
-        if post is not self._posts[self._position] or (task is not None and not task.finished):
+        is_shown = self.is_running and post is self._posts[self._position]
+        if not is_shown or (task is not None and not task.finished):
             return
         if task is None or task.state is not TaskState.DONE or task.result is None:
             words = (task and task.result) or "The collector did not say what came."
