@@ -199,6 +199,10 @@ def test_the_providers_own_object_tells_the_terms_that_litellms_leaves_out() -> 
             Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY),
         ),
         (
+            {"response_cost": 0.5, "cost_breakdown": {"total_cost": 1e30}},
+            Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY),
+        ),
+        (
             {"response_cost": 0.5, "response": {"usage": {**USAGE, "cost": 0.7}}},
             Cost(reported=Usd.of("0.7"), reported_by=Reporter.PROVIDER),
         ),
