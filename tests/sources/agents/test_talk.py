@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from spendtop.domain.agents.calls import AgentCall
+from spendtop.domain.agents.calls import AgentCall, merged
 from spendtop.domain.bodies.conversation import parse_conversation, response_text
 from spendtop.sources.agents.bookmark import Bookmark, Tally
 from spendtop.sources.agents.call_book import CallBook
@@ -116,6 +117,8 @@ def test_texts_are_bounded(tmp_path: Path) -> None:
     tool = block(36, {"type": "tool_use", "name": "Write", "input": {"content": "x" * 10_000}}, of="msg_2")
     file.write_bytes(written([user("y" * 10_000), *long, tool, user(3), user([3, {"type": "text"}]), block(37, {})]))
     calls = [*reader.calls(file, tmp_path, Bookmark(), Tally())]
+    told_twice = replace(calls[0], answered={f'"{number}{"x" * 8_000}"': (0, number) for number in range(9)})
+    assert len(answer_body(merged(calls[0], told_twice)) or b"") in range(LONGEST_TEXT, LONGEST_ANSWER + 100)
     assert all(len(call.asked) <= LONGEST_TEXT + 1 for call in calls)
     assert max(sum(map(len, call.answered)) for call in calls) in range(LONGEST_TEXT, LONGEST_ANSWER + 1)
     assert [*calls[-2].answered] == ['{"type":"tool_use","name":"Write"}']

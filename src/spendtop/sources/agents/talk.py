@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,14 @@ def question_body(call: AgentCall) -> bytes | None:
 
 
 def answer_body(call: AgentCall) -> bytes | None:
+    """The same of the answer; what several lines say of it together may be more than each of them."""
     if not call.answered:
         return None
     in_order = sorted(call.answered, key=lambda block: (call.answered[block], block))
-    blocks = [msgspec.Raw(block.encode()) for block in in_order]
+    lengths = accumulate(map(len, in_order))
+    blocks = [
+        msgspec.Raw(block.encode()) for block, so_far in zip(in_order, lengths, strict=True) if so_far <= LONGEST_ANSWER
+    ]
     return msgspec.json.encode({"role": "assistant", "content": blocks})
 
 
