@@ -8,6 +8,7 @@ import pytest
 from spendtop.domain.clock import HOUR, SECOND, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, ServiceLevel, Status, Usage
+from spendtop.sources import unknown_fields
 from spendtop.sources.helicone_rows import NotARow, RowReader, request_of
 
 NOW = 1_795_197_600 * SECOND
@@ -160,3 +161,9 @@ def test_the_text_of_a_stream_tells_what_was_used() -> None:
     stream = 'data: {"usage":null,"choices":[]}\n\ndata: {"usage":{"prompt_tokens":9,"completion_tokens":3}}\n\n'
     found = request(response_body=stream + "data: [DONE]")
     assert (found.usage, found.body_state) == (Usage(prompt=9, completion=3), BodyState.NOT_SENT)
+
+
+def test_columns_that_nobody_knows_are_told_of() -> None:
+    with unknown_fields.collecting() as names:
+        request(brand_new=1, storage_location="s3", properties={"mine": "x"}, response_body={"id": "x"})
+    assert names == {"brand_new": 1}

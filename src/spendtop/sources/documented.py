@@ -42,6 +42,13 @@ _OF_ANSWERS = {
         model month netQuantity organization organizationName pricePerUnit product repositoryName timePeriod
         unitType user year
     """,
+    "Helicone": """
+        ai_gateway_body_mapping asset_ids asset_urls assets cache_enabled completion_audio_tokens costUSD
+        country_code feedback_created_at feedback_id feedback_rating helicone_user llmSchema model_override
+        prompt_audio_tokens prompt_id prompt_version request_path request_properties request_referrer
+        response_created_at response_id response_model scores signed_body_url size_bytes storage_location
+        target_url total_tokens
+    """,
     "LiteLLM": """
         aliases allowed_cache_controls allowed_routes api_requests blocked budget_id budget_limits
         budget_limits_usage cache_creation_input_tokens cache_read_input_tokens completion_tokens config
@@ -91,6 +98,22 @@ _OF_ANSWERS = {
 }
 
 _OF_PUSHES = {
+    "litellm": """
+        api_base applied_guardrails autorouter_baseline_observation autorouter_savings
+        autorouter_savings_estimate cache_key classifier_audit cold_storage_object_key
+        error_budget_entity_id error_budget_entity_type error_budget_limit error_budget_spend error_message
+        error_provider_request_id error_rate_limit_category error_rate_limit_type guardrail_information
+        hidden_params llm_provider mcp_tool_call_metadata model_group model_id model_map_information
+        normalized_error prompt_management_metadata request_model_access_groups requester_custom_headers
+        requester_ip_address response_cost_failure_debug_info routing_decision saved_cache_cost
+        spend_logs_metadata standard_built_in_tools_params status_fields team_alias team_id total_tokens
+        traceback used_client_oauth_token user_agent user_api_key_auth_metadata
+        user_api_key_budget_reset_at user_api_key_hash user_api_key_max_budget user_api_key_org_alias
+        user_api_key_org_id user_api_key_project_alias user_api_key_project_id
+        user_api_key_request_route user_api_key_spend user_api_key_team_id user_api_key_team_max_budget
+        user_api_key_team_spend user_api_key_user_email user_api_key_user_max_budget
+        user_api_key_user_spend vector_store_request_metadata zero_cost_diagnostic
+    """,
     "anthropic-push": """
         anthropic.content.truncated anthropic.message.count_tokens.input_tokens
         anthropic.message.stop_reason anthropic.organization.id anthropic.request.id
@@ -144,6 +167,6 @@ _OF_FILES = {
 ANSWERS: Mapping[str, frozenset[str]] = {provider: frozenset(names.split()) for provider, names in _OF_ANSWERS.items()}
 """By provider, as pollers name it; wherever in an answer they are."""
 PUSHES: Mapping[str, frozenset[str]] = {source: frozenset(names.split()) for source, names in _OF_PUSHES.items()}
-"""Attributes of spans, by source."""
+"""Attributes of spans and fields of posts, by source."""
 FILES: Mapping[str, frozenset[str]] = {tool: frozenset(names.split()) for tool, names in _OF_FILES.items()}
 """Columns, by the tool that wrote them."""

@@ -18,7 +18,9 @@ from spendtop.domain.requests.timing import NEWEST
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import UsageReading, count, counted, read_response
+from spendtop.sources.documented import ANSWERS
 from spendtop.sources.repaired_json import decoded, json_text
+from spendtop.sources.unknown_fields import tell_beside
 
 
 def provider_named(helicone_name: str | None) -> str | None:
@@ -88,6 +90,7 @@ class NotARow(ValueError):
 class RowReader:
     def __init__(self) -> None:
         self._row = msgspec.json.Decoder(Row, strict=False)
+        self._fields = msgspec.json.Decoder(dict[str, Raw])
 
     def row(self, raw: bytes | Raw, now: int) -> Row:
         """A row by which a request can be made, as it stands at `now` (UTC µs). Raises NotARow."""
@@ -104,6 +107,7 @@ class RowReader:
             raise NotARow("request_created_at")
         if row.cost is not None and not (row.cost.is_finite() and abs(row.cost) <= _MOST_USD):
             raise NotARow("cost")
+        tell_beside(decoded(self._fields, bytes(raw)), Row, ANSWERS["Helicone"])
         return row
 
 

@@ -14,6 +14,7 @@ from spendtop.domain.clock import HOUR, MINUTE, SECOND, to_iso
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Basis, BodyState, Request, Restored, Status, TimeSource, Usage
 from spendtop.domain.sources.records import HELICONE
+from spendtop.sources import unknown_fields
 from spendtop.sources.files.exported import read_csv, read_jsonl
 from spendtop.sources.skipped import NoCall, Skipped
 
@@ -185,3 +186,10 @@ def test_no_bytes_break_the_readers(lines: list[bytes]) -> None:
     header = as_csv([])
     assert all(isinstance(each, Skipped) for each in read_jsonl(lines, NOW))
     assert all(isinstance(each, Skipped) for each in read_csv([*header, *lines], NOW))
+
+
+def test_columns_that_nobody_knows_are_told_of() -> None:
+    with unknown_fields.collecting() as names:
+        jsonl(ROW, ROW)
+        list(read_csv(as_csv([ROW]), NOW))
+    assert names == {"a column of a later version": 3}

@@ -29,6 +29,7 @@ from spendtop.domain.requests.request import (
     Usage,
 )
 from spendtop.domain.sources.records import LITELLM
+from spendtop.domain.sources.remarks import RemarkKind
 from spendtop.sources.receivers import Invalid, Item, NotJson, Unreadable
 from spendtop.sources.receivers.litellm import MOST_ITEMS, LitellmReceiver
 
@@ -195,6 +196,10 @@ def test_the_providers_own_object_tells_the_terms_that_litellms_leaves_out() -> 
         ),
         (
             {"response_cost": 0.5, "cost_breakdown": {"total_cost": None}},
+            Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY),
+        ),
+        (
+            {"response_cost": 0.5, "cost_breakdown": {"total_cost": 1e30}},
             Cost(reported=Usd.of("0.5"), reported_by=Reporter.GATEWAY),
         ),
         (
@@ -456,3 +461,19 @@ CHANGED = st.builds(
 def test_calls_are_read_at_once_as_one_by_one(calls: list[dict[str, Any]], in_ascii: bool) -> None:
     texts = [json.dumps(call, ensure_ascii=in_ascii).encode("utf-8", "surrogatepass") for call in calls]
     assert parse(b"[%b]" % b",".join(texts)) == tuple(found for text in texts for found in parse(text))
+
+
+def test_fields_that_nobody_knows_are_counted_in_one_post_of_ten_seconds() -> None:
+    receiver = LitellmReceiver()
+
+    def unknown(raw: bytes, at: int) -> dict[str, int]:
+        remarks = receiver.parse(raw, at).remarks
+        return {each.name: each.count for each in remarks if each.kind is RemarkKind.UNKNOWN}
+
+    new = {"id": "a", "brand_new": {"secret": 1}, "metadata": {"newer": 1, "requester_metadata": {"theirs": 1}}}
+    raw = json.dumps([new, None, {**new, "id": "b", "messages": [{"role": "user"}]}]).encode()
+    assert unknown(raw, ARRIVAL) == {"brand_new": 2, "metadata.newer": 2}
+    assert unknown(raw, ARRIVAL + 9 * SECOND) == {}
+    for seconds, known in ((10, SDK), (20, PROXY)):
+        assert unknown(known, ARRIVAL + seconds * SECOND) == {}
+    assert unknown(b'{"id": "c", "other": 1}', ARRIVAL + 30 * SECOND) == {"other": 1}

@@ -336,6 +336,8 @@ async def test_enter_shows_a_day_part_by_part_beside_ours_and_why(face: Spendtop
         assert "custom-7b · 1 request +1 unpriced" in text
         await pilot.press("enter")
         await until(pilot, lambda: "BY USER" in picture(pilot))
+        assert "The bill names no user." in picture(pilot)
+        assert "- $0.30 - " in " ".join(picture(pilot).split())
         await pilot.press("q")
         await until(pilot, lambda: isinstance(face.screen, LedgerScreen))
 

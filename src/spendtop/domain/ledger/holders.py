@@ -207,7 +207,7 @@ def by_user(
     billed = _Billed(parts, names)
 
     def of(each: SeenRequests) -> str | None:
-        return (billed.id_of("user", each.user) or each.user) or None
+        return billed.id_of("user", each.user) or each.user or (None if users else "")
 
     return _rows(users, [(each.user, each) for each in used], seen, of, names["user"])
 

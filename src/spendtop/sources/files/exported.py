@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
@@ -22,6 +22,7 @@ from spendtop.domain.sources.records import SOURCES, by_trust, source_named
 from spendtop.domain.spreadsheet import restored
 from spendtop.domain.untrusted import storable_name
 from spendtop.domain.usage import MOST_TOKENS
+from spendtop.sources import unknown_fields
 from spendtop.sources.files import Read
 from spendtop.sources.files.csv_rows import csv_rows
 from spendtop.sources.skipped import Skipped
@@ -86,6 +87,7 @@ given anew."""
 _FORM = {column: _form(field) for column, field in _READ.items()}
 COLUMNS = frozenset(_READ)
 """What is read of a line."""
+_KNOWN = frozenset(column for field in FIELDS for column in field.exported)
 REQUIRED = frozenset(column for column, field in _READ.items() if field.required)
 """Without these a line is no request."""
 _Line = msgspec.defstruct(
@@ -107,13 +109,15 @@ _MISSING = re.compile(r"missing required field `(\w+)`")
 
 def read_jsonl(lines: Iterable[bytes], now: int) -> Read:
     """Requests from lines of JSON. What says that it happened after `now` (UTC µs) is not taken."""
-    decoder = msgspec.json.Decoder(_Line)
+    decoder, fields = msgspec.json.Decoder(_Line), msgspec.json.Decoder(dict[str, Raw])
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         place = f"line {number}"
         try:
-            yield _restored(decoder.decode(line), now)
+            request = _restored(decoder.decode(line), now)
+            unknown_fields.tell(sorted(fields.decode(line).keys() - _KNOWN))
+            yield request
         except _WrongField as wrong:
             yield _skipped(place, wrong.field)
         except msgspec.ValidationError as error:
@@ -128,6 +132,7 @@ def read_csv(lines: Iterable[bytes], now: int) -> Read:
         if isinstance(cells, Skipped):
             yield cells
             continue
+        unknown_fields.tell(sorted(cells.keys() - _KNOWN))
         try:
             yield _restored(_row({name: cell for name, cell in cells.items() if name in COLUMNS}), now)
         except _WrongField as wrong:

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
 from spendtop.domain.billers import biller_named
+from spendtop.domain.clock import SECOND
 from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, TimeSource, Usage
 from spendtop.domain.requests.timing import seconds_to_micros, when
 from spendtop.domain.sources.records import LITELLM, PushedSource
-from spendtop.domain.sources.remarks import RemarkKind, folded, remark
+from spendtop.domain.sources.remarks import Remark, RemarkKind, folded, remark
 from spendtop.domain.usage import UsageReading, counted, read_response
+from spendtop.sources import unknown_fields
+from spendtop.sources.documented import PUSHES
 from spendtop.sources.receivers import Described, Invalid, NotJson, Post, Pushed, Schema, Unreadable, field_of
 from spendtop.sources.receivers import litellm_payload as said
 from spendtop.sources.receivers.litellm_payload import NOTHING, Payload, Unusable
@@ -43,6 +48,10 @@ _ITEM: Schema = {
     "properties": {"id": {"type": ["string", "null"]}, "litellm_call_id": {"type": ["string", "null"]}},
 }
 
+
+_LOOK_EVERY = 10 * SECOND
+"""Fields that nobody knows are looked for in one post of so much time, in µs: the others are not read a second time."""
+_LOOKED_INTO = ("metadata", "error_information")
 
 _NO_CALL_IS = "looks something up or puts it away, and calls no model"
 
@@ -74,6 +83,8 @@ class LitellmReceiver:
         self._many = msgspec.json.Decoder(list[Raw])
         self._payload = msgspec.json.Decoder(Payload)
         self._payloads = msgspec.json.Decoder(list[Payload | None])
+        self._fields = msgspec.json.Decoder(dict[str, Raw])
+        self._looked_at = 0
 
     def read(self, post: Post) -> Pushed:
         return self.parse(post.raw, post.received_at)
@@ -86,7 +97,23 @@ class LitellmReceiver:
         read = self._all_at_once(raw, received_at) or self._one_by_one(raw, received_at)
         items = tuple(item for item in read if not isinstance(item, _NoCall))
         no_calls = (remark(RemarkKind.NOT_TAKEN, each.kind, _NO_CALL_IS) for each in read if isinstance(each, _NoCall))
-        return Pushed(items, remarks=folded(no_calls))
+        return Pushed(items, remarks=folded(chain(no_calls, self._unknown(raw, received_at))))
+
+    def _unknown(self, raw: bytes, received_at: int) -> Sequence[Remark]:
+        """What items of a post have that nobody knows, where it is time to look."""
+        if 0 <= received_at - self._looked_at < _LOOK_EVERY:
+            return ()
+        self._looked_at = received_at
+        with unknown_fields.collecting() as names, suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            for element in self._elements(raw):
+                if element.startswith(b"{"):
+                    unknown_fields.tell_beside(self._names(element), Payload, PUSHES[self.source.name])
+        return unknown_fields.remarks(names)
+
+    def _names(self, element: bytes) -> dict[str, object]:
+        """An item's fields, with the values of those alone that are looked into."""
+        fields = self._fields.decode(element)
+        return {**fields, **{name: self._any.decode(fields[name]) for name in _LOOKED_INTO if name in fields}}
 
     def _all_at_once(self, raw: bytes, received_at: int) -> Sequence[_Read]:
         """The items of an array that needs no repair; nothing of any other post."""

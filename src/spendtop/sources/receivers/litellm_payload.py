@@ -128,12 +128,15 @@ def tokens(payload: Payload, field: str) -> int | None:
 
 
 def broken_down(payload: Payload) -> Usd | None:
-    """The sum of the cost's parts, where there are any."""
+    """The sum of the cost's parts, where there are any and it is an amount."""
     parts = payload.cost_breakdown if isinstance(payload.cost_breakdown, dict) else {}
     total = parts.get("total_cost")
-    if (type(total) is float or type(total) is int) and total > 0:
+    if not (type(total) is float or type(total) is int) or total <= 0:
+        return None
+    try:
         return Usd.of(repr(total))
-    return None
+    except ValueError:
+        return None
 
 
 def reported(payload: Payload) -> Usd | None:

@@ -20,12 +20,12 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.modals.dialog import ReadingDialog
-from spendtop.tui.widgets.canvas import fit, fit_right
+from spendtop.tui.widgets.canvas import fit, fit_middle, fit_right
 
 if TYPE_CHECKING:
     from spendtop.tui.ledger.questions import DayAnswer
 
-_AMOUNT, _NAMES, _TOKENS = 11, 56, 13
+_AMOUNT, _TOKENS, _GAP = 11, 13, 2
 _TOKENS_FROM = 80
 """Columns of the terminal from which on there is room for them."""
 _WIDE_FROM, _WIDEST, _FRAME = 120, 136, 6
@@ -65,16 +65,18 @@ class LedgerDayScreen(ReadingDialog):
         answer = self._answer
         ours = sum((model.cost for model in answer.seen), ZERO)
         billed = None if answer.bill is None else answer.bill.cost
-        width = _NAMES + _AMOUNT + 1
-        left = [*_titled(f"BILLED by the provider, {self._age}", billed, width), *self._parts()]
-        right = [*_titled("OURS, priced usage by model", ours, width), *self._models()]
+        width = min(self.app.size.width, _WIDEST) - _FRAME
+        side = width * 4 // 7 if wide else width  # parts have longer names than models
+        rest = width - side - _GAP if wide else width
+        left = [_titled(f"BILLED by the provider, {self._age}", billed, side), *self._parts(side)]
+        right = [_titled("OURS, priced usage by model", ours, rest), *self._models(rest)]
         lines = [*self._who(), *self._difference(billed, ours)]
         if not wide:
             return [*lines, *left, "", *right]
         height = max(len(left), len(right))
         left += [""] * (height - len(left))
         right += [""] * (height - len(right))
-        return [*lines, *(f"{fit(one, 62)}  {other}" for one, other in zip(left, right, strict=True))]
+        return [*lines, *(f"{fit(one, side + _GAP)}{other}" for one, other in zip(left, right, strict=True))]
 
     def _who(self) -> list[str]:
         """Each key, user or project, the largest bill first."""
@@ -89,12 +91,14 @@ class LedgerDayScreen(ReadingDialog):
             amounts = (
                 formats.cents(each.billed, _AMOUNT) if found.is_billed else "-",
                 "never" if each.never_passed else formats.cents(each.seen, _AMOUNT),
-                formats.change(each.difference, _AMOUNT) if found.is_compared else "-",
+                formats.change(self._beyond_rounding(each.difference), _AMOUNT) if found.is_compared else "-",
             )
             named = fit(f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width).rstrip()
             both = f"{formats.count(each.billed_tokens)} / {formats.count(each.seen_tokens)}"
             tokens = f"{fit_right(both, _TOKENS + 1)} " if counts_tokens else " "
             lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)}{tokens}{named}")
+        if self._answer.bill is not None and not found.is_billed:
+            lines.append(f"The bill names no {found.by}.")
         if found.whole.later_requests and found.billed_until is not None:
             until = f"{self._calendar.local(found.billed_until):%Y-%m-%d %H:%M}"
             since = f"{found.whole.later} of {counted(found.whole.later_requests, 'request')} since"
@@ -110,6 +114,8 @@ class LedgerDayScreen(ReadingDialog):
         lines = [f"DIFFERENCE {formats.change(billed - ours)}, derived: {sides}"]
         width = min(self.app.size.width, _WIDEST) - _FRAME - _AMOUNT - 2
         for amount, words in self._answer.reasons:
+            if self._beyond_rounding(amount) == ZERO:
+                continue
             first, *rest = wrap(words, max(width, 20)) or [""]
             lines.append(f"{fit_right(formats.change(amount, _AMOUNT), _AMOUNT)}  {first}")
             lines += [f"{' ' * _AMOUNT}  {more}" for more in rest]
@@ -117,19 +123,24 @@ class LedgerDayScreen(ReadingDialog):
             lines.append("! The last poll lacks a part of this day or all of it; what was billed before stands.")
         return [*lines, ""]
 
-    def _parts(self) -> Iterable[str]:
+    def _beyond_rounding(self, amount: Usd) -> Usd:
+        """Zero for what may come of rounding alone: each part of a bill is one to the nearest nano-dollar."""
+        parts = 0 if self._answer.bill is None else len(self._answer.bill.parts)
+        return amount if abs(amount.nano) > parts else ZERO
+
+    def _parts(self, width: int) -> Iterable[str]:
         if self._answer.bill is None:
             return ["  not polled"]
         parts = sorted(self._answer.bill.parts, key=lambda part: -part.cost.nano)
-        return [_row((part.project, part.api_key, part.line_item), part.cost) for part in parts] or ["  no parts"]
+        rows = [_row((part.project, part.api_key, part.line_item), part.cost, width) for part in parts]
+        return rows or ["  no parts"]
 
-    def _models(self) -> Iterable[str]:
+    def _models(self, width: int) -> Iterable[str]:
         rows = []
         for model in sorted(self._answer.seen, key=lambda model: -model.cost.nano):
             unpriced = f" +{model.unpriced} unpriced" if model.unpriced else ""
-            rows.append(
-                _row((model.model or "(no model)", f"{counted(model.requests, 'request')}{unpriced}"), model.cost)
-            )
+            named = (model.model or "(no model)", f"{counted(model.requests, 'request')}{unpriced}")
+            rows.append(_row(named, model.cost, width))
         return rows or ["  nothing passed through us"]
 
 
@@ -137,10 +148,10 @@ def _remark(each: HolderBill) -> str:
     return f": +{each.unpriced:,} unpriced" if each.unpriced else ""
 
 
-def _titled(words: str, amount: Usd | None, width: int) -> list[str]:
-    return [words if amount is None else f"{fit_right(formats.cents(amount, _AMOUNT), _AMOUNT)}  {words}"[:width]]
+def _titled(words: str, amount: Usd | None, width: int) -> str:
+    return words if amount is None else f"{fit_right(formats.cents(amount, _AMOUNT), _AMOUNT)}  {words}"[:width]
 
 
-def _row(names: Sequence[str], amount: Usd) -> str:
+def _row(names: Sequence[str], amount: Usd, width: int) -> str:
     shown = " · ".join(clean_line(name) for name in names if name) or "(not named)"
-    return f"{fit_right(formats.cents(amount, _AMOUNT), _AMOUNT)}  {fit(shown, _NAMES).rstrip()}"
+    return f"{fit_right(formats.cents(amount, _AMOUNT), _AMOUNT)}  {fit_middle(shown, width - _AMOUNT - 2).rstrip()}"

@@ -122,8 +122,10 @@ def names_of(connection: Connection, account: str) -> Names:
 
 
 def _users(connection: Connection, account: str, day: int) -> list[tuple[str, Usd]]:
+    """Whom of them the provider billed; nothing where it names none, as where service accounts alone were used."""
     rows = select(_USER).where(_USER.c.account == account, _USER.c.day == day).order_by(_USER.c.user_id)
-    return [(row.user_id, Usd(int(row.cost_nano))) for row in connection.execute(rows)]
+    users = [(row.user_id, Usd(int(row.cost_nano))) for row in connection.execute(rows)]
+    return users if any(user for user, _ in users) else []
 
 
 def _used(connection: Connection, account: str, day: int) -> list[UsedPart]:

@@ -153,13 +153,14 @@ class KeptSums:
     def _put(self, piece: Span, stamp: Spend | None, grouped: Grouped) -> None:
         keys: list[Key] = []
         flat: list[Any] = []
-        for key, values in grouped:
-            one = self._one.setdefault(key, key)
-            keys.append(one)
+        for key, values in grouped:  # which may fail in its midst: nothing is added up before
+            keys.append(self._one.setdefault(key, key))
             flat.extend(values)
-            _add_to(self.by_key, one, values)
         width = len(flat) // max(len(keys), 1)
-        self._pieces[piece] = _Piece(stamp, keys, [_column(flat[at::width]) for at in range(width)])
+        kept = _Piece(stamp, keys, [_column(flat[at::width]) for at in range(width)])
+        for key, values in kept.rows():
+            _add_to(self.by_key, key, values)
+        self._pieces[piece] = kept
 
     def _drop(self, piece: Span) -> None:
         kept = self._pieces.pop(piece, None)
