@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, not_, select, text, true
 
-from spendtop.domain.clock import HOUR, MINUTE
+from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import UsageError
 from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit
 from spendtop.domain.model_names import family
@@ -96,8 +96,8 @@ def _lay_over(connection: Connection, at: int, schema: str) -> None:
 
 
 def _earlier(hour: int) -> str:
-    """Up to where days are summed, at most to `hour`."""
-    later = f"CASE WHEN CAST(value AS BIGINT) > {hour} THEN '{hour}' ELSE value END"
+    """Up to where days are summed; where that is beyond `hour`, up to its day, whose sum holds what came later."""
+    later = f"CASE WHEN CAST(value AS BIGINT) > {hour} THEN '{hour // DAY * DAY}' ELSE value END"
     return f"CASE name WHEN '{UNTIL}' THEN {later} ELSE value END"
 
 

@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from typing import BinaryIO
 
 from spendtop import __version__
+from spendtop.cli import garbage
 from spendtop.cli.mcp.protocol import Server
 from spendtop.cli.mcp.tools import INSTRUCTIONS, tools
 from spendtop.cli.options import Options, load_readable
@@ -26,7 +27,9 @@ def run(options: Options) -> int:
     answers = sys.stdout.buffer
     with redirect_stdout(sys.stderr):
         info = {"name": "spendtop", "title": "spendtop", "version": __version__}
-        serve(Server(info, INSTRUCTIONS, tools(load_readable(options).settings)), sys.stdin.buffer, answers)
+        server = Server(info, INSTRUCTIONS, tools(load_readable(options).settings))
+        garbage.look_again()
+        serve(server, sys.stdin.buffer, answers)
     return ExitCode.OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spendtop.cli import garbage
 from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_readable
 from spendtop.cli.start.child import Child, NotStarted, collector_log
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from spendtop.services.stores.presence import RunningCollector
     from spendtop.store.engine import Store
 
-_GARBAGE_LOOKS = (20_000, 20, 50)
 _STOP_SECONDS = 20.0
 _SILENT_AFTER = 90 * SECOND
 """A collector that has not written its status file for so long gives no sign of life."""
@@ -206,8 +205,7 @@ class _Link:
             require_tunnel(store)
         self._places = places(store, data_folder())
         self.stack.enter_context(counted_as_viewer(self._places.viewers, _own_name()))
-        gc.freeze()  # what is loaded by now stays
-        gc.set_threshold(*_GARBAGE_LOOKS)
+        garbage.look_again()
         return store
 
     def _wait_for_upgrade(self, upgraded: Callable[[float], object]) -> None:
