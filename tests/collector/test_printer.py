@@ -220,6 +220,18 @@ def test_accounts_speak_in_a_line(bench: Bench, kind: MessageKind, resolves: Mes
     assert untimed(out.getvalue()) == [line]
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_source_that_brings_nothing_says_why_with_the_way_back(bench: Bench, as_json: bool) -> None:
+    out = io.StringIO()
+    amiss = f"Anthropic's destination is off: {'x' * 300}. `spendtop anthropic connect HOST` switches it on."
+    said = Message(kind=MessageKind.STALE, limit_name="anthropic-push", lines=(amiss,))
+    Printer(bench.store, bench.clock, as_json, out).announced([Announcement(None, 1, 1, said)])
+    if as_json:
+        assert json.loads(out.getvalue())["why"] == amiss
+    else:
+        assert untimed(out.getvalue()) == [f"WARNING stale data: anthropic-push · {amiss}"]
+
+
 def test_unusual_spend_is_one_line_in_numbers_with_what_it_is_of(bench: Bench) -> None:
     out = io.StringIO()
     said = Message(

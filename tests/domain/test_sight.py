@@ -71,6 +71,7 @@ def test_whatever_is_amiss_says_why_in_a_sentence(seen: Sight) -> None:
     standing = seen.standing(NOW)
     assert standing.sentence.endswith(".") == standing.is_amiss or standing.word is StandingWord.OPENING
     assert standing.since is None or standing.since <= NOW
+    assert len(standing.sentence) <= 76
 
 
 def test_a_notice_alone_leaves_it_live() -> None:

@@ -70,6 +70,22 @@ def test_the_models_indexes_are_the_migrated_ones(store: Store) -> None:
         assert set(found.scalars()) - {"alembic_version_pkc"} == declared
 
 
+def test_indexes_of_some_rows_have_the_conditions_of_the_models(store: Store) -> None:
+    declared = {
+        str(index.name): str(condition)
+        for table in SQLModel.metadata.tables.values()
+        for index in table.indexes
+        if (condition := index.dialect_options["sqlite"]["where"]) is not None
+    }
+    made = "SELECT name, sql AS made FROM sqlite_master WHERE type = 'index'"
+    if not store.is_sqlite:
+        made = "SELECT indexname AS name, indexdef AS made FROM pg_indexes WHERE schemaname = 'spendtop'"
+    with store.reading() as connection:
+        definitions = {row.name: row.made for row in connection.execute(text(made))}
+    conditions = {name: definitions[name].partition(" WHERE ")[2].strip("()") for name in declared}
+    assert conditions == declared and declared
+
+
 def test_a_store_that_is_up_to_date_is_left_alone(store: Store) -> None:
     assert upgrade(store) is None
     with store.reading() as connection:

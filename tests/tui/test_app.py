@@ -26,7 +26,7 @@ from spendtop.tui.screens import SCREENS
 from spendtop.tui.session import AttachedCollector
 from spendtop.tui.store_watch import CollectorSeen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 from tests.waiting import DEADLINE
 
 
@@ -326,6 +326,24 @@ async def test_what_is_wrong_with_a_keymap_is_said_once(session_over: Sessions, 
         "[ui] keymap: no action is called 'hlp', did you mean 'help'?",
         "[ui] keymap: the key of 'help' is taken; give it another one.",
     ]
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24), (60, 15)])
+async def test_two_messages_at_once_leave_the_foot_and_a_hint_is_cut_with_a_sign(
+    app: SpendtopApp, filled: Till, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot))
+        for _ in range(2):
+            app.notify("Words of several lines. " * 5 + "End.")
+        await until(pilot, lambda: picture(pilot).count("End.") == 2)
+        notice, keys = picture(pilot).splitlines()[-2:]
+        assert "row 1 of 60" in notice and "help" in keys
+        await pilot.press("colon")
+        await typed(pilot, "view ")
+        await until(pilot, lambda: ":view [save|forget] NAME" in picture(pilot).splitlines()[-1])
+        assert ("…" in picture(pilot).splitlines()[-1]) == (size[0] < 100)
 
 
 @pytest.mark.parametrize("size", [(140, 40), (80, 24), (60, 15), (20, 5)])

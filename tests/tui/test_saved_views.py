@@ -54,7 +54,8 @@ async def test_a_view_is_saved_and_listed_by_its_name(session_over: Sessions, fi
         app.commands.run("view save bobs")
         await until(pilot, lambda: app.saved_views.names)
         app.commands.run("view other")
-        await until(pilot, lambda: app._notifications)
+        await until(pilot, lambda: len(app._notifications) == 2)
+        assert next(each.message for each in app._notifications) == "Saved: ':view bobs' lists this again."
     app = SpendtopApp(session_over(views=path))
     async with app.run_test(size=(100, 24)) as pilot:
         await opened(pilot)

@@ -82,6 +82,14 @@ async def test_a_collector_that_cannot_write_is_not_called_live(app: SpendtopApp
         app.post_message(CollectorSeen(replace(RUNNING, conditions=(down, waits))))
         await until(pilot, lambda: "NOT RECORDING since 14:01" in header(pilot))
         assert "! The store is gone. +1 more" in picture(pilot)
+        long = amiss(
+            ConditionStatus.DOWN,
+            clock(),
+            "The store was moved away: nothing is recorded. Put the same file back, then recording goes on.",
+        )
+        app.post_message(CollectorSeen(replace(RUNNING, conditions=(long,))))
+        await until(pilot, lambda: "! The store was moved away: nothing is recorded. 8 shows all" in picture(pilot))
+        app.post_message(CollectorSeen(replace(RUNNING, conditions=(down, waits))))
         await pilot.press("8")
         await until(pilot, lambda: "Events" in picture(pilot) and "The writer has waited" in picture(pilot))
         events = app.screen.query_one(SourceEvents)

@@ -20,7 +20,7 @@ from spendtop.domain.clock import Clock, to_iso
 from spendtop.domain.cost_words import cost_words, equivalent_words, use_words
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Request
-from spendtop.domain.untrusted import MESSAGE_LIMIT, clean_line
+from spendtop.domain.untrusted import MESSAGE_LIMIT, SENTENCE_LIMIT, clean_line
 from spendtop.services.alerting.announcements import Announcement
 from spendtop.services.recording.transaction import Outcome
 from spendtop.store.engine import Store
@@ -116,13 +116,14 @@ class Printer:
                     "used_usd": float(used.dollars),
                     "limit_usd": float(limit.dollars),
                     "unpriced": message.unpriced,
+                    **({"why": why} if (why := _why(message)) else {}),
                 }
             )
             return
         name = clean_line(message.limit_name)
         if (about := headline(message, name)) is not None:
             word = {"critical": "ALERT ", "warning": "WARNING "}.get(message.kind.severity, "")
-            self._tell([f"{word}{about}{_top(message)}"])
+            self._tell([" · ".join(filter(None, (f"{word}{about}{_top(message)}", _why(message))))])
             return
         about = f"request {message.request}" if message.request else clean_line(message.entity, MESSAGE_LIMIT)
         who = f" ({about})" if about else ""
@@ -166,6 +167,12 @@ def _top(message: Message) -> str:
     """Who or what most of it is of: ` · gpt-4o $11.20, o3 $1.20`."""
     each = (f"{clean_line(key, MESSAGE_LIMIT) or '(none)'} {Usd(nano)}" for _, key, nano in message.contributors)
     return f" · {', '.join(each)}" if message.contributors else ""
+
+
+def _why(message: Message) -> str:
+    """Why nothing comes of a source, with the way back; empty for all others."""
+    lines = message.lines if message.kind is MessageKind.STALE else ()
+    return " ".join(clean_line(line, SENTENCE_LIMIT) for line in lines)
 
 
 def _is_journal(out: TextIO | None) -> bool:

@@ -111,7 +111,7 @@ class Sight(NamedTuple):
 
     def _unread(self, now: int) -> Standing | None:
         if self.lost_since is not None:
-            words = "The store that this viewer opened is gone or was replaced; this is its last picture. Start anew."
+            words = "The store is gone or was replaced; this is its last picture. Start anew."
             return Standing(word=StandingWord.DEGRADED, sentence=words, since=self.lost_since)
         if self.unreadable_since is not None:
             words = "The store cannot be read" + ("" if self.shown_at is None else "; this is the last picture") + "."

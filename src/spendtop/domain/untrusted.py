@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 
 LINE_LIMIT = 256
+SENTENCE_LIMIT = 1_000
+"""What is amiss, whole, as its end is the way out."""
 TEXT_LIMIT = 20_000
 LINES_LIMIT = 2_000
 MESSAGE_LIMIT = 64

@@ -87,14 +87,14 @@ class HeldFile:
             moved = self._moved(self._held)
             if moved is not None:
                 return (
-                    f"The store {self._path} {moved}: nothing is recorded. Put the same file back, and recording goes"
-                    " on; or stop the collector (`spendtop stop`), put a backup there, and start it again."
+                    f"The store {moved}: nothing is recorded. Put the same file back as {self._path}, and recording"
+                    " goes on; or stop the collector (`spendtop stop`), put a backup there, and start it again."
                 )
             if self._spoilt is None:
                 self._spoilt = self._cut()
             if self._spoilt is not None:
                 return (
-                    f"The store {self._path} {self._spoilt}: nothing is recorded. Stop the collector (`spendtop stop`)."
+                    f"The store {self._spoilt}: nothing is recorded. Stop the collector (`spendtop stop`)."
                     f"\n{recovery(self._path)}"
                 )
             return None

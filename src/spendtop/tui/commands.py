@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
+    from spendtop.tui.saved_views import SavedView
     from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.themes import Theme
 
@@ -295,16 +296,21 @@ class Commands:
     def _view(self, words: list[str]) -> None:
         match words:
             case ["save", name]:
-                views = self._app.saved_views
-                self._app.on_screen("requests", lambda screen: views.save(name, screen.list_pane.view))
+                self._app.on_screen("requests", lambda screen: self._save_view(name, screen.list_pane.view))
             case ["forget", name]:
                 self._app.saved_views.forget(name)
+                self._app.notify(f"{clean_line(name, 30)} is forgotten.", severity="information", markup=False)
             case [name]:
                 view = self._app.saved_views.view(name)
                 self._app.on_screen("requests", lambda screen: screen.list_pane.show_view(view))
             case _:
                 names = ", ".join(map(clean_line, self._app.saved_views.names)) or "none yet"
                 raise UsageError(f"Say ':view NAME', ':view save NAME' or ':view forget NAME'. Saved are: {names}.")
+
+    def _save_view(self, name: str, view: SavedView) -> None:
+        self._app.saved_views.save(name, view)
+        words = f"Saved: ':view {clean_line(name, 30)}' lists this again."
+        self._app.notify(words, severity="information", markup=False)
 
     def _at(self, words: list[str]) -> None:
         self._app.time_machine.go(" ".join(words))

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from msgspec import structs
 
 from spendtop.domain.clock import HOUR, MINUTE
-from spendtop.domain.sources.records import HELICONE, INGEST, LITELLM, OTLP, Source, pushed_sources
+from spendtop.domain.sources.push_health import PushHealth
+from spendtop.domain.sources.records import (
+    HELICONE,
+    INGEST,
+    LITELLM,
+    OTLP,
+    PUSHES,
+    ProviderPush,
+    Source,
+    pushed_sources,
+)
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.configuration.applied import Doors
 from spendtop.store.reads.sources.completeness import PollerRow
 from spendtop.store.reads.sources.sources import SourceRow, TokenRow
-from spendtop.tui.sources.questions import PolledRow
+from spendtop.tui.sources.questions import _SETTINGS, PolledRow
 from spendtop.tui.sources.state import (
     State,
     advice,
     poller_advice,
     poller_state,
+    push_advice,
     source_state,
     token_state,
 )
@@ -115,6 +129,24 @@ def test_a_poller_stands_as_its_key_and_its_last_poll(row: PolledRow, recording:
 @pytest.mark.parametrize("state", [State.OFF, State.WAITS, State.UNSIGNED])
 def test_advice_fits_the_notice_of_a_small_screen(which: Source, state: State) -> None:
     assert len(advice(which, state, "http://127.0.0.1:65535")) <= 78
+
+
+@pytest.mark.parametrize("push", PUSHES, ids=str)
+def test_what_is_said_of_a_provider_fits_as_well(push: ProviderPush) -> None:
+    asked = polled(NOW).poller
+    assert asked is not None
+    heard = PushHealth(leads_here=True, succeeded_at=NOW - 59 * MINUTE)
+    words = [push_advice(push, State.OFF, None, NOW), push_advice(push, State.WAITS, asked, NOW)]
+    words += [
+        push_advice(push, State.LIVE, replace(asked, push_health=health), NOW)
+        for health in (heard, structs.replace(heard, leads_here=False))
+    ]
+    assert max(map(len, words)) <= 76
+
+
+@pytest.mark.parametrize("setting", [*_SETTINGS.values(), "api_key under [helicone]"])
+def test_which_setting_a_provider_waits_for_fits_as_well(setting: str) -> None:
+    assert len(poller_advice(polled(None, setting=setting), State.WAITS)) <= 76
 
 
 def test_states_fit_their_column() -> None:

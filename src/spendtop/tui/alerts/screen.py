@@ -94,7 +94,10 @@ class AlertsScreen(LiveScreen):
         table.used |= {alert_id: use.used for alert_id, use in answer.uses.items()}
         if answer.question.is_open is (self.part is AlertPart.OPEN):
             self._newest = answer.rows
-            table.nothing = "nothing calls for anybody" if self.part is AlertPart.OPEN else "nothing was ever amiss"
+            channels = headline.applied.channels if headline.applied else ()
+            told = "T tests the channels" if channels else "no [[channel]] would be told"
+            nothing = "nothing calls for anybody" if self.part is AlertPart.OPEN else "nothing was ever amiss"
+            table.nothing = f"{nothing}; {told}"
             table.show(table.in_order(answer.rows))
         self._title()
         self.detail.now, self.detail.calendar = answer.question.now, headline.calendar

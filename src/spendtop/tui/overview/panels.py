@@ -88,8 +88,8 @@ class LimitsPanel(DoorPanel):
             return self.unread
         plans = self._plan_lines(width, height)
         if not self.uses:
-            words = "none set" if self.is_configured else "known once a collector ran"
-            return [[(words, palette.muted)], *(plans or [[("5 limits, then n", palette.faint)]])]
+            words = "none set: 5, then n" if self.is_configured else "known once a collector ran"
+            return [[(words, palette.muted)], *plans]
         shown = self._shown(height - len(plans))
         widest = _Widest(
             name=max(cell_len(_name_of(use)) for use in shown),

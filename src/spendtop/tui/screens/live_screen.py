@@ -173,7 +173,7 @@ class LiveScreen(ReaderScreen):
     def refresh_notice(self) -> None:
         """The most important word: a pause, then the screen's own remarks."""
         words = NoticeWords(self.face, self.size.width)
-        left = words.of_pause() or [*words.of_past(), *words.important(), *self.remarks()]
+        left = words.of_pause() or words.before(self.remarks())
         self.query_one(Notice).say(left, () if self.face.pause else self.window_words())
 
     def window_words(self) -> Line:

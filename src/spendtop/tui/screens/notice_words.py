@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -20,6 +21,8 @@ _WHOSE = 24
 """Cells of a name."""
 _WIDE = 100
 """Cells from which on amounts have room beside the screen's own remarks."""
+_LEAST = 20
+"""Cells of remarks below which they are left out."""
 _GAP: Piece = ("   ", Style())
 
 
@@ -54,6 +57,12 @@ class NoticeWords:
         waiting = self._waiting()
         return [*self._amiss(waiting), *self._config_outcome(waiting), *waiting]
 
+    def before(self, remarks: Line) -> Line:
+        """What is important, and the screen's own remarks where there is room for more than their beginning."""
+        line = [*self.of_past(), *self.important()]
+        room = self._width - 2 - length(line)
+        return [*line, *remarks] if not line or room >= min(length(remarks), _LEAST) else line
+
     def of_day(self) -> Line:
         """Which day "today" is, where it is not the one of the machine's own clock."""
         headline = self._face.headline
@@ -78,8 +87,9 @@ class NoticeWords:
         style = palette.warn if facts.records else palette.bad
         more: Line = [(f" +{len(known) - 1} more", palette.muted)] if len(known) > 1 else ()
         words: Piece = (f"! {clean_line(known[0])}", style)
-        if length([words]) > self._room([*more, *waiting]) and known[0] != facts.standing.sentence:
-            more = [(" 8 shows all", palette.muted)]
+        if length([words]) > self._room([*more, *waiting]) and any(each.sentence == known[0] for each in conditions):
+            first = re.split(r"(?<=\.)\s", known[0], maxsplit=1)[0]
+            words, more = (f"! {clean_line(first)}", style), [(" 8 shows all", palette.muted)]
         return [*self._cut(words, [*more, *waiting]), *more, _GAP]
 
     def _config_outcome(self, waiting: Line) -> Line:

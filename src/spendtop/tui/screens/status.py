@@ -21,7 +21,7 @@ from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens import SCREENS, ScreenEntry
-from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, fit, length, spread
+from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, clip, fit, length, spread
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger.bills import Bills
@@ -297,7 +297,7 @@ class KeyBar(Canvas):
     def draw(self, width: int, height: int) -> list[Line]:
         """One line, in the order offered; what does not fit is left out, the least important first."""
         if self._hint is not None:
-            return [self._hint]
+            return [clip(self._hint, width, self.glyphs.cut)]
         palette = self.palette
         gap = "  " if width < 120 else "   "
         fitting = list(self._shown)

@@ -230,18 +230,25 @@ class SourceEvents(Panel):
         ends = [*accumulate(map(len, told))]
         shown = max(bisect_right(ends, height - 1), 1)
         left: Line = [(f"+{len(told) - shown} older", self.palette.faint)]
-        return [*[*chain(*told[:shown])][: height - 1], left] if len(told) > shown else told[0][:height]
+        if len(told) == shown:
+            return self._begun(told[0], height)
+        return [*self._begun([*chain(*told[:shown])], height - 1), left]
+
+    def _begun(self, lines: list[Line], height: int) -> list[Line]:
+        if height <= 0 or len(lines) <= height:
+            return lines[: max(height, 0)]
+        return [*lines[: height - 1], [*lines[height - 1], (self.glyphs.cut, self.palette.muted)]]
 
     def _amiss(self, condition: Condition, width: int) -> list[Line]:
         """The whole sentence, on as many lines as it needs."""
         palette = self.palette
         style = palette.bad if condition.status is ConditionStatus.DOWN else palette.warn
         when = f"{self._moment(condition.since)} "
-        first, *more = textwrap.wrap(clean_line(condition.sentence), max(width - len(when) - 4, _LABEL)) or [""]
-        indent: Piece = (" " * (len(when) + 4), palette.muted)
+        taken = " " * len(when)
+        first, *more = textwrap.wrap(clean_line(condition.sentence), max(width - 5, _LABEL), initial_indent=taken)
         return [
-            [(when, palette.muted), ("!!  ", style), (first, palette.text)],
-            *([indent, (line, palette.text)] for line in more),
+            [(when, palette.muted), ("!!  ", style), (first.removeprefix(taken), palette.text)],
+            *([("    ", palette.muted), (line, palette.text)] for line in more),
         ]
 
     def _gap(self, gap: GapRow) -> tuple[int, Line]:

@@ -112,7 +112,7 @@ def _by_age(last_at: int | None, heard: bool, now: int) -> State:
 def poller_advice(row: PolledRow, state: State) -> str:
     """What the notice says of a provider that is asked."""
     if row.setting:
-        return f"waits for a key: set {row.setting} in spendtop.toml; saving it is enough"
+        return f"waits: set {row.setting} in spendtop.toml; saving is enough"
     if state is State.FAILING and row.poller is not None:
         return f"! {row.poller.failure}"
     if state is State.OFF and row.poller is not None:
@@ -142,14 +142,14 @@ def push_advice(source: ProviderPush, state: State, poller: PollerRow | None, no
     if poller is not None and poller.amiss:
         return f"! {poller.amiss}"
     if state is State.OFF:
-        return f"`spendtop {source.provider} connect URL` has it push here; no gateway and no change of code is needed"
+        return f"`spendtop {source.provider} connect URL` has it push here, without a gateway"
     if poller is None or poller.push_health is None:
         return f"pushes to {source.path}; `spendtop {source.provider} status` shows its destination"
     if not poller.push_health.leads_here:
-        return f"no destination is known to lead here: `spendtop {source.provider} connect URL` makes one"
+        return f"none is known to lead here: `spendtop {source.provider} connect URL` makes one"
     last = poller.push_health.succeeded_at
-    delivered = "" if last is None else f", delivered last {_ago(now - last)}"
-    return f"its destination is on{delivered}; `spendtop {source.provider} test` tries it"
+    delivered = "" if last is None else f", delivered {_ago(now - last)}"
+    return f"it is on{delivered}; `spendtop {source.provider} test` tries it"
 
 
 def advice(source: Source, state: State, base: str | None) -> str:

@@ -12,7 +12,7 @@ from spendtop.domain.percent import percent_of
 from spendtop.domain.sources import push_health
 from spendtop.domain.sources.push_health import PushHealth
 from spendtop.domain.sources.records import HELICONE, HELICONE_API, PUSHES
-from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.untrusted import SENTENCE_LIMIT, Untrusted, clean_line
 from spendtop.store import facts
 from spendtop.store.reads.rows import outside
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -45,7 +45,9 @@ class PollerRow:
     @property
     def amiss(self) -> str:
         """Why nothing comes, as a sentence; empty while all is well."""
-        return str(self.failure or "") or (self.push_health.amiss if self.push_health else "")
+        if self.failure:
+            return clean_line(self.failure.raw, SENTENCE_LIMIT)
+        return self.push_health.amiss if self.push_health else ""
 
 
 @dataclass(frozen=True, slots=True)
