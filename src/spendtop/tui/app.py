@@ -40,6 +40,7 @@ from spendtop.tui.way_out import WayOut
 
 if TYPE_CHECKING:
     from spendtop.domain.breakdown.dimensions import Dimension
+    from spendtop.domain.windows import Calendar
     from spendtop.store.engine import Store
     from spendtop.tui.headline import Headline
     from spendtop.tui.screens.live_screen import LiveScreen
@@ -209,6 +210,10 @@ class SpendtopApp(ThemedApp):
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, LiveScreen)), None)
 
     @property
+    def calendar(self) -> Calendar:
+        return self.headline.calendar if self.headline else self.session.calendar
+
+    @property
     def webhook_url(self) -> str | None:
         if self.session.webhook_url:
             return self.session.webhook_url
@@ -216,7 +221,6 @@ class SpendtopApp(ThemedApp):
 
     def status_facts(self) -> StatusFacts:
         headline, now = self.headline, self.session.clock()
-        calendar = headline.calendar if headline else self.session.calendar
         upgraded = self._upgraded if self.store is None else None
         sight = sight_of(self, self._collector_asked, self._collector_left, upgraded)
         standing = sight.standing(now)
@@ -225,12 +229,12 @@ class SpendtopApp(ThemedApp):
             collector=self.collector,
             asked=self._collector_asked,
             standing=standing,
-            since="" if standing.since is None else formats.moment(standing.since, now, calendar),
+            since="" if standing.since is None else formats.moment(standing.since, now, self.calendar),
             is_old=not self.pause and sight.is_old(now),
-            clock=formats.clock(now, calendar),
+            clock=formats.clock(now, self.calendar),
             differences=self.session.config_differences(headline.applied) if headline and headline.applied else (),
             read_only=self.session.read_only,
-            past=formats.dated(now, calendar) if self.time_machine.is_past else "",
+            past=formats.dated(now, self.calendar) if self.time_machine.is_past else "",
         )
 
     def count_behind(self, recorded: int) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.style import Style
 
     from spendtop.domain.breakdown.dimensions import Dimension
+    from spendtop.domain.windows import Calendar
     from spendtop.store.engine import Store
     from spendtop.tui.glyphs import Glyphs
     from spendtop.tui.headline import ConfigStatus, Headline
@@ -120,6 +121,10 @@ class Face(Protocol):
     pace_seconds: float
     """Time between two reads at least."""
     config_status: ConfigStatus
+
+    @property
+    def calendar(self) -> Calendar:
+        """The one that the collector applies."""
 
     @property
     def saved_views(self) -> SavedViews:

@@ -200,7 +200,7 @@ class LiveScreen(ReaderScreen):
     @property
     def calendar(self) -> Calendar:
         """The one that the collector applies."""
-        return self.face.headline.calendar if self.face.headline else self.face.session.calendar
+        return self.face.calendar
 
     # Prompt
 

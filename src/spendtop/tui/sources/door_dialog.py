@@ -149,7 +149,7 @@ class DoorScreen(ReadingDialog):
 
     def _moment(self, at: int) -> str:
         face = self._face
-        calendar = face.headline.calendar if face.headline else face.session.calendar
+        calendar = face.calendar
         is_today = calendar.local(at).date() == calendar.local(face.session.clock()).date()
         return formats.clock(at, calendar) if is_today else formats.day_clock(at, calendar)
 

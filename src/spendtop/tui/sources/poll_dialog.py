@@ -60,5 +60,4 @@ class PollScreen(ReadingDialog):
     def _moment(self, at: int | None) -> str:
         if at is None:
             return "never"
-        calendar = self._face.headline.calendar if self._face.headline else self._face.session.calendar
-        return formats.moment(at, self._face.session.clock(), calendar)
+        return formats.moment(at, self._face.session.clock(), self._face.calendar)

@@ -86,9 +86,8 @@ class PostScreen(ReadingDialog):
 
     def _show(self, lines: Sequence[Line]) -> None:
         palette, post = self._face.palette, self._posts[self._position]
-        calendar = self._face.headline.calendar if self._face.headline else self._face.session.calendar
         head: Line = [
-            (formats.day_clock(post.at, calendar), palette.title),
+            (formats.day_clock(post.at, self._face.calendar), palette.title),
             (f"  {formats.size(post.size)}", palette.text),
             (f"  {self._position + 1} of {len(self._posts)}", palette.muted),
         ]
