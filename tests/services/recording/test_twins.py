@@ -12,6 +12,7 @@ from sqlalchemy import text
 from spendtop.domain.clock import HOUR, SECOND
 from spendtop.domain.requests.request import Event, Request, Status, TimeSource, Usage
 from spendtop.domain.sources.records import HELICONE, HELICONE_API, INGEST, LITELLM, Source
+from spendtop.services.recording import twins
 from spendtop.services.recording.preparation import Preparer
 from spendtop.services.recording.transaction import Outcome
 from spendtop.store.engine import Store
@@ -114,10 +115,16 @@ SETS: dict[str, tuple[list[Request], set[frozenset[str]]]] = {
 }
 
 
+CROWDS = pytest.mark.parametrize("crowd", [twins._CROWD, 1], ids=["few", "a crowd"])
+"""How many equal calls are too many to be loaded together."""
+
+
+@CROWDS
 @pytest.mark.parametrize("case", SETS)
 def test_each_has_one_at_most_the_nearest_in_time_in_any_order_and_groups(
-    store: Store, clock: SettableClock, case: str
+    store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch, case: str, crowd: int
 ) -> None:
+    monkeypatch.setattr(twins, "_CROWD", crowd)
     calls, expected = SETS[case]
     for number, order in enumerate(permutations(calls)):
         clear(store)
@@ -128,7 +135,11 @@ def test_each_has_one_at_most_the_nearest_in_time_in_any_order_and_groups(
         assert reporting.pairs() == expected, order
 
 
-def test_a_busy_application_has_as_many_pairs_as_calls(reporting: Reporting) -> None:
+@CROWDS
+def test_a_busy_application_has_as_many_pairs_as_calls(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch, crowd: int
+) -> None:
+    monkeypatch.setattr(twins, "_CROWD", crowd)
     for start in range(0, 60, 20):
         reporting.record(*(call(HELICONE, number, number / 10) for number in range(start + 1, start + 21)))
     for start in range(0, 60, 20):
@@ -191,20 +202,23 @@ def test_a_store_in_which_an_older_version_joined_requests_becomes_searchable(
 
 def test_they_are_found_by_an_index(store: Store, reporting: Reporting) -> None:
     reporting.record(call(HELICONE, 1), call(LITELLM, 1))
-    sql = (
+    sought = (
         "WITH sought (prompt, completion, since, until) AS (VALUES (CAST(1 AS bigint), 2, 3, 4), (5, 6, 7, 8))"
         " SELECT request.id FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
         " AND request.prompt_tokens = sought.prompt AND coalesce(request.completion_tokens, 0) = sought.completion"
         " AND request.occurred_at BETWEEN sought.since AND sought.until"
     )
+    next_to = (
+        "SELECT id FROM request WHERE prompt_tokens > 0 AND prompt_tokens = 1 AND coalesce(completion_tokens, 0) = 2"
+        " AND occurred_at BETWEEN 3 AND 4 ORDER BY occurred_at DESC LIMIT 32"
+    )
     with store.reading() as connection:
-        if store.is_sqlite:
-            plan = connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"))
-        else:
+        if not store.is_sqlite:
             connection.execute(text("SET LOCAL enable_seqscan = off"))
-            plan = connection.execute(text(f"EXPLAIN {sql}"))
-        index = "request_counts" if store.is_sqlite else "prompt_tokens_coalesce_occurred_at_idx"
-        assert index in "".join(str(row) for row in plan)
+        for sql in (sought, next_to):
+            plan = connection.execute(text(f"EXPLAIN {'QUERY PLAN ' if store.is_sqlite else ''}{sql}"))
+            index = "request_counts" if store.is_sqlite else "prompt_tokens_coalesce_occurred_at_idx"
+            assert index in "".join(str(row) for row in plan)
 
 
 def _is_searchable(store: Store) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -22,15 +23,14 @@ INDEXES = (
     " WHERE prompt_tokens > 0",
 )
 _REQUEST = table_of(RequestTable)
-_COLUMNS = ", ".join(f"request.{column.name}" for column in _REQUEST.c)
 _PER_QUERY = 200
-_MOST_CANDIDATES = 5_000
-"""Per query; a store with more equal calls at once is a load test's."""
+_CROWD = 1_000
+"""So many calls with equal counts are not loaded together: of a crowd, each call is compared with those next to it."""
 _MOST_COMPARED = 32
 """Calls before and after one that it is compared with."""
+_MARCHING = 16
+"""Of a crowd that is recorded at once, each of so many looks around for all between them."""
 _MOST_ROUNDS = 8
-_SKIP_LOCKED = {"postgresql": " FOR UPDATE OF request SKIP LOCKED"}
-"""What another collector changes right now is left alone, so that two of them never wait for each other."""
 
 
 class Twins:
@@ -114,6 +114,7 @@ class Twins:
                 self._note(record)
 
     def _load(self, ids: Iterable[int]) -> None:
+        """What another collector changes right now is left alone, so that two of them never wait for each other."""
         wanted = sorted({id for id in ids if id not in self._records})
         for start in range(0, len(wanted), _PER_QUERY):
             part = _REQUEST.c.id.in_(wanted[start : start + _PER_QUERY])
@@ -122,42 +123,83 @@ class Twins:
 
     def _load_around(self, seeking: Iterable[int]) -> None:
         """The calls with equal counts at the times of these, and their twins."""
-        sought: defaultdict[frozenset[str], defaultdict[Counts, list[tuple[int, int]]]]
-        sought = defaultdict(lambda: defaultdict(list))
+        sought: defaultdict[frozenset[str], list[_Sought]] = defaultdict(list)
         for id in seeking:
             record = self._records[id]
             start, end = span(record.request)
             until = end + (end - start) + WITHIN  # where another source only knows when it heard of a call as long
-            sought[spaces(record)][counts(record) or (0, 0)].append((start - LONGEST - WITHIN, until))
-        for known_to, spans in sought.items():
+            prompt, completion = counts(record) or (0, 0)
+            sought[spaces(record)].append(
+                _Sought(prompt, completion, start - LONGEST - WITHIN, until, record.request.occurred_at)
+            )
+        for known_to, wanted in sought.items():
             own = [name for name, source in SOURCES.items() if source.space in known_to]
-            wanted = [(*counted, *part) for counted, parts in spans.items() for part in united(parts)]
-            for start in range(0, len(wanted), _PER_QUERY):
-                part = wanted[start : start + _PER_QUERY]
-                self._add(with_counts(self._connection, part, own, _SKIP_LOCKED.get(self._connection.dialect.name, "")))
+            self._load(_with_counts(self._connection, wanted, own))
         self._load(twin for record in list(self._records.values()) if (twin := record.probable_twin_of) is not None)
         for alike in self._by_counts.values():
             alike.sort()
 
 
-def with_counts(
-    connection: Connection, wanted: Sequence[tuple[int, int, int, int]], own: Sequence[str], locked: str
-) -> list[StoredRequest]:
-    """Requests with these counts of prompt and completion between these two times each, without those of these
-    sources; `locked` is how they are locked."""
-    if not wanted:
-        return []
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+class _Sought(NamedTuple):
+    """Calls with these counts between two times (UTC µs), around one that is at `at`."""
+
+    prompt: int
+    completion: int
+    since: int
+    until: int
+    at: int
+
+
+def _with_counts(connection: Connection, wanted: Sequence[_Sought], own: Sequence[str]) -> Iterable[int]:
+    """Ids of the requests that are sought, without those of these sources; of a crowd only those next to each."""
+    spans: defaultdict[Counts, list[tuple[int, int]]] = defaultdict(list)
+    for each in wanted:
+        spans[each.prompt, each.completion].append((each.since, each.until))
+    rows = [(*counted, *part) for counted, parts in spans.items() for part in united(parts)]
+    for start in range(0, len(rows), _PER_QUERY):
+        some = rows[start : start + _PER_QUERY]
+        found = _between(connection, some, own)
+        if len(found) < _CROWD:
+            yield from found
+            continue
+        for counted in {(prompt, completion) for prompt, completion, _, _ in some}:
+            alike = sorted((each for each in wanted if (each.prompt, each.completion) == counted), key=lambda it: it.at)
+            for each in (*alike[::_MARCHING], alike[-1]):
+                yield from _next_to(connection, each, own)
+
+
+def _between(connection: Connection, rows: Sequence[tuple[int, int, int, int]], own: Sequence[str]) -> Sequence[int]:
+    """Ids of requests with counts of prompt and completion between two times each, at most a crowd of them."""
+    mark = _mark(connection)
     row = f"({', '.join([f'CAST({mark} AS bigint)'] * 4)})"
-    others = f" AND request.source NOT IN ({', '.join([mark] * len(own))})" if own else ""
     sql = (
-        f"WITH sought (prompt, completion, since, until) AS (VALUES {', '.join([row] * len(wanted))})"
-        f" SELECT {_COLUMNS} FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
+        f"WITH sought (prompt, completion, since, until) AS (VALUES {', '.join([row] * len(rows))})"
+        " SELECT request.id FROM sought CROSS JOIN request WHERE request.prompt_tokens > 0"
         " AND request.prompt_tokens = sought.prompt AND coalesce(request.completion_tokens, 0) = sought.completion"
-        f" AND request.occurred_at BETWEEN sought.since AND sought.until{others} LIMIT {_MOST_CANDIDATES}{locked}"
+        f" AND request.occurred_at BETWEEN sought.since AND sought.until{_others(mark, own)} LIMIT {_CROWD}"
     )
-    values = (*(value for each in wanted for value in each), *own)
-    return [from_row(row) for row in connection.exec_driver_sql(sql, values)]
+    values = (*(value for each in rows for value in each), *own)
+    return connection.exec_driver_sql(sql, values).scalars().all()
+
+
+def _next_to(connection: Connection, sought: _Sought, own: Sequence[str]) -> Iterator[int]:
+    """Ids of those before and after it, as many as it is compared with."""
+    mark = _mark(connection)
+    for low, high, order in ((sought.since, sought.at, "DESC"), (sought.at + 1, sought.until, "ASC")):
+        sql = (
+            f"SELECT id FROM request WHERE prompt_tokens > 0 AND prompt_tokens = {mark}"
+            f" AND coalesce(completion_tokens, 0) = {mark} AND occurred_at BETWEEN {mark} AND {mark}"
+            f"{_others(mark, own)} ORDER BY occurred_at {order} LIMIT {_MOST_COMPARED}"
+        )
+        yield from connection.exec_driver_sql(sql, (sought.prompt, sought.completion, low, high, *own)).scalars()
+
+
+def _mark(connection: Connection) -> str:
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def _others(mark: str, own: Sequence[str]) -> str:
+    return f" AND request.source NOT IN ({', '.join([mark] * len(own))})" if own else ""
 
 
 def united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
