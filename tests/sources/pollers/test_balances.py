@@ -7,11 +7,10 @@ import pytest
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.balances import KeyedBalance, OpenRouterBalance
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.registry import BALANCE_POLLERS, COST_POLLERS
 from tests.sources.pollers.fake_provider import Answer, FakeRoutes, Fault, bad_key, error_in_200, truncated, web_page
+from tests.sources.pollers.polled import ONCE
 
-ONCE = FetchBounds(attempts=1)
 ADDRESSES = {
     "deepinfra": ("https://api.deepinfra.com", "/payment/checklist"),
     "deepseek": ("https://api.deepseek.com", "/user/balance"),

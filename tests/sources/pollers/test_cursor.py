@@ -6,21 +6,15 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.clock import to_micros
 from spendtop.domain.ledger.amounts import BilledName
 from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.cursor import CursorBills, CursorLimits
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, document, part
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE, TODAY
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
-
-
-TODAY = NOW // DAY
 
 
 async def test_cursor_charges_usage_based_events_and_the_difference_of_a_member() -> None:

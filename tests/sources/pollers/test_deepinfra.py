@@ -7,11 +7,8 @@ from datetime import UTC, datetime
 from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
 from spendtop.sources.pollers.deepinfra import DeepInfraBalance, DeepInfraLimits
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, part
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
 

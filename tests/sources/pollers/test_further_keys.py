@@ -6,25 +6,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.clock import to_micros
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.azure import AzureBills
 from spendtop.sources.pollers.bedrock.costs import BedrockBills
 from spendtop.sources.pollers.cursor import CursorBills
 from spendtop.sources.pollers.fireworks import FireworksBills
 from spendtop.sources.pollers.github_copilot import CopilotBills
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.xai import XaiBills
 from tests.provider_pages import FakeApi
 from tests.sources.pollers.fake_provider import Answer
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE, TODAY
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
-
-
-TODAY = NOW // DAY
 
 
 AWS = "AKIACANARY:canary-secret"

@@ -7,29 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from spendtop.domain.clock import DAY, to_micros
-from spendtop.sources.pollers import CostPoller, KeyRefused
+from spendtop.domain.clock import to_micros
+from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.github_copilot import CopilotBills
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, page
 from tests.sources.pollers.fake_provider import answer
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE, billed
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
 
 
-TODAY = NOW // DAY
-
-
 COPILOT = "/organizations/acme/settings/billing"
-
-
-async def billed(poller: CostPoller, days: int = 2) -> dict[tuple[int, str, str], Decimal]:
-    """US dollars by day (0 is today, -1 yesterday), project and line item."""
-    costs = await poller.costs(TODAY - days + 1, TODAY)
-    return {(each.day - TODAY, each.project, each.line_item): each.amount for each in costs.parts}
 
 
 async def test_copilots_charge_is_the_net_amount_by_the_newer_route_or_the_older() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from spendtop.domain.clock import DAY, to_datetime, to_micros
+from spendtop.domain.clock import to_datetime, to_micros
 from spendtop.domain.ledger.used import Used
 from spendtop.domain.money import Usd
 from spendtop.sources import unknown_fields
@@ -46,9 +46,9 @@ from tests.sources.pollers.fake_provider import (
     truncated,
     web_page,
 )
+from tests.sources.pollers.polled import TODAY
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
-TODAY = NOW // DAY
 KEY = "ID:canary-key"
 SCOPES = {"azure": "subscriptions/S", "fireworks": "acme", "github-copilot": "acme", "xai": "team"}
 CENT, TURNED = Decimal("0.01"), Decimal(-1)

@@ -28,10 +28,10 @@ from tests.sources.pollers.fake_provider import (
     truncated,
     web_page,
 )
+from tests.sources.pollers.polled import ONCE
 from tests.waiting import DEADLINE, put_forward, soon
 
 CANARIES = ("canary-key", "canary-query", "canary-body", "canary-answer", "127.0.0.1", "http")
-ONCE = FetchBounds(attempts=1)
 
 
 def fetcher(fake: FakeProvider, bounds: FetchBounds = ONCE) -> Fetcher:

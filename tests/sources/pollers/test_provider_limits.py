@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
-from spendtop.domain.clock import to_micros
-from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import LimitPoller, PollFailed
-from spendtop.sources.pollers.http_client import FetchBounds
+from spendtop.sources.pollers import PollFailed
 from spendtop.sources.pollers.litellm.limits import LitellmLimits
 from spendtop.sources.pollers.openai.costs import OpenAICosts
-from spendtop.sources.pollers.openai.limits import OpenAILimits
 from spendtop.sources.pollers.openrouter.limits import OpenRouterLimits
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import Answer, answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-NOW = to_micros(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
-
-ORGANIZATION = "/v1/organization"
-
-
-OPENAI = {
-    f"{ORGANIZATION}/spend_limit": page("openai/spend_limit"),
-    f"{ORGANIZATION}/spend_alerts": page("openai/spend_alerts"),
-    f"{ORGANIZATION}/projects": page("openai/projects"),
-    f"{ORGANIZATION}/projects/proj_checkout/spend_limit": page("openai/project_spend_limit"),
-}
-
-
-def openai(fake: FakeApi) -> OpenAILimits:
-    return OpenAILimits("sk-admin-canary", fake.url, bounds=ONCE)
-
-
-async def told(poller: LimitPoller) -> list[ProviderLimit]:
-    return [*(await poller.limits(NOW)).limits]
+from tests.sources.pollers.polled import ONCE, OPENAI, ORGANIZATION, openai, told
 
 
 async def test_nulls_and_older_shapes_are_no_reason_to_tell_nothing() -> None:

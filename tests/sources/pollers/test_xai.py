@@ -8,29 +8,17 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.clock import to_micros
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import CostPoller, PollFailed
-from spendtop.sources.pollers.http_client import FetchBounds
+from spendtop.sources.pollers import PollFailed
 from spendtop.sources.pollers.xai import XaiBalance, XaiBills
 from tests.provider_pages import FakeApi, page, part
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE, TODAY, billed
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
 
 
-TODAY = NOW // DAY
-
-
 TEAM = "/v1/billing/teams/t1"
-
-
-async def billed(poller: CostPoller, days: int = 2) -> dict[tuple[int, str, str], Decimal]:
-    """US dollars by day (0 is today, -1 yesterday), project and line item."""
-    costs = await poller.costs(TODAY - days + 1, TODAY)
-    return {(each.day - TODAY, each.project, each.line_item): each.amount for each in costs.parts}
 
 
 async def test_xais_balance_is_turned_cents_less_the_use_of_the_month() -> None:

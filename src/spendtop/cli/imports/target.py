@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -11,6 +10,7 @@ from spendtop.cli.imports.report import Part
 from spendtop.cli.options import made_store, opened_store
 from spendtop.collector.from_settings import book_for, preparer_of, pricer_of
 from spendtop.collector.price_lists.kept_list import catalogue_of
+from spendtop.collector.process.garbage import seldom_collected_garbage
 from spendtop.collector.process.store_lock import importing, places
 from spendtop.config.paths import data_folder
 from spendtop.config.settings import Settings
@@ -93,11 +93,10 @@ def recording(settings: Settings, now: int) -> Iterator[StoreTarget]:
         recorder = Recorder(store, preparer_of(settings, catalogue), book, slot)
         recorder.dictionary = dictionary
         recorder.start()
-        gc.freeze()  # else garbage is looked for among all that is loaded, again and again: a tenth of the time
         try:
-            yield StoreTarget(store, recorder, now)
+            with seldom_collected_garbage():
+                yield StoreTarget(store, recorder, now)
         finally:
-            gc.unfreeze()
             recorder.stop()
 
 

@@ -7,10 +7,10 @@ from contextlib import redirect_stdout
 from typing import BinaryIO
 
 from spendtop import __version__
-from spendtop.cli import garbage
 from spendtop.cli.mcp.protocol import Server
 from spendtop.cli.mcp.tools import INSTRUCTIONS, tools
 from spendtop.cli.options import Options, load_readable
+from spendtop.collector.process.garbage import seldom_collected_garbage
 from spendtop.domain.errors import ExitCode
 
 _LONGEST = 4 * 1024 * 1024
@@ -28,8 +28,8 @@ def run(options: Options) -> int:
     with redirect_stdout(sys.stderr):
         info = {"name": "spendtop", "title": "spendtop", "version": __version__}
         server = Server(info, INSTRUCTIONS, tools(load_readable(options).settings))
-        garbage.look_again()
-        serve(server, sys.stdin.buffer, answers)
+        with seldom_collected_garbage():
+            serve(server, sys.stdin.buffer, answers)
     return ExitCode.OK
 
 

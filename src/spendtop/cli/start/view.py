@@ -15,7 +15,6 @@ from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spendtop.cli import garbage
 from spendtop.cli.local_config import LocalConfig
 from spendtop.cli.options import Options, load_readable
 from spendtop.cli.start.child import Child, NotStarted, collector_log
@@ -197,6 +196,7 @@ class _Link:
         if self._started is None:
             self._wait_for_upgrade(upgraded)
         from spendtop.cli.options import open_store
+        from spendtop.collector.process.garbage import seldom_collected_garbage
         from spendtop.collector.process.store_lock import places
         from spendtop.services.stores.presence import counted_as_viewer
 
@@ -205,7 +205,7 @@ class _Link:
             require_tunnel(store)
         self._places = places(store, data_folder())
         self.stack.enter_context(counted_as_viewer(self._places.viewers, _own_name()))
-        garbage.look_again()
+        self.stack.enter_context(seldom_collected_garbage())
         return store
 
     def _wait_for_upgrade(self, upgraded: Callable[[float], object]) -> None:

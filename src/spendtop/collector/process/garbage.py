@@ -1,4 +1,4 @@
-"""How often a collector looks for garbage in memory."""
+"""How often a process that runs for long looks for garbage in memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _GARBAGE_THRESHOLD = (10_000, 20, 20)
 
 @contextmanager
 def seldom_collected_garbage() -> Iterator[None]:
-    """Requests leave no cycles behind; looking for some, above all among what is loaded and stays, took a twentieth of
-    the time of each."""
+    """To be entered when all is loaded: what comes then leaves few cycles behind, and looking for some among what is
+    loaded and stays took a twentieth of the time of each request."""
     usual = gc.get_threshold()
     gc.freeze()  # what is loaded by now stays
     gc.set_threshold(*_GARBAGE_THRESHOLD)

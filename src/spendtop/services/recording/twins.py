@@ -28,7 +28,7 @@ _CROWD = 1_000
 """So many calls with equal counts are not loaded together: of a crowd, each call is compared with those next to it."""
 _MOST_COMPARED = 32
 """Calls before and after one that it is compared with."""
-_MARCHING = 16
+_STRIDE = 16
 """Of a crowd that is recorded at once, each of so many looks around for all between them."""
 _MOST_ROUNDS = 8
 
@@ -164,7 +164,7 @@ def _with_counts(connection: Connection, wanted: Sequence[_Sought], own: Sequenc
             continue
         for counted in {(prompt, completion) for prompt, completion, _, _ in some}:
             alike = sorted((each for each in wanted if (each.prompt, each.completion) == counted), key=lambda it: it.at)
-            for each in (*alike[::_MARCHING], alike[-1]):
+            for each in (*alike[::_STRIDE], alike[-1]):
                 yield from _next_to(connection, each, own)
 
 

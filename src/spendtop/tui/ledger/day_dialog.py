@@ -91,7 +91,7 @@ class LedgerDayScreen(ReadingDialog):
             amounts = (
                 formats.cents(each.billed, _AMOUNT) if found.is_billed else "-",
                 "never" if each.never_passed else formats.cents(each.seen, _AMOUNT),
-                formats.change(self._beyond_rounding(each.difference), _AMOUNT) if found.is_compared else "-",
+                formats.change(each.difference, _AMOUNT) if found.is_compared else "-",
             )
             named = fit(f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width).rstrip()
             both = f"{formats.count(each.billed_tokens)} / {formats.count(each.seen_tokens)}"
@@ -114,19 +114,12 @@ class LedgerDayScreen(ReadingDialog):
         lines = [f"DIFFERENCE {formats.change(billed - ours)}, derived: {sides}"]
         width = min(self.app.size.width, _WIDEST) - _FRAME - _AMOUNT - 2
         for amount, words in self._answer.reasons:
-            if self._beyond_rounding(amount) == ZERO:
-                continue
             first, *rest = wrap(words, max(width, 20)) or [""]
             lines.append(f"{fit_right(formats.change(amount, _AMOUNT), _AMOUNT)}  {first}")
             lines += [f"{' ' * _AMOUNT}  {more}" for more in rest]
         if self._answer.bill is not None and self._answer.bill.doubted:
             lines.append("! The last poll lacks a part of this day or all of it; what was billed before stands.")
         return [*lines, ""]
-
-    def _beyond_rounding(self, amount: Usd) -> Usd:
-        """Zero for what may come of rounding alone: each part of a bill is one to the nearest nano-dollar."""
-        parts = 0 if self._answer.bill is None else len(self._answer.bill.parts)
-        return amount if abs(amount.nano) > parts else ZERO
 
     def _parts(self, width: int) -> Iterable[str]:
         if self._answer.bill is None:

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.ledger.amounts import BilledName, total
+from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.ledger.amounts import BilledName
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import Costs, KeyRefused, PollFailed
+from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
 from spendtop.sources.pollers.anthropic.report import AnthropicReport
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_anthropic import ADMIN_KEY, Cost, FakeAnthropic
 from tests.sources.pollers.fake_provider import Answer, Asked, answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-TODAY = to_micros(datetime(2026, 11, 28, tzinfo=UTC)) // DAY
-
+from tests.sources.pollers.polled import ONCE, TODAY, by_day
 
 ANALYTICS = "/v1/organizations/analytics/cost"
-
-
-def by_day(costs: Costs, *names: str) -> dict[tuple[str, ...], Usd]:
-    """What each day cost, and each of these on it."""
-    amounts: defaultdict[tuple[str, ...], list[Decimal]] = defaultdict(list)
-    for part in costs.parts:
-        date = f"{to_datetime(part.day * DAY):%Y-%m-%d}"
-        amounts[date, *(getattr(part, name) for name in names)].append(part.amount)
-    return {key: total(each) for key, each in amounts.items()}
 
 
 def analytics(fake: FakeApi) -> AnthropicAnalytics:

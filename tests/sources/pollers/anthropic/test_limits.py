@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from spendtop.domain.clock import to_micros
-from spendtop.domain.limits.provider_limits import LimitMeasure, ProviderLimit
+from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import KeyRefused, LimitPoller
+from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.anthropic.limits import AnthropicLimits
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import answer
-
-ONCE = FetchBounds(attempts=1)
+from tests.sources.pollers.polled import ONCE, told
 
 EFFECTIVE, CONFIGURED = "/v1/organizations/spend_limits/effective", "/v1/organizations/spend_limits"
-
-
-NOW = to_micros(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
-
-async def told(poller: LimitPoller) -> list[ProviderLimit]:
-    return [*(await poller.limits(NOW)).limits]
 
 
 async def test_anthropics_limits_are_fractional_cents_and_zero_is_no_proof_of_nothing() -> None:

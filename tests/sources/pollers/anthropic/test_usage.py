@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, UsedPart, by_unit
 from spendtop.sources.pollers.anthropic.analytics import AnthropicAnalytics
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import Answer, answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-TODAY = to_micros(datetime(2026, 11, 28, tzinfo=UTC)) // DAY
-
+from tests.sources.pollers.polled import ONCE, TODAY
 
 ANALYTICS = "/v1/organizations/analytics"
 

@@ -8,20 +8,14 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from spendtop.domain.clock import DAY, to_micros
+from spendtop.domain.clock import to_micros
 from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.bedrock.costs import BedrockBills
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, part
 from tests.sources.pollers.fake_provider import answer
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE, TODAY
 
 NOW = to_micros(datetime(2026, 11, 28, 10, tzinfo=UTC))
-
-
-TODAY = NOW // DAY
 
 
 AWS = "AKIACANARY:canary-secret"

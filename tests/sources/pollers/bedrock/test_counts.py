@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 
-from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.ledger.used import INPUT_TOKENS, REQUESTS, UsedPart
 from spendtop.sources.pollers.bedrock.costs import BedrockBills
-from spendtop.sources.pollers.http_client import FetchBounds
 from tests.provider_pages import FakeApi, document, part
 from tests.sources.pollers.fake_provider import Answer, Asked, answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-TODAY = to_micros(datetime(2026, 11, 28, tzinfo=UTC)) // DAY
+from tests.sources.pollers.polled import ONCE, TODAY
 
 
 async def test_bedrocks_calls_and_tokens_are_counted_in_a_region_at_a_price_that_is_said() -> None:

@@ -25,9 +25,9 @@ from tests.sources.pollers.fake_helicone import (
     FakeHelicone,
     compiled,
 )
+from tests.sources.pollers.polled import ONCE
 
 NOW = 1_795_197_600 * SECOND
-ONCE = FetchBounds(attempts=1)
 SMALL = FetchBounds(attempts=1, most_bytes=200_000)
 """Pages of about 125 plain rows."""
 

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import UTC, datetime
-from decimal import Decimal
-
-from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.ledger.amounts import BilledName, total
+from spendtop.domain.ledger.amounts import BilledName
 from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import Costs
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.litellm.activity import LitellmActivity
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-TODAY = to_micros(datetime(2026, 11, 28, tzinfo=UTC)) // DAY
-
+from tests.sources.pollers.polled import ONCE, TODAY, by_day
 
 CI = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
-
-
-def by_day(costs: Costs, *names: str) -> dict[tuple[str, ...], Usd]:
-    """What each day cost, and each of these on it."""
-    amounts: defaultdict[tuple[str, ...], list[Decimal]] = defaultdict(list)
-    for part in costs.parts:
-        date = f"{to_datetime(part.day * DAY):%Y-%m-%d}"
-        amounts[date, *(getattr(part, name) for name in names)].append(part.amount)
-    return {key: total(each) for key, each in amounts.items()}
 
 
 async def test_litellms_activity_is_read_by_key_user_and_model() -> None:

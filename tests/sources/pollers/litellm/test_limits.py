@@ -5,27 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from spendtop.domain.clock import to_micros
-from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import LimitPoller
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.litellm.limits import LitellmLimits
 from tests.provider_pages import FakeApi, page
-
-ONCE = FetchBounds(attempts=1)
-
-
-NOW = to_micros(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
+from tests.sources.pollers.polled import ONCE, told
 
 DECEMBER = to_micros(datetime(2026, 12, 1, tzinfo=UTC))
 
 
 HASH = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b"
-
-
-async def told(poller: LimitPoller) -> list[ProviderLimit]:
-    return [*(await poller.limits(NOW)).limits]
 
 
 async def test_litellms_budgets_are_of_their_window() -> None:

@@ -6,28 +6,14 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from spendtop.domain.clock import DAY, to_datetime
-from spendtop.domain.ledger.amounts import BilledName, total
+from spendtop.domain.ledger.amounts import BilledName
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import Costs
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai.bills import OpenAIBills
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import Answer, Asked, answer
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE, by_day
 
 COSTS = "/v1/organization/costs"
-
-
-def by_day(costs: Costs, *names: str) -> dict[tuple[str, ...], Usd]:
-    """What each day cost, and each of these on it."""
-    amounts: defaultdict[tuple[str, ...], list[Decimal]] = defaultdict(list)
-    for part in costs.parts:
-        date = f"{to_datetime(part.day * DAY):%Y-%m-%d}"
-        amounts[date, *(getattr(part, name) for name in names)].append(part.amount)
-    return {key: total(each) for key, each in amounts.items()}
 
 
 class Openai(FakeApi):

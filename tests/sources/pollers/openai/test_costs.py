@@ -13,7 +13,6 @@ from spendtop.domain.ledger.amounts import total
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Usage
 from spendtop.sources.pollers import CostPart, Costs, KeyRefused, PollFailed
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai.costs import MinuteOfUse, OpenAICosts
 from tests.sources.pollers.fake_openai import ADMIN_KEY, DAY, FIRST_DAY, Cost, FakeOpenAI, Used, a_month
 from tests.sources.pollers.fake_provider import (
@@ -29,9 +28,9 @@ from tests.sources.pollers.fake_provider import (
     truncated,
     web_page,
 )
+from tests.sources.pollers.polled import ONCE
 
 LAST_DAY = FIRST_DAY + 29
-ONCE = FetchBounds(attempts=1)
 
 
 async def poll(fake: FakeOpenAI, first_day: int = FIRST_DAY, last_day: int = LAST_DAY, key: str = ADMIN_KEY) -> Costs:

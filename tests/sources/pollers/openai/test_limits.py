@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from spendtop.domain.clock import to_micros
-from spendtop.domain.limits.provider_limits import LimitMeasure, ProviderLimit
+from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import LimitPoller
-from spendtop.sources.pollers.http_client import FetchBounds
-from spendtop.sources.pollers.openai.limits import OpenAILimits
-from tests.provider_pages import FakeApi, document, page
+from tests.provider_pages import FakeApi, document
 from tests.sources.pollers.fake_provider import Answer, answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-NOW = to_micros(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
-
-ORGANIZATION = "/v1/organization"
-
-
-OPENAI = {
-    f"{ORGANIZATION}/spend_limit": page("openai/spend_limit"),
-    f"{ORGANIZATION}/spend_alerts": page("openai/spend_alerts"),
-    f"{ORGANIZATION}/projects": page("openai/projects"),
-    f"{ORGANIZATION}/projects/proj_checkout/spend_limit": page("openai/project_spend_limit"),
-}
-
-
-def openai(fake: FakeApi) -> OpenAILimits:
-    return OpenAILimits("sk-admin-canary", fake.url, bounds=ONCE)
-
-
-async def told(poller: LimitPoller) -> list[ProviderLimit]:
-    return [*(await poller.limits(NOW)).limits]
+from tests.sources.pollers.polled import OPENAI, ORGANIZATION, openai, told
 
 
 async def test_openai_tells_limits_and_alerts_in_cents_and_404_is_none() -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from spendtop.domain.ledger.used import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, by_unit, used_words
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openai.bills import OpenAIBills
 from tests.provider_pages import FakeApi, page
-
-ONCE = FetchBounds(attempts=1)
-
+from tests.sources.pollers.polled import ONCE
 
 OPENAI_DAY = 1795651200 // 86400
 

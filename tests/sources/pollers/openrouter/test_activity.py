@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from spendtop.domain.clock import DAY, to_datetime, to_micros
-from spendtop.domain.ledger.amounts import BilledName, total
+from spendtop.domain.clock import DAY
+from spendtop.domain.ledger.amounts import BilledName
 from spendtop.domain.ledger.used import by_unit
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import Costs, KeyRefused
-from spendtop.sources.pollers.http_client import FetchBounds
+from spendtop.sources.pollers import KeyRefused
 from spendtop.sources.pollers.openrouter.activity import OpenRouterActivity
 from tests.provider_pages import FakeApi, document, page
 from tests.sources.pollers.fake_provider import Answer, Asked, answer
-
-ONCE = FetchBounds(attempts=1)
-
-
-TODAY = to_micros(datetime(2026, 11, 28, tzinfo=UTC)) // DAY
-
+from tests.sources.pollers.polled import ONCE, TODAY, by_day
 
 CHECKOUT = "f01d52606dc8f0a8303a7b5cc3fa07109c2e346cec7c0a16b40de462992ce943"
-
-
-def by_day(costs: Costs, *names: str) -> dict[tuple[str, ...], Usd]:
-    """What each day cost, and each of these on it."""
-    amounts: defaultdict[tuple[str, ...], list[Decimal]] = defaultdict(list)
-    for part in costs.parts:
-        date = f"{to_datetime(part.day * DAY):%Y-%m-%d}"
-        amounts[date, *(getattr(part, name) for name in names)].append(part.amount)
-    return {key: total(each) for key, each in amounts.items()}
 
 
 async def test_openrouters_activity_is_of_completed_days_and_by_key_with_the_rest_apart() -> None:

@@ -5,24 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from spendtop.domain.clock import to_micros
-from spendtop.domain.limits.provider_limits import ProviderLimit
 from spendtop.domain.money import Usd
-from spendtop.sources.pollers import LimitPoller
-from spendtop.sources.pollers.http_client import FetchBounds
 from spendtop.sources.pollers.openrouter.limits import OpenRouterLimits
 from tests.provider_pages import FakeApi, page
-
-ONCE = FetchBounds(attempts=1)
-
-
-NOW = to_micros(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
+from tests.sources.pollers.polled import ONCE, told
 
 DECEMBER = to_micros(datetime(2026, 12, 1, tzinfo=UTC))
-
-
-async def told(poller: LimitPoller) -> list[ProviderLimit]:
-    return [*(await poller.limits(NOW)).limits]
 
 
 async def test_any_key_of_openrouter_is_told_its_limit_and_the_budget_that_bites_first() -> None:
