@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from spendtop.domain.billers import biller_named
 from spendtop.domain.untrusted import NAME_LIMIT, storable_name
 from spendtop.sources.receivers.otlp.attributes import text
 from spendtop.sources.receivers.otlp.names import NAMES, AttributeNames
@@ -27,73 +28,6 @@ _APIS = frozenset(
     }
 )
 """What the AI SDK adds to a provider's name: `openai.responses`."""
-_PROVIDERS = {
-    "amazon_bedrock": "aws",
-    "aws_bedrock": "aws",
-    "aws_sagemaker": "aws",
-    "bedrock": "aws",
-    "bedrock_anthropic": "aws",
-    "amazon_bedrock_anthropic": "aws",
-    "bedrock_converse": "aws",
-    "az_ai_inference": "azure",
-    "az_ai_openai": "azure",
-    "azure_ai": "azure",
-    "azure_ai_inference": "azure",
-    "azure_ai_openai": "azure",
-    "azure_openai": "azure",
-    "fireworks_ai": "fireworks",
-    "gcp": "google",
-    "gcp_gemini": "google",
-    "gcp_gen_ai": "google",
-    "gcp_vertex_agent": "google",
-    "gcp_vertex_ai": "google",
-    "gemini": "google",
-    "generativeai": "google",
-    "google_ai_studio": "google",
-    "google_anthropic_vertex": "google",
-    "google_generativeai": "google",
-    "google_genai": "google",
-    "google_gla": "google",
-    "google_vertex": "google",
-    "google_vertex_ai": "google",
-    "google_vertex_anthropic": "google",
-    "google_vertexai": "google",
-    "vertex": "google",
-    "vertex_ai": "google",
-    "vertex_ai_beta": "google",
-    "vertex_anthropic": "google",
-    "vertexai": "google",
-    "cohere_ai": "cohere",
-    "deepseek_ai": "deepseek",
-    "mistral_ai": "mistral",
-    "mistralai": "mistral",
-    "moonshot": "moonshotai",
-    "moonshot_ai": "moonshotai",
-    "perplexity_ai": "perplexity",
-    "together_ai": "together",
-    "togetherai": "together",
-    "voyage": "voyageai",
-    "voyage_ai": "voyageai",
-    "x_ai": "x-ai",
-    "xai": "x-ai",
-    "agno": None,
-    "autogen": None,
-    "crewai": None,
-    "dspy": None,
-    "haystack": None,
-    "langchain": None,
-    "langgraph": None,
-    "litellm": None,
-    "llama_index": None,
-    "llamaindex": None,
-    "microsoft_agent_framework": None,
-    "pydantic_ai": None,
-    "semantic_kernel": None,
-    "strands_agents": None,
-}
-"""Names that are not ours, in lower case and with `_`. A framework is no provider, so the model has to name it."""
-
-
 _HOSTS = {
     "api.anthropic.com": "anthropic",
     "api.cerebras.ai": "cerebras",
@@ -153,13 +87,11 @@ def _served_at(host: str) -> str | None:
 @lru_cache(maxsize=256)
 def _ours(named: str) -> str | None:
     lowered = named.lower()
-    whole = _spelled(lowered)
-    if whole in _PROVIDERS:
-        return _PROVIDERS[whole]
     short = lowered
     while (parts := short.rpartition("."))[0] and _spelled(parts[2]) in _APIS:
         short = parts[0]
-    return _PROVIDERS.get(_spelled(short), short)
+    whole = biller_named(lowered)
+    return biller_named(short) if whole == lowered else whole
 
 
 def _spelled(name: str) -> str:
