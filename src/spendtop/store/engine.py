@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
 from spendtop.store.files import UnlockedConnection, has_no_room, recovery
 from spendtop.store.held_file import HeldFile
+from spendtop.store.statements import cursor_of
 
 SCHEMA = "spendtop"
 _NEW_FILE_PRAGMAS = ("PRAGMA page_size=8192", "PRAGMA auto_vacuum=INCREMENTAL")
@@ -159,7 +160,7 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        cursor_of(connection, begin)
 
     return engine
 
