@@ -27,7 +27,9 @@ def upgrade() -> None:
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _NAMES.split(", ")[4:]),
         sa.PrimaryKeyConstraint("dimension", "key", "bucket", "shard"),
     )
-    op.execute(f"INSERT INTO total_in_order ({_NAMES}) SELECT {_NAMES} FROM total ORDER BY bucket, dimension, key, shard")
+    op.execute(
+        f"INSERT INTO total_in_order ({_NAMES}) SELECT {_NAMES} FROM total ORDER BY dimension, bucket, key, shard"
+    )
     op.drop_table("total")
     op.rename_table("total_in_order", "total")
     op.create_index("total_bucket", "total", ["dimension", "bucket"], unique=False)
