@@ -132,6 +132,7 @@ class HeliconeApi:
             complete_since=None if following is None else following.since,
             complete_until=None if following is None else following.complete_until,
             more=more,
+            reads_on=place.reading is not None and not place.reading.ended,
         )
 
     async def _read(self, reading: ReadSpan, now: int) -> tuple[tuple[Request, ...], ReadSpan]:
