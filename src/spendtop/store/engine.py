@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
+from spendtop.store.driver import cursor_of
 from spendtop.store.files import UnlockedConnection, has_no_room, recovery
 from spendtop.store.held_file import HeldFile
-from spendtop.store.statements import cursor_of
 
 SCHEMA = "spendtop"
 _NEW_FILE_PRAGMAS = ("PRAGMA page_size=8192", "PRAGMA auto_vacuum=INCREMENTAL")
