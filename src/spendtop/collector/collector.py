@@ -275,6 +275,7 @@ class Collector:
             self._setup.clock,
             lambda: self._evaluator.owns,
             self._store.checkpoint,
+            quiet_for=lambda: self._recorder.quiet_for,
         )
         loops: dict[str, Loop] = {
             "evaluator": self._evaluator.run,
