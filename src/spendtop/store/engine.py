@@ -129,16 +129,15 @@ class Store:
             while not self._emptied() and time.monotonic() < ends:
                 time.sleep(_BETWEEN_TRIES)
 
-    def move_log(self) -> None:
-        """Have in the database what SQLite's write-ahead log holds, as far as readers let that be. Nobody waits for it,
-        and the writer, which else does it now and then within a commit, finds it done."""
+    def copy_log(self) -> None:
+        """Copy what SQLite's write-ahead log holds into the database, as far as readers allow. Waits for nobody."""
         if self.is_sqlite:
             self._ask("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _emptied(self) -> bool:
         """Whether nothing is left of the log. To take it away keeps writers out for as long as a reader is at it, so
         that is tried for a moment only."""
-        self.move_log()
+        self.copy_log()
         connection = self._read_engine.raw_connection()
         cursor = connection.cursor()
         try:
