@@ -12,7 +12,7 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
-from spendtop.collector.pace import Pace
+from spendtop.collector.batch import Batch
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
 from spendtop.domain.sources.records import source_named
@@ -92,15 +92,15 @@ class Housekeeping:
             await pause(stop, _BREATH)
 
     async def _repeat_in_time(self, part: Callable[[Connection, int], bool], stop: asyncio.Event) -> None:
-        pace, began = Pace(), 0.0
+        batch, began = Batch(), 0.0
 
         def timed(connection: Connection) -> bool:
             nonlocal began
             began = time.monotonic()
-            return part(connection, pace.most)
+            return part(connection, batch.size)
 
         while not stop.is_set() and await write(self._writes, timed):
-            await pause(stop, pace.rest(time.monotonic() - began, self._quiet_for()))
+            await pause(stop, batch.rest(time.monotonic() - began, self._quiet_for()))
 
     def _clock_jumped(self) -> bool:
         before, self._offset = self._offset, self._offset_now()
