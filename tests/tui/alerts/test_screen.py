@@ -84,7 +84,7 @@ def alarmed(filled: Till, store: Store, clock: SettableClock) -> Store:
     low: dict[str, Any] = {"rule": "balance/openai", "entity": "", "window_end": None, "crossed_at": now - 2 * MINUTE}
     low |= {"used_nano": 9 * DOLLAR, "limit_nano": 10 * DOLLAR}
     rows = (
-        an_alert(now),
+        an_alert(now, version=2),
         an_alert(now, entity="bob", acked_at=now - 9 * SECOND, acked_by=HOSTILE),
         an_alert(now, **approaching),
         an_alert(now, **low),
