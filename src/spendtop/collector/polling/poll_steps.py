@@ -47,8 +47,7 @@ from spendtop.store.reads.ledger.balances import latest_calibration, spent_befor
 from spendtop.store.transactions import WriteQueue, read, write
 
 BESIDE_OTHERS, ALONE = 300, 1_000
-"""Requests in one transaction: few enough that a webhook never waits long behind them, or a whole page while none comes.
-"""
+"""Requests in one transaction: so few that a webhook never waits long behind them, or a page while none comes."""
 _LOOK = 0.25
 """Seconds between two looks whether the better poller has been answered for the first time."""
 _TRAILING_DAYS = 60
