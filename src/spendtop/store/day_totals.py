@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, func, select, text
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.store import facts
-from spendtop.store.driver import cursor_of
-from spendtop.store.statements import insert_or_add, insert_sums, table_of
+from spendtop.store.statements import cursor_of, insert_or_add, insert_sums, table_of
 from spendtop.store.tables import DayTotalTable, TotalTable
 
 UNTIL = "day totals until"

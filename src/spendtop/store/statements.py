@@ -9,10 +9,9 @@ from itertools import chain
 from typing import Any, ParamSpec
 
 from sqlalchemy import Connection, Dialect, Executable, Select, Table, bindparam, case, func, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 from sqlmodel import SQLModel
-
-from spendtop.store.driver import as_usual, cursor_of
 
 _Of = ParamSpec("_Of")
 _MOST_ROWS = 64
@@ -78,7 +77,22 @@ class Copied(Fixed):
                 for row in rows:
                     copy.write_row(row)
         except connection.dialect.loaded_dbapi.Error as failure:
-            raise as_usual(connection, self._copy, failure) from failure
+            raise _as_usual(connection, self._copy, failure) from failure
+
+
+def cursor_of(connection: Connection, sql: str, values: tuple[Any, ...] = ()) -> Any:
+    """The driver's own cursor of a statement: without what SQLAlchemy prepares for each, 11 µs."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        return driver.execute(sql, values)
+    except connection.dialect.loaded_dbapi.Error as failure:
+        raise _as_usual(connection, sql, failure) from failure
+
+
+def _as_usual(connection: Connection, sql: str, failure: Exception) -> Exception:
+    """What the driver raised, as SQLAlchemy raises it."""
+    dialect = connection.dialect
+    return DBAPIError.instance(sql, None, failure, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
 def _compiled_once(make: Callable[_Of, Fixed]) -> Callable[_Of, Fixed]:

@@ -16,8 +16,7 @@ from spendtop.services.recording import twins
 from spendtop.services.recording.equal_calls import calls_of
 from spendtop.services.recording.rows import from_row
 from spendtop.store import facts
-from spendtop.store.driver import cursor_of
-from spendtop.store.statements import insert_or_ignore, table_of
+from spendtop.store.statements import cursor_of, insert_or_ignore, table_of
 from spendtop.store.tables import MetaTable, RequestTable
 
 _SPACES = "source spaces"

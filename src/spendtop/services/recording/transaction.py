@@ -29,9 +29,9 @@ from spendtop.services.recording.totals import TotalsByDifference
 from spendtop.services.recording.twins import Twins
 from spendtop.store import dictionaries, facts
 from spendtop.store.day_totals import TotalsAddition, keep_others_out
-from spendtop.store.driver import cursor_of
 from spendtop.store.ids import RequestIds, former_identity
 from spendtop.store.statements import (
+    cursor_of,
     insert_or_ignore,
     insert_or_keep_larger,
     insert_or_replace,
