@@ -227,6 +227,7 @@ async def test_dead_messages_are_sent_again_and_channels_tried_by_the_collector(
             connection.execute(to_pager.values(state="dead", last_error="401 wrong key"))
         await until(pilot, lambda: "dead: 401 wrong key" in picture(pilot))
         assert row_of(pilot, "401 wrong key").count("test pager") == 1
+        assert "test ops never tested; T sends a test" in row_of(pilot, "never tested")
 
 
 async def test_enter_lists_the_requests_behind_an_alert(face: SpendtopApp) -> None:
@@ -237,14 +238,16 @@ async def test_enter_lists_the_requests_behind_an_alert(face: SpendtopApp) -> No
         assert 'user:"alice" t:' in picture(pilot)
 
 
-async def test_plus_leads_to_the_limit_that_the_alert_is_about(face: SpendtopApp) -> None:
+async def test_plus_asks_by_how_much_the_limit_is_raised_that_the_alert_is_about(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        assert "+ its limit" in picture(pilot)
+        assert "+ raise" in picture(pilot)
         await pilot.press("plus")
+        await until(pilot, lambda: "Raise each user, alice" in picture(pilot))
+        await pilot.press("escape")
         await until(pilot, lambda: face.current_mode == "limits" and "▌each user" in picture(pilot))
         assert "alice" in next(line for line in picture(pilot).splitlines() if "▌each user" in line)
-        await pilot.press("plus")
+        await pilot.press("q", "plus")
         await until(pilot, lambda: "Raise each user, alice" in picture(pilot))
 
 

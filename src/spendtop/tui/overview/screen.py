@@ -91,6 +91,7 @@ class OverviewScreen(LiveScreen):
             charts_all=not self._charted.text.strip(),
             top=_TOP,
             bill_days=self._bill_days,
+            is_first_run=self._first_run.is_listed,
         )
 
     def show(self, answer: Any) -> Headline:
@@ -100,6 +101,7 @@ class OverviewScreen(LiveScreen):
         self._bills(figures)
         self._first_run.is_channel_tested = figures.is_channel_tested
         self._first_run.agents = figures.agents
+        self._first_run.follow(headline)
         self._first_run.tell(self.has_class("-billed"))
         self._chart_spend(figures)
         limits = self.query_one(LimitsPanel)
@@ -135,34 +137,52 @@ class OverviewScreen(LiveScreen):
         panels: list[Widget] = [panel for panel in (chart, self.query_one(BalancesPanel)) if upper.display]
         for part in (upper, middle):
             panels += [panel for panel in part.query(DoorPanel) if part.display and panel.keys]
-        return [live, *(panel for panel in panels if panel.display)]
+        return [chart] if self.has_class("-chart") else [live, *(panel for panel in panels if panel.display)]
+
+    @property
+    def is_root(self) -> bool:
+        return not (isinstance(self.pane, SpendChart) or self._lists_steps)
+
+    @property
+    def _lists_steps(self) -> bool:
+        """Whether the steps of a first run are listed below the figures."""
+        return self._first_run.is_listed and self.was_read and not self.has_class("-empty")
 
     def works_now(self, action: Action) -> bool:
-        """An empty store has nothing to move in, and where there is no room for the chart it has no keys."""
+        """An empty store has nothing to move in, and a chart that is not in view has no measure."""
         is_empty, is_billed = self.has_class("-empty"), self.has_class("-billed")
-        if action.id in ("chart-cursor", "measure"):
+        if action.id == "chart-cursor":
+            return not is_empty and not is_billed
+        if action.id == "measure":
             return self.query_one(SpendChart) in self.panes and not is_empty
         if action.id in KEYS:
-            return is_empty
+            return is_empty or self._lists_steps
         if action.id in ("zoom-in", "zoom-out", "time"):
             return not is_empty or is_billed
+        if action.id in _STEPS and isinstance(self.pane, SpendChart):
+            return True
         if action.id in AMONG_PANES:
             return len(self.panes) > 1 and (not is_empty or is_billed)
         return not (is_empty and (action in MOVE or action.id == "open"))
 
     def offered(self) -> list[tuple[Action, str]]:
-        """In the chart the keys that step through it."""
-        if not isinstance(self.pane, SpendChart):
-            return super().offered()
-        return [
-            (replace(action, label=_STEPS[action.id], footer=4) if action.id in _STEPS else action, key)
-            for action, key in super().offered()
-            if action.id != "chart-cursor"
-        ]
+        """In the chart the keys that step through it; the key that shows it first where it is not in view."""
+        offered = super().offered()
+        if isinstance(self.pane, SpendChart):
+            return [
+                (replace(action, label=_STEPS[action.id], footer=4) if action.id in _STEPS else action, key)
+                for action, key in offered
+                if action.id != "chart-cursor"
+            ]
+        if self.query_one(SpendChart) in self.panes:
+            return offered
+        return [(replace(action, footer=4) if action.id == "chart-cursor" else action, key) for action, key in offered]
 
     def remarks(self) -> Line:
         """What is known of the step under the chart's cursor, for which the chart has little room."""
-        return self._chart_cursor.remarks() if isinstance(self.pane, SpendChart) else super().remarks()
+        if isinstance(self.pane, SpendChart):
+            return self._chart_cursor.remarks()
+        return self._first_run.steps() if self._lists_steps else super().remarks()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
@@ -260,14 +280,23 @@ class OverviewScreen(LiveScreen):
         return max((now - (since or 0)) // DAY, _LEAST_BILL_DAYS)
 
     def go_back(self) -> bool:
-        """From the chart's cursor to the list."""
-        if not isinstance(self.pane, SpendChart):
+        """From the chart's cursor to the list; then without the steps of a first run."""
+        if isinstance(self.pane, SpendChart):
+            self.remove_class("-chart")
+            self.call_after_refresh(self.query_one(RequestList).focus)
+        elif self._lists_steps:
+            self._first_run.end()
+            self.tick()
+        else:
             return False
-        self.query_one(RequestList).focus()
         return True
 
     def action_chart_cursor(self) -> None:
-        self.query_one(SpendChart).focus()
+        """In a chart that has no room beside the rest, which it replaces until somebody goes back."""
+        chart = self.query_one(SpendChart)
+        if chart not in self.panes:
+            self.add_class("-chart")
+        self.call_after_refresh(chart.focus)
 
     def action_measure(self) -> None:
         self.query_one(SpendChart).turn_measure()
