@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -21,8 +22,6 @@ _WHOSE = 24
 """Cells of a name."""
 _WIDE = 100
 """Cells from which on amounts have room beside the screen's own remarks."""
-_LEAST = 20
-"""Cells of remarks below which they are left out."""
 _GAP: Piece = ("   ", Style())
 
 
@@ -58,10 +57,13 @@ class NoticeWords:
         return _spaced(self._amiss(waiting), self._config_outcome(waiting), waiting)
 
     def before(self, remarks: Line) -> Line:
-        """What is important, and the screen's own remarks where there is room for more than their beginning."""
+        """What is important, and of the screen's own remarks as many as there is room for."""
         line = _spaced(self.of_past(), self.important())
-        room = self._width - 2 - length(line)
-        return _spaced(line, remarks) if not line or room >= length([_GAP]) + min(length(remarks), _LEAST) else line
+        if not line:
+            return remarks
+        room = self._width - 2 - length([*line, _GAP])
+        fitting = takewhile(lambda lengths: lengths <= room, accumulate(length([remark]) for remark in remarks))
+        return _spaced(line, remarks[: len([*fitting])])
 
     def of_day(self) -> Line:
         """Which day "today" is, where it is not the one of the machine's own clock."""
