@@ -12,22 +12,18 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from spendtop.domain.breakdown.dimensions import dimension
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters.filters import body_terms
-from spendtop.domain.filters.instants import of_span
-from spendtop.domain.untrusted import Untrusted, clean_line
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
-from spendtop.tui.limits.table import RowKey
 from spendtop.tui.listing import Listing
 from spendtop.tui.overview.bars import bars_of_all, even_pace, plan_bars
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, without_time
+from spendtop.tui.overview.doors import PanelDoors, without_time
 from spendtop.tui.overview.first_run import KEYS, FirstRun
-from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
 from spendtop.tui.overview.welcome import Welcome
@@ -65,6 +61,7 @@ class OverviewScreen(LiveScreen):
         self._trend: Trend | None = None
         self._first_run = FirstRun(self)
         self._chart_cursor = ChartCursor(self, lambda: self._charted.filter)
+        self._doors = PanelDoors(self, lambda: self._charted)
 
     def body(self) -> ComposeResult:
         with Vertical(id="figures"):
@@ -192,48 +189,10 @@ class OverviewScreen(LiveScreen):
 
     def action_open(self) -> None:
         """What is behind the row, or the step of the chart."""
-        pane = self.pane
-        match pane:
-            case SpendChart():
-                self._list(self._of_chart(pane))
-            case BalancesPanel():
-                self.face.open_row("ledger", None)
-            case LimitsPanel():
-                use = pane.use
-                self.face.open_row("limits", use and RowKey(use.limit.name, use.entity.raw, False))
-            case SourcesPanel():
-                self.face.open_row("sources", ("source", pane.source))
-            case TopPanel(id="users"):
-                user = pane.chosen
-                self.face.open_entities(dimension("user"), None if user is None else user.raw, self.time)
-            case TopPanel():
-                self._open_model(pane.chosen)
-            case _:
-                self._open_request()
-
-    def _open_request(self) -> None:
-        selected = self.query_one(RequestList).selected
-        if selected is not None:
-            self.face.open_request(selected)
-
-    def _open_model(self, family: Untrusted | None) -> None:
-        if family is None:
-            self.app.push_screen(ModelsScreen(self.time))
-        else:
-            open_family(self, self.time, family)
-
-    def _of_chart(self, chart: SpendChart) -> str:
-        """What the filter selects in the step under the cursor."""
-        group = chart.group
-        step = "" if group is None else of_span(group.since, group.until, self.calendar)
-        of_plan = "~plan" if chart.measure is ChartMeasure.PLAN else ""
-        return joined(joined(self._charted.text, of_plan), step)
-
-    def _list(self, text: str) -> None:
-        self.face.list_requests(text)
+        self._doors.open(self.pane, self.time)
 
     def on_list_table_opened(self) -> None:
-        self._open_request()
+        self._doors.open(self.query_one(RequestList), self.time)
 
     def on_door_panel_door_opened(self) -> None:
         self.action_open()
