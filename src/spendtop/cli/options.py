@@ -96,7 +96,7 @@ def load_readable(options: Options) -> Loaded:
 
 def read_settings(options: Options) -> Loaded:
     """The same with all its problems, and none of them raised."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from spendtop.cli.remembered_files import files_in_force
 

@@ -318,6 +318,8 @@ def _content(item: dict[str, object], fields: dict[str, Any], reading: UsageRead
     decoded = {field: item[field] for field in BODIES if field in fields}
     if "usage" in fields:
         decoded["usage"] = _as_identity(reading.usage)
+    if "cost_usd" in fields:
+        decoded["cost_usd"] = {"nano": fields["cost_usd"].nano}
     return blake2b(msgspec.json.encode({**fields, **decoded}, order="deterministic"), digest_size=16).digest()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec import Struct, json
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -189,8 +187,7 @@ CONFIG_NEWS = "config_news"
 """The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigOutcome:
+class ConfigOutcome(Struct, frozen=True):
     """The last change of the configuration."""
 
     at: int
