@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
 from functools import total_ordering
-from typing import Final
+from typing import Any, Final
 
 NANO_PER_USD = 1_000_000_000
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -117,6 +117,16 @@ def side_by_side(*amounts: Usd) -> list[str]:
     """Amounts of one line: each with as many decimals as the one that needs most, cents at least."""
     needed = [len(str(amount).partition(".")[2].rstrip("0")) for amount in amounts]
     return [amount._written(max(2, *needed)) for amount in amounts]
+
+
+def written_amount(amount: Any) -> dict[str, int]:
+    """An amount as JSON has it: what msgspec calls an `enc_hook`."""
+    return {"nano": amount.nano}
+
+
+def read_amount(kind: type[Usd], written: Any) -> Usd:
+    """The way back: its `dec_hook`."""
+    return kind(written["nano"])
 
 
 ZERO = Usd(0)

@@ -17,6 +17,7 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
+from spendtop.domain.money import read_amount, written_amount
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan, readers_of
 from spendtop.sources.registry import READERS
@@ -49,9 +50,8 @@ class ScanNews(Struct, frozen=True):
     states: list[RootState] | None = None
 
 
-ENCODER = msgspec.json.Encoder(enc_hook=lambda amount: amount.nano)
-DECODER = msgspec.json.Decoder(ScanNews, dec_hook=lambda kind, nano: kind(nano))
-"""Of news; amounts are nano-USD in between."""
+ENCODER = msgspec.json.Encoder(enc_hook=written_amount)
+DECODER = msgspec.json.Decoder(ScanNews, dec_hook=read_amount)
 
 
 def main() -> NoReturn:
