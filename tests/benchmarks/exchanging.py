@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import inf
@@ -78,7 +79,7 @@ def as_fast_as_answered(
 def at_a_pace(connections: Sequence[socket.socket], messages: Sequence[bytes], per_second: float) -> Exchanged:
     """Messages fall due at this pace, whether or not earlier ones are answered; their time runs from when they do."""
     clock = time.perf_counter
-    idle = list(connections)
+    idle = deque(connections)
     due_at: dict[socket.socket, float] = {}
     received: dict[socket.socket, bytes] = {}
     taken: list[float] = []
@@ -86,7 +87,7 @@ def at_a_pace(connections: Sequence[socket.socket], messages: Sequence[bytes], p
     start = clock()
     while position < len(messages) or due_at:
         while position < len(messages) and idle and start + position / per_second <= clock():
-            connection = idle.pop()
+            connection = idle.popleft()
             due_at[connection] = start + position / per_second
             connection.sendall(messages[position])
             position += 1

@@ -24,6 +24,7 @@ from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
 from spendtop.store.tables import (
+    AlertTransitionTable,
     BodyTable,
     DeliveryAttemptTable,
     DeliveryTable,
@@ -190,6 +191,17 @@ def test_messages_that_were_sent_and_tasks_that_were_done_go_after_thirty_days(
     assert [(row.kind, row.state) for row in rows(store, DeliveryTable)] == [("exceeded", "sent"), ("test", "pending")]
     assert len(rows(store, DeliveryAttemptTable)) == 1
     assert [row.state for row in rows(store, TaskTable)] == ["queued"]
+
+
+def test_how_an_alert_stood_goes_with_the_requests_but_for_the_last(store: Store, clock: SettableClock) -> None:
+    spending = Collecting(store, clock, limit(usd=10, warn=(0.5, 0.8)))
+    for amount in (6, 2, 3):
+        spending.spend(amount)
+        clock.advance(DAY // 24)
+    forget(store, clock() + KEPT.requests - DAY // 24)
+    assert [row.version for row in rows(store, AlertTransitionTable)] == [2, 3]
+    forget(store, clock() + 2 * KEPT.requests)
+    assert [row.version for row in rows(store, AlertTransitionTable)] == [3]
 
 
 def test_what_was_not_understood_goes_with_the_requests(store: Store, clock: SettableClock) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select, tuple_, update
 
 from spendtop.domain.clock import DAY, month_of
 from spendtop.domain.requests.request import BodyState
@@ -16,6 +16,7 @@ from spendtop.store.ids import SLOTS
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTable,
+    AlertTransitionTable,
     BodyTable,
     DeliveryAlertTable,
     DeliveryAttemptTable,
@@ -32,7 +33,7 @@ _SETTLED_KEPT = 30 * DAY
 _REQUEST, _BODY, _REVISION = table_of(RequestTable), table_of(BodyTable), table_of(RevisionTable)
 _QUARANTINE, _TASK = table_of(QuarantineTable), table_of(TaskTable)
 _DELIVERY, _ATTEMPT, _ALERT = table_of(DeliveryTable), table_of(DeliveryAttemptTable), table_of(AlertTable)
-_TOLD = table_of(DeliveryAlertTable)
+_TOLD, _TRANSITION = table_of(DeliveryAlertTable), table_of(AlertTransitionTable)
 
 
 class RetentionPeriods(Struct, frozen=True):
@@ -53,6 +54,7 @@ def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> boo
         or _quarantined(connection, now - kept.requests)
         or _deliveries(connection, now - _SETTLED_KEPT)
         or _tasks(connection, now - _SETTLED_KEPT)
+        or _transitions(connection, now - kept.requests)
     )
 
 
@@ -124,6 +126,17 @@ def _tasks(connection: Connection, before: int) -> bool:
     return _first(
         connection, _TASK, and_(finished, or_(_TASK.c.updated_at < before, _TASK.c.kind == TaskKind.POST_BODY.value))
     )
+
+
+def _transitions(connection: Connection, before: int) -> bool:
+    """How alerts stood when there are no requests of any more, but for how they stood last."""
+    later = _TRANSITION.alias()
+    is_overtaken = exists().where(
+        later.c.alert_id == _TRANSITION.c.alert_id, later.c.version > _TRANSITION.c.version, later.c.at < before
+    )
+    key = tuple_(*_TRANSITION.primary_key)
+    old = select(*_TRANSITION.primary_key).where(_TRANSITION.c.at < before, is_overtaken).limit(_BATCH)
+    return connection.execute(delete(_TRANSITION).where(key.in_(old))).rowcount == _BATCH
 
 
 def _first(connection: Connection, table: Table, old: ColumnElement[bool]) -> bool:

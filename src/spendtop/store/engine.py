@@ -121,11 +121,12 @@ class Store:
     def checkpoint(self) -> None:
         """Empty SQLite's write-ahead log, so that no file holds what was deleted. Waits up to 5 s for readers."""
         if self.is_sqlite:
-            connection = self._read_engine.raw_connection()
-            try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            finally:
-                connection.close()
+            self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy_log(self) -> None:
+        """Copy what SQLite's write-ahead log holds into the database, as far as readers allow. Waits for nobody."""
+        if self.is_sqlite:
+            self._ask("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         self._read_engine.dispose()
