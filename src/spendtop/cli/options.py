@@ -115,8 +115,7 @@ def read_settings(options: Options) -> Loaded:
 
 def _with_its_store(loaded: Loaded) -> Loaded:
     """Where the broken part may name the store: with the one that remembers these files, if one that is known does."""
-    from dataclasses import replace
-
+    from msgspec.structs import replace
     from pydantic import SecretStr
 
     from spendtop.cli.remembered_files import store_configured_by
