@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
-from spendtop.store.driver import cursor_of
 from spendtop.store.files import UnlockedConnection, has_no_room, recovery
 from spendtop.store.held_file import HeldFile
 
@@ -182,7 +181,7 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        cursor_of(connection, begin)
+        connection.exec_driver_sql(begin)
 
     return engine
 
