@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, case, func, literal, select, union_all
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.model_names import family
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.windows import Bounds
+from spendtop.store.fixed_select import FixedSelect, any_of, named, size_for
 from spendtop.store.reads.limits.uses import Ceiling, Use, summed, use
 from spendtop.store.reads.requests.model_families import names_of
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -20,32 +21,17 @@ from spendtop.store.reads.spending.spend_sql import Portion
 from spendtop.store.reads.spending.sums import COLUMNS
 from spendtop.store.reads.spending.totals import totals
 from spendtop.store.statements import table_of
-from spendtop.store.tables import RequestTable, TotalTable
+from spendtop.store.tables import RequestTable
 
 _ENTITIES_AT_ONCE = 512
 _ALWAYS = Span(0, 2**62)
-
-
-class _Query:
-    """SQL as the driver takes it, with the values that do not change."""
-
-    def __init__(self, statement: Select[Any], connection: Connection) -> None:
-        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-        self._sql = str(compiled)
-        self._names: Sequence[str] = getattr(compiled, "positiontup", None) or ()
-        self._constants = compiled.params
-
-    def run(self, connection: Connection, values: Mapping[str, object]) -> Sequence[Any]:
-        """The rows for `values` by name."""
-        all_values = {**self._constants, **values}
-        return connection.exec_driver_sql(self._sql, tuple(all_values[name] for name in self._names)).all()
 
 
 class EntityUses:
     """For one store, and one thread at a time."""
 
     def __init__(self) -> None:
-        self._queries: dict[tuple[object, ...], _Query] = {}
+        self._queries: dict[tuple[object, ...], FixedSelect] = {}
 
     def uses(
         self,
@@ -66,15 +52,36 @@ class EntityUses:
                 uses[key] = Use(before.used + Usd(int(nano)), before.unpriced + int(unpriced))
         return uses
 
+    def reaching(
+        self, connection: Connection, limit: Limit, entities: Sequence[str], bounds: Bounds, nano: int
+    ) -> set[str]:
+        """Those whose use may be as much or more, in nano-USD, by whole hours alone: cheaper than `uses`."""
+        if nano <= 0:
+            return set(entities)
+        found: set[str] = set()
+        parts = totals(connection, limit.dimension, Span(bounds.start_us, bounds.end_us).widened(HOUR))
+        tables = [part.table for part in parts]
+        ends = [_ends(part.span, f"{number}_") for number, part in enumerate(parts)]
+        values = {name: value for each in ends for name, value in each.items()}
+        for start in range(0, len(entities), _ENTITIES_AT_ONCE):
+            some = entities[start : start + _ENTITIES_AT_ONCE]
+            size = size_for(some)
+            query = self._query(
+                ("reaching", size, *(table.name for table in tables)), partial(_reaching, tables, size)
+            )
+            rows = query.run(connection, {**named(some), **values, "dimension_": limit.dimension, "least_": nano})
+            found.update(key for (key,) in rows)
+        return found
+
     def _parts(
         self, connection: Connection, limit: Limit, entities: Sequence[str], span: Span
     ) -> Iterator[tuple[str, int, int]]:
         """Entity, nano-USD and unpriced: of whole days and hours from the totals, of the edges from the requests."""
         hours, edges = span.cut(HOUR)
         if hours is not None:
-            size, names = _padded(entities)
+            size, names = size_for(entities), named(entities)
             for part in totals(connection, limit.dimension, hours):
-                query = self._query(connection, (size, part.table.name), partial(_totals, part.table, size))
+                query = self._query((size, part.table.name), partial(_totals, part.table, size))
                 yield from query.run(connection, {**names, **_ends(part.span), "dimension_": limit.dimension})
         for edge in edges:
             if limit.each is Each.MODEL_FAMILY:
@@ -95,30 +102,38 @@ class EntityUses:
         self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], edge: Span
     ) -> Sequence[Any]:
         """Of the requests within the limit's scope, by what `each` names."""
-        size, names = _padded(entities)
+        size, names = size_for(entities), named(entities)
         key = (size, each, limit.measure, limit.where_text)
-        query = self._query(connection, key, lambda: _requests(size, each, summed(connection, limit)))
+        query = self._query(key, lambda: _requests(size, each, summed(connection, limit)))
         return query.run(connection, {**names, **_ends(edge)})
 
-    def _query(self, connection: Connection, key: tuple[object, ...], statement: Callable[[], Select[Any]]) -> _Query:
+    def _query(self, key: tuple[object, ...], statement: Callable[[], Select[Any]]) -> FixedSelect:
         query = self._queries.get(key)
         if query is None:
-            query = self._queries[key] = _Query(statement(), connection)
+            query = self._queries[key] = FixedSelect(statement())
         return query
-
-
-def _padded(entities: Sequence[str]) -> tuple[int, dict[str, str]]:
-    """As many as a power of two, the last one again and again, so that there are few different queries."""
-    size = 1 << (len(entities) - 1).bit_length()
-    return size, {f"entity_{number}": entities[min(number, len(entities) - 1)] for number in range(size)}
 
 
 def _totals(total: Table, size: int) -> Select[Any]:
     return (
         select(total.c.key, func.sum(total.c.cost_nano), func.sum(total.c.unpriced))
-        .where(total.c.dimension == bindparam("dimension_"), total.c.key.in_(_entities(size)), _within(total.c.bucket))
+        .where(total.c.dimension == bindparam("dimension_"), total.c.key.in_(any_of(size)), _within(total.c.bucket))
         .group_by(total.c.key)
     )
+
+
+def _reaching(tables: Sequence[Table], size: int) -> Select[Any]:
+    part = union_all(
+        *(
+            select(table.c.key.label("key"), table.c.cost_nano.label("nano")).where(
+                table.c.dimension == bindparam("dimension_"),
+                table.c.key.in_(any_of(size)),
+                _within(table.c.bucket, f"{number}_"),
+            )
+            for number, table in enumerate(tables)
+        )
+    ).subquery()
+    return select(part.c.key).group_by(part.c.key).having(func.sum(part.c.nano) >= bindparam("least_"))
 
 
 def _requests(size: int, each: Each | None, part: Portion) -> Select[Any]:
@@ -130,21 +145,18 @@ def _requests(size: int, each: Each | None, part: Portion) -> Select[Any]:
         return select(literal(""), *sums).where(*selects)
     column = request.c[COLUMNS[each.value]]
     # The indexes hold the lower case, for filters; the key itself is exact.
-    who = and_(func.lower(column).in_([func.lower(entity) for entity in _entities(size)]), column.in_(_entities(size)))
+    who = and_(func.lower(column).in_([func.lower(entity) for entity in any_of(size)]), column.in_(any_of(size)))
     return select(column, *sums).where(*selects, who).group_by(column)
 
 
-def _entities(size: int) -> list[ColumnElement[str]]:
-    return [bindparam(f"entity_{number}", type_=table_of(TotalTable).c.key.type) for number in range(size)]
+def _within(column: ColumnElement[int], which: str = "") -> ColumnElement[bool]:
+    return and_(column >= bindparam(f"since_{which}"), column < bindparam(f"until_{which}"))
 
 
-def _within(column: ColumnElement[int]) -> ColumnElement[bool]:
-    return and_(column >= bindparam("since_"), column < bindparam("until_"))
-
-
-def _ends(span: Span) -> dict[str, int | None]:
+def _ends(span: Span, which: str = "") -> dict[str, int | None]:
+    """The values of `_within`."""
     since, until = span
     return {
-        "since_": _ALWAYS.since if since is None else since,
-        "until_": _ALWAYS.until if until is None else until,
+        f"since_{which}": _ALWAYS.since if since is None else since,
+        f"until_{which}": _ALWAYS.until if until is None else until,
     }

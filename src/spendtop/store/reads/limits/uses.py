@@ -6,7 +6,6 @@ Totals of whole hours are kept for every limit: those of its `each` dimension, o
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,12 +27,10 @@ from spendtop.store.reads.rows import RequestRow, from_row, selected
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.spend_sql import Portion, measured
 from spendtop.store.reads.spending.sums import scope, scoped_spend
-from spendtop.store.reads.spending.totals import totals, totals_of_keys
+from spendtop.store.reads.spending.totals import totals_of_keys
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
-
-_ENTITIES_AT_ONCE = 500
 
 Ceiling = Callable[[RequestRow], Usd]
 """The most that a request of unknown cost can have cost, at the price of a limit's `reserve`."""
@@ -96,24 +93,6 @@ def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceili
         return Use(spend.cost, spend.unpriced)
     reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, part)]
     return Use(sum(reserved, spend.cost), spend.unpriced)
-
-
-def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], bounds: Bounds) -> dict[str, int]:
-    """The most nano-USD that each entity's use can be, from whole hours alone; without those that spent nothing.
-
-    Cheaper than `use`, and one statement for many entities.
-    """
-    most: defaultdict[str, int] = defaultdict(int)
-    for part in totals(connection, limit.dimension, Span(bounds.start_us, bounds.end_us).widened(HOUR)):
-        for start in range(0, len(entities), _ENTITIES_AT_ONCE):
-            statement = (
-                select(part.key, func.sum(part.table.c.cost_nano))
-                .where(part.holds, part.key.in_(entities[start : start + _ENTITIES_AT_ONCE]))
-                .group_by(part.key)
-            )
-            for key, nano in connection.execute(statement):
-                most[key] += int(nano)
-    return most
 
 
 def uses(
