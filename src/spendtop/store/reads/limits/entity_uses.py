@@ -66,9 +66,7 @@ class EntityUses:
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):
             some = entities[start : start + _ENTITIES_AT_ONCE]
             size = size_for(some)
-            query = self._query(
-                ("reaching", size, *(table.name for table in tables)), partial(_reaching, tables, size)
-            )
+            query = self._query(("reaching", size, *(table.name for table in tables)), partial(_reaching, tables, size))
             rows = query.run(connection, {**named(some), **values, "dimension_": limit.dimension, "least_": nano})
             found.update(key for (key,) in rows)
         return found
