@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
 from spendtop.store.tables import (
+    AlertTransitionTable,
     BodyTable,
     DeliveryAttemptTable,
     DeliveryTable,
@@ -32,7 +35,9 @@ from spendtop.store.tables import (
     RequestTable,
     RevisionTable,
     TaskTable,
+    TotalTable,
 )
+from spendtop.store.verification import verify
 from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, limit, request, rows
 
@@ -130,6 +135,38 @@ def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(sqlite_store
     sqlite_store.close()
 
 
+def test_whatever_a_kill_leaves_behind_is_whole_and_can_be_forgotten(
+    sqlite_store: Store, clock: SettableClock, tmp_path: Path
+) -> None:
+    collector = Collecting(sqlite_store, clock)
+    collector.record(*(request(n, clock() - 500 * DAY + n, request_body=body_of(n)) for n in range(60)))
+    collector.record(request("kept", clock(), request_body=b"kept"))
+    kept_id = max(row.id for row in rows(sqlite_store, RequestTable))
+    totals, left = rows(sqlite_store, TotalTable), []
+    for place in range(3):
+        with sqlite_store.writing() as connection:
+            assert forget_some(connection, KEPT, clock(), most=20)
+            connection.exec_driver_sql("PRAGMA cache_size=1")  # so that part of it is written before the commit
+            copied = copy_of(sqlite_store, tmp_path / f"{place}.db")
+        with closing(copied):
+            assert (verified := verify(copied, lambda share: None)).damage == verified.flaws == ()
+            left.append(len(rows(copied, RequestTable)))
+            forget(copied, clock())
+            assert [row.id for row in rows(copied, RequestTable)] == [kept_id]
+            assert rows(copied, TotalTable) == totals
+            assert not verify(copied, lambda share: None).flaws
+    assert left == [61, 41, 21]
+    sqlite_store.close()
+
+
+def copy_of(store: Store, path: Path) -> Store:
+    """What the disk holds at this instant, opened."""
+    assert store.path is not None
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{store.path}{suffix}", f"{path}{suffix}")
+    return Store(f"sqlite:///{path}")
+
+
 def recorder_of(store: Store, privacy: str) -> Recorder:
     redactor = Redactor([b"our own secret"]) if privacy == "redact" else None
     pricer = Pricer({}, None, lambda provider, model, terms, at: None)
@@ -190,6 +227,17 @@ def test_messages_that_were_sent_and_tasks_that_were_done_go_after_thirty_days(
     assert [(row.kind, row.state) for row in rows(store, DeliveryTable)] == [("exceeded", "sent"), ("test", "pending")]
     assert len(rows(store, DeliveryAttemptTable)) == 1
     assert [row.state for row in rows(store, TaskTable)] == ["queued"]
+
+
+def test_how_an_alert_stood_goes_with_the_requests_but_for_the_last(store: Store, clock: SettableClock) -> None:
+    spending = Collecting(store, clock, limit(usd=10, warn=(0.5, 0.8)))
+    for amount in (6, 2, 3):
+        spending.spend(amount)
+        clock.advance(DAY // 24)
+    forget(store, clock() + KEPT.requests - DAY // 24)
+    assert [row.version for row in rows(store, AlertTransitionTable)] == [2, 3]
+    forget(store, clock() + 2 * KEPT.requests)
+    assert [row.version for row in rows(store, AlertTransitionTable)] == [3]
 
 
 def test_what_was_not_understood_goes_with_the_requests(store: Store, clock: SettableClock) -> None:

@@ -52,6 +52,8 @@ def revise(store: Store) -> None:
         connection.execute(tables["revision"].update().values(request_id=some))
         delivery = connection.execute(select(tables["delivery"].c.id)).scalars().first()
         connection.execute(tables["delivery_attempt"].update().values(delivery_id=delivery))
+        alert = connection.execute(select(tables["alert"].c.id)).scalars().first()
+        connection.execute(tables["alert_transition"].update().values(alert_id=alert))
 
 
 def content(store: Store) -> dict[str, list[Row[Any]]]:

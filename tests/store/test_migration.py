@@ -25,6 +25,9 @@ from spendtop.services.recording.scoped_totals import rebuild_changed
 from spendtop.sources.settings import SECTIONS
 from spendtop.store import day_totals
 from spendtop.store.engine import Store
+from spendtop.store.past import PastStore
+from spendtop.store.reads.alerts.announcements import announcements_of
+from spendtop.store.reads.alerts.attention import alerts
 from spendtop.store.schema import head, pending, upgrade, upgrading, version
 from tests.services.conftest import Sums, day_sums, hour_sums_by_day, sums, totals
 from tests.store import earlier_store
@@ -35,15 +38,21 @@ MIGRATION = "spendtop.store.migrations.versions.0004_quantities_and_levels"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A store with the schema 0003 and what its version recorded, on either database."""
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """What an earlier store can be made of, on either database."""
     if request.param == "sqlite":
         store = Store(f"sqlite:///{tmp_path / 'earlier.db'}")
     else:
         store = request.getfixturevalue("postgres_store")
-    earlier_store.make(store)
     yield store
     store.close()
+
+
+@pytest.fixture
+def earlier(empty: Store) -> Store:
+    """A store with the schema 0003 and what its version recorded."""
+    earlier_store.make(empty)
+    return empty
 
 
 @pytest.fixture
@@ -187,15 +196,11 @@ def own(store: Store) -> Sums:
     return {named: values for named, values in totals(store).items() if named[0].startswith("limit/")}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def with_digests(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture
+def with_digests(empty: Store) -> Store:
     """A store with the schema 0004 and three messages, two of which are lists of many alerts."""
-    if request.param == "sqlite":
-        store = Store(f"sqlite:///{tmp_path / 'earlier.db'}")
-    else:
-        store = request.getfixturevalue("postgres_store")
     earlier_store.make_schema(
-        store,
+        empty,
         "0004",
         {
             "delivery": [
@@ -205,8 +210,7 @@ def with_digests(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sto
             ]
         },
     )
-    yield store
-    store.close()
+    return empty
 
 
 def _delivery(number: int, kind: str, severity: str, alert_id: int | None = None, **said: Any) -> dict[str, Any]:
@@ -237,3 +241,23 @@ def test_messages_that_were_lists_of_alerts_say_what_the_worst_of_them_says(with
     assert [message.lines for message in messages] == [(), ('of "kind":"digest" 5 of 4 dollars', "b"), ("c",)]
     assert {(row.gathers_until, row.rule) for row in found} == {(None, None)}
     assert [tuple(row) for row in told] == [(1, 7, 1)]
+
+
+def test_alerts_are_known_as_they_began_and_as_they_stand(empty: Store) -> None:
+    known = {"rule": "limit/daily", "entity": "", "severity": "critical", "announced": 1.0, "spoke": 2, "late": False}
+    known |= {"used_nano": 7, "limit_nano": 5, "unpriced": 0, "falls": 0, "crossed_at": 3, "opened_at": 4}
+    new = {"state": "exceeded", "version": 1, "resolved_at": None, "updated_at": 4, "acked_at": None}
+    over = {"state": "resolved", "version": 3, "resolved_at": 9, "updated_at": 9, "acked_at": 8}
+    earlier_store.make_schema(
+        empty,
+        "0015",
+        {"alert": [{**known, **new, "id": 1, "window_start": 1}, {**known, **over, "id": 2, "window_start": 2}]},
+    )
+    assert upgrade(empty) == "0015"
+    for at, stood in ((4, [("exceeded", None), ("exceeded", None)]), (9, [("exceeded", None), ("resolved", 8)])):
+        past = PastStore(empty.url, at)
+        with past.reading() as connection:
+            listed = alerts(connection, False, 9)
+            assert [(each.state, each.acked_at) for each in reversed(listed)] == stood
+            assert {*announcements_of(connection, listed)} == {1}
+        past.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from sqlmodel import SQLModel
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import UsageError
@@ -16,19 +17,26 @@ from spendtop.domain.requests.request import Request
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.store import day_totals
 from spendtop.store.past import PastStore, oldest_request
-from spendtop.store.reads.alerts.attention import alerts
-from spendtop.store.reads.alerts.deeds import deeds_of
+from spendtop.store.reads.alerts.attention import deliveries, deliveries_of
+from spendtop.store.reads.alerts.silences import silences
 from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.store.reads.limits.uses import use
 from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.spending.sums import COLUMNS, by_key, per_bucket, shadow_spend, spend
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertActionTable, AlertTable
+from spendtop.store.tables import (
+    AlertActionTable,
+    DeliveryAlertTable,
+    DeliveryAttemptTable,
+    DeliveryTable,
+    SilenceTable,
+)
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import START
 
 AT = START + 3 * DAY + 40 * MINUTE + 17
 WHERE = "-model:cheap"
+MESSAGE = '{"kind":"exceeded","limit_name":"daily"}'
 DAY_WINDOW = parse_window("day")
 LIMITS = (
     Limit(name="own", window=DAY_WINDOW, amount=Usd(100), where=parse_filter(WHERE), where_text=WHERE, each=Each.USER),
@@ -95,39 +103,36 @@ def test_it_is_what_a_store_without_later_requests_says(recorded: Recorded, days
         assert figures(connection) != then
 
 
-def test_alerts_are_as_they_stood(recorded: Recorded) -> None:
-    same = {"rule": "limit/daily", "severity": "critical", "announced": 1.0, "used_nano": 7, "limit_nano": 5}
+def add(connection: Connection, table: type[SQLModel], **values: Any) -> None:
+    connection.execute(table_of(table).insert().values(**values))
+
+
+def test_messages_and_silences_are_as_they_stood(recorded: Recorded) -> None:
+    message = {"channel": "ops", "kind": "exceeded", "severity": "critical", "payload": MESSAGE, "created_at": AT - 9}
+    tried = {"detail": "refused", "elapsed_ms": 5}
     with recorded.store.writing() as connection:
-        for number, (opened, acked, resolved) in enumerate(
-            [(-9, -5, 5), (-8, 3, None), (-7, None, -2), (4, None, None)]
-        ):
-            values = {
-                **same,
-                "entity": str(number),
-                "window_start": number,
-                "state": "exceeded" if resolved is None else "resolved",
-                "crossed_at": AT + (opened if acked is None else acked),
-                "opened_at": AT + opened,
-                "updated_at": AT + opened,
-                "acked_at": None if acked is None else AT + acked,
-                "resolved_at": None if resolved is None else AT + resolved,
-            }
-            connection.execute(table_of(AlertTable).insert().values(**values))
-            deed = {"who": "ana", "what": "snooze", "alert_id": number + 1}
-            connection.execute(table_of(AlertActionTable).insert().values(**deed, at=values["crossed_at"]))
-            snoozed = table_of(AlertTable).update().where(table_of(AlertTable).c.id == number + 1)
-            connection.execute(snoozed.values(snoozed_until=AT + HOUR))
+        sent = {"state": "sent", "attempts": 2, "sent_at": AT + 3, "next_at": AT - 4}
+        add(connection, DeliveryTable, **message, **sent, ref="a", last_error=None)
+        add(connection, DeliveryTable, **message, state="dead", attempts=1, next_at=AT - 4, ref="b", last_error="no")
+        add(connection, DeliveryTable, **{**message, "created_at": AT + 1}, state="pending", next_at=AT + 9, ref="c")
+        for number, at, outcome in ((1, AT - 4, "transient"), (1, AT + 3, "sent"), (2, AT - 4, "permanent")):
+            add(connection, DeliveryAttemptTable, delivery_id=number, at=at, outcome=outcome, **tried)
+        for alert, at in ((1, AT - 4), (2, AT + 3)):
+            add(connection, DeliveryAlertTable, delivery_id=1, alert_id=alert, joined_at=at)
+        add(connection, SilenceTable, filter="user:ann", who="ana", created_at=AT - 9, until=AT + 5)
+        for what, at in (("silence", AT - 9), ("unsilence", AT + 5)):
+            until = AT + HOUR if what == "silence" else None
+            add(connection, AlertActionTable, at=at, who="ana", what=what, silence_id=1, until=until)
     past = PastStore(recorded.store.url, AT)
     try:
         with past.reading() as connection:
-            rows = alerts(connection, False, 10)
-            stood = {str(row.entity): (row.state, row.acked_at, row.crossed_at, row.snoozed_until) for row in rows}
-            deeds = deeds_of(connection, [row.id for row in rows])
+            told = deliveries(connection, (), 10)
+            of_alerts = deliveries_of(connection, (1, 2))
+            (silence,) = silences(connection, AT)
     finally:
         past.close()
-    assert stood == {
-        "0": ("exceeded", AT - 5, AT - 5, AT + HOUR),
-        "1": ("exceeded", None, AT - 8, None),
-        "2": ("resolved", None, AT - 7, AT + HOUR),
-    }
-    assert {number - 1: [deed.at for deed in each] for number, each in deeds.items()} == {0: [AT - 5], 2: [AT - 7]}
+    assert {
+        each.ref: (each.state, each.attempts, each.next_at, each.sent_at, str(each.last_error)) for each in told
+    } == {"a": ("pending", 1, AT + 3, None, "refused"), "b": ("dead", 1, AT - 4, None, "no")}
+    assert [*of_alerts] == [1]
+    assert silence.until == AT + HOUR

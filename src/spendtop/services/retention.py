@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select, tuple_, update
 
 from spendtop.domain.clock import DAY, month_of
 from spendtop.domain.requests.request import BodyState
@@ -16,6 +16,7 @@ from spendtop.store.ids import SLOTS
 from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTable,
+    AlertTransitionTable,
     BodyTable,
     DeliveryAlertTable,
     DeliveryAttemptTable,
@@ -32,7 +33,7 @@ _SETTLED_KEPT = 30 * DAY
 _REQUEST, _BODY, _REVISION = table_of(RequestTable), table_of(BodyTable), table_of(RevisionTable)
 _QUARANTINE, _TASK = table_of(QuarantineTable), table_of(TaskTable)
 _DELIVERY, _ATTEMPT, _ALERT = table_of(DeliveryTable), table_of(DeliveryAttemptTable), table_of(AlertTable)
-_TOLD = table_of(DeliveryAlertTable)
+_TOLD, _TRANSITION = table_of(DeliveryAlertTable), table_of(AlertTransitionTable)
 
 
 class RetentionPeriods(Struct, frozen=True):
@@ -42,23 +43,24 @@ class RetentionPeriods(Struct, frozen=True):
     requests: int
 
 
-def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> bool:
-    """Delete one batch of what is too old; True when there may be more.
+def forget_some(connection: Connection, kept: RetentionPeriods, now: int, most: int = _BATCH) -> bool:
+    """Delete one batch of what is too old, of so many requests or bodies at most; True when there may be more.
 
     Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate.
     """
     return (
-        _requests(connection, month_of(now - kept.requests))  # first, so that bodies go with them
-        or _bodies(connection, now - kept.bodies)
+        _requests(connection, month_of(now - kept.requests), most)  # first, so that bodies go with them
+        or _bodies(connection, now - kept.bodies, most)
         or _quarantined(connection, now - kept.requests)
         or _deliveries(connection, now - _SETTLED_KEPT)
         or _tasks(connection, now - _SETTLED_KEPT)
+        or _transitions(connection, now - kept.requests)
     )
 
 
-def _bodies(connection: Connection, before: int) -> bool:
+def _bodies(connection: Connection, before: int, most: int) -> bool:
     old = select(_BODY.c.request_id).where(_BODY.c.request_id < before * SLOTS).order_by(_BODY.c.request_id)
-    ids = list(connection.execute(old.limit(_BATCH)).scalars())
+    ids = list(connection.execute(old.limit(most)).scalars())
     if ids:
         purged = {"body_state": BodyState.PURGED.value}
         connection.execute(update(_REQUEST).where(_REQUEST.c.id.in_(ids)).values(purged))
@@ -66,16 +68,16 @@ def _bodies(connection: Connection, before: int) -> bool:
     gone = connection.execute(
         update(_QUARANTINE).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None)).values(raw=None)
     )
-    more = len(ids) == _BATCH or bool(gone.rowcount and gone.rowcount >= _BATCH)
+    more = len(ids) == most or bool(gone.rowcount and gone.rowcount >= _BATCH)
     return more or partitions.drop(connection, ["body"], before * SLOTS)
 
 
-def _requests(connection: Connection, before: int) -> bool:
+def _requests(connection: Connection, before: int, most: int) -> bool:
     end = partitions.past_end(connection, "request", before * SLOTS)
     if end is not None:
         return _month(connection, end, before)
     old = select(_REQUEST.c.id).where(_REQUEST.c.id < before * SLOTS).order_by(_REQUEST.c.id)
-    ids = list(connection.execute(old.limit(_BATCH)).scalars())
+    ids = list(connection.execute(old.limit(most)).scalars())
     if ids:
         for table, column in (
             (_BODY, _BODY.c.request_id),
@@ -85,7 +87,7 @@ def _requests(connection: Connection, before: int) -> bool:
             connection.execute(delete(table).where(column.in_(ids)))
         forget_changes(connection, ids)
         facts.put(connection, facts.VERIFIED_FROM, str(before))
-    return len(ids) == _BATCH
+    return len(ids) == most
 
 
 def _month(connection: Connection, end: int, before: int) -> bool:
@@ -124,6 +126,17 @@ def _tasks(connection: Connection, before: int) -> bool:
     return _first(
         connection, _TASK, and_(finished, or_(_TASK.c.updated_at < before, _TASK.c.kind == TaskKind.POST_BODY.value))
     )
+
+
+def _transitions(connection: Connection, before: int) -> bool:
+    """How alerts stood when there are no requests of any more, but for how they stood last."""
+    later = _TRANSITION.alias()
+    is_overtaken = exists().where(
+        later.c.alert_id == _TRANSITION.c.alert_id, later.c.version > _TRANSITION.c.version, later.c.at < before
+    )
+    key = tuple_(*_TRANSITION.primary_key)
+    old = select(*_TRANSITION.primary_key).where(_TRANSITION.c.at < before, is_overtaken).limit(_BATCH)
+    return connection.execute(delete(_TRANSITION).where(key.in_(old))).rowcount == _BATCH
 
 
 def _first(connection: Connection, table: Table, old: ColumnElement[bool]) -> bool:

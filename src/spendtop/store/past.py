@@ -8,11 +8,12 @@ connection is made. Names, prices and what is configured are those of the presen
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, not_, select, text, true
+from sqlmodel import SQLModel
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import UsageError
@@ -28,15 +29,17 @@ from spendtop.store.reads.spending import spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.sums import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, PLAN, SHADOW
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable, RequestTable, TotalTable
+from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, SilenceTable, TotalTable
+from spendtop.store.tables.alerts import AlertStanding
 
 _LAID = "past"
 _CAME = {
     "request": "occurred_at",
     "quarantine": "received_at",
-    "delivery": "created_at",
+    "delivery_alert": "joined_at",
+    "delivery_attempt": '"at"',
     "alert_action": '"at"',
-    "silence": "created_at",
+    "alert_transition": '"at"',
 }
 """Tables whose rows were there from an instant on that one of their columns names."""
 
@@ -88,7 +91,9 @@ def _lay_over(connection: Connection, at: int, schema: str) -> None:
     views = {
         "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_hour",
         "meta": f"SELECT name, {_earlier(hour)} AS value FROM {schema}.meta",
-        "alert": f"SELECT {_alert_columns(at, schema)} FROM {schema}.alert WHERE opened_at <= {at}",
+        "alert": _alerts(at, schema),
+        "delivery": _deliveries(at, schema),
+        "silence": _silences(at, schema),
         **{name: f"SELECT * FROM {schema}.{name} WHERE {came} <= {at}" for name, came in _CAME.items()},
     }
     for name, query in views.items():
@@ -101,20 +106,45 @@ def _earlier(hour: int) -> str:
     return f"CASE name WHEN '{UNTIL}' THEN {later} ELSE value END"
 
 
-def _alert_columns(at: int, schema: str) -> str:
-    """What had been said and done about an alert; how much was used is as it was said last."""
-    snoozed_later = f"""id IN (SELECT alert_id FROM {schema}.alert_action WHERE what = 'snooze' AND "at" > {at})"""
-    stood = "CASE WHEN announced >= 1 OR falls > 0 THEN 'exceeded' ELSE 'approaching' END"
-    then: dict[str, str] = {
-        "state": f"CASE WHEN resolved_at > {at} THEN {stood} ELSE state END",
-        "resolved_at": f"CASE WHEN resolved_at > {at} THEN NULL ELSE resolved_at END",
-        "acked_at": f"CASE WHEN acked_at > {at} THEN NULL ELSE acked_at END",
-        "acked_by": f"CASE WHEN acked_at > {at} THEN NULL ELSE acked_by END",
-        "crossed_at": f"CASE WHEN crossed_at > {at} THEN opened_at ELSE crossed_at END",
-        "snoozed_until": f"CASE WHEN {snoozed_later} THEN NULL ELSE snoozed_until END",
-    }
+def _alerts(at: int, schema: str) -> str:
+    """Each as its newest transition left it."""
+    standing = {**dict.fromkeys(AlertStanding.model_fields, "stood"), "version": "stood"}
     columns = (column.name for column in table_of(AlertTable).columns)
-    return ", ".join(f"{then[name]} AS {name}" if name in then else name for name in columns)
+    named = (f"{standing.get(name, 'alert')}.{name}" for name in columns if name != "updated_at")
+    newest = f'SELECT max(version) FROM {schema}.alert_transition WHERE alert_id = alert.id AND "at" <= {at}'
+    return (
+        f'SELECT {", ".join(named)}, stood."at" AS updated_at FROM {schema}.alert AS alert'
+        f" JOIN {schema}.alert_transition AS stood ON stood.alert_id = alert.id AND stood.version = ({newest})"
+    )
+
+
+def _deliveries(at: int, schema: str) -> str:
+    """Each as its last try left it. One that a later message made needless was so from the beginning."""
+    tries = f"FROM {schema}.delivery_attempt WHERE delivery_id = delivery.id"
+    before, later = f'{tries} AND "at" <= {at}', f'{tries} AND "at" > {at}'
+    newest = f"{before} ORDER BY id DESC LIMIT 1"
+    waited = f"CASE (SELECT outcome {newest}) WHEN 'permanent' THEN 'dead' ELSE 'pending' END"
+    then = {
+        "state": f"CASE WHEN EXISTS (SELECT 1 {later}) THEN {waited} ELSE state END",
+        "attempts": f"(SELECT count(*) {before})",
+        "next_at": f'coalesce((SELECT min("at") {later}), next_at)',
+        "last_error": f"CASE WHEN EXISTS (SELECT 1 {later}) THEN (SELECT detail {newest}) ELSE last_error END",
+        "sent_at": f"CASE WHEN sent_at <= {at} THEN sent_at END",
+    }
+    return _with(then, DeliveryTable, f"{schema}.delivery AS delivery WHERE created_at <= {at}")
+
+
+def _silences(at: int, schema: str) -> str:
+    """With the end that each had before it was taken back."""
+    made = f"SELECT max(until) FROM {schema}.alert_action WHERE silence_id = silence.id AND what = 'silence'"
+    then = {"until": f"CASE WHEN until > {at} THEN coalesce(({made}), until) ELSE until END"}
+    return _with(then, SilenceTable, f"{schema}.silence AS silence WHERE created_at <= {at}")
+
+
+def _with(then: Mapping[str, str], table: type[SQLModel], of: str) -> str:
+    """A query for the columns of a table, some of them as they were."""
+    columns = (column.name for column in table_of(table).columns)
+    return f"SELECT {', '.join(f'{then[name]} AS {name}' if name in then else name for name in columns)} FROM {of}"
 
 
 def _counts(spend: Spend) -> tuple[int, ...]:

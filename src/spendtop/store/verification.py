@@ -22,6 +22,8 @@ from spendtop.store.schema import head, version
 from spendtop.store.statements import table_of
 from spendtop.store.table_copy import Progress
 from spendtop.store.tables import (
+    AlertTable,
+    AlertTransitionTable,
     BodyTable,
     DayTotalTable,
     DeliveryAttemptTable,
@@ -34,6 +36,7 @@ from spendtop.store.tables import (
 _REQUEST, _TOTAL, _DAY_TOTAL = table_of(RequestTable), table_of(TotalTable), table_of(DayTotalTable)
 _BODY, _REVISION = table_of(BodyTable), table_of(RevisionTable)
 _DELIVERY, _ATTEMPT = table_of(DeliveryTable), table_of(DeliveryAttemptTable)
+_ALERT, _TRANSITION = table_of(AlertTable), table_of(AlertTransitionTable)
 _MOST_FLAWS = 20
 _BODIES_AT_ONCE = 200
 _SHARE_OF_FILE, _SHARE_OF_BODIES = 0.3, 0.6
@@ -55,6 +58,7 @@ _OWNED = (
     (_BODY, _BODY.c.request_id, _REQUEST, "prompts and responses without their request"),
     (_REVISION, _REVISION.c.request_id, _REQUEST, "corrections without their request"),
     (_ATTEMPT, _ATTEMPT.c.delivery_id, _DELIVERY, "attempts without their message"),
+    (_TRANSITION, _TRANSITION.c.alert_id, _ALERT, "states of alerts without their alert"),
 )
 Sums = dict[tuple[str, int], tuple[int, ...]]
 """By key and start of the bucket; without sums of nothing."""

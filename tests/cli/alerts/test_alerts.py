@@ -16,7 +16,7 @@ from spendtop.services import checkpoints
 from spendtop.store.engine import Store
 from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable
+from spendtop.store.tables import AlertTable, AlertTransitionTable
 from tests.cli.conftest import Cli, minutes_ago
 from tests.cli.test_lists import alert_values
 from tests.store.conftest import Recorded
@@ -122,14 +122,31 @@ def test_a_silence_is_made_listed_ended_and_undone(cli: Cli, alert: Store) -> No
     assert "Silence 2 (kind:limit) has ended" in cli("alert", "undo").out
 
 
-def test_one_alert_is_shown_with_who_did_what_about_it(cli: Cli, alert: Store) -> None:
+def test_one_alert_is_shown_with_what_it_said_and_who_did_what_about_it(cli: Cli, alert: Store) -> None:
+    with alert.writing() as connection:
+        connection.execute(table_of(AlertTable).update().values(version=4, spoke=3, falls=1))
+        for version, (spoke, falls, used) in enumerate([(1, 0, 41), (1, 0, 99), (2, 0, 55), (3, 1, 30)], 1):
+            stood = {"alert_id": 1, "version": version, "at": minutes_ago(9 - version), "state": "exceeded"}
+            stood |= {"severity": "critical", "spoke": spoke, "falls": falls, "crossed_at": 0}
+            stood |= {"used_nano": used * 10**9, "limit_nano": 50 * 10**9}
+            connection.execute(table_of(AlertTransitionTable).insert().values(**stood))
     assert cli("alert", "ack", "1", "--by", "ana").code == 0
     assert cli("alert", "snooze", "1", "2h").code == 0
     out = cli("alert", "show", "1").out
+    assert re.findall(r"\S+: \S+ of .*", out) == [
+        "exceeded: $41.00 of $50.00",
+        "exceeded: $55.00 of $50.00",
+        "resolved: $30.00 of $50.00",
+    ]
     assert re.search(r"^alert +1 limit daily$", out, re.MULTILINE)
     assert re.search(r"acked by ana$", out, re.MULTILINE) and re.search(r"snoozed until .* by \S+$", out, re.MULTILINE)
     item = json.loads(cli("alert", "show", "1", "--json").out)
     assert [deed["what"] for deed in item["history"]] == ["ack", "snooze"]
+    assert [(each["kind"], each["used_usd"]) for each in item["announcements"]] == [
+        ("exceeded", 41.0),
+        ("exceeded", 55.0),
+        ("resolved", 30.0),
+    ]
     assert "There is no alert 9" in cli("alert", "show", "9").err
 
 

@@ -12,11 +12,13 @@ import operator
 import threading
 import time
 import uuid
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -244,8 +246,10 @@ class FakeHelicone:
             raise _Refused(500, _says("invalid limit"))
         if set(body.get("sort", {})) - {"created_at"}:
             raise AssertionError("this Helicone sorts by created_at only")
-        matches, newest_shown = compiled(body["filter"]), self.clock() + _FUTURE
-        found = [row for row in self.rows if row.at <= newest_shown and matches(row)]
+        matches, (since, until) = compiled(body["filter"]), _span(body["filter"])
+        first = bisect_left(self.rows, since, key=lambda row: row.at)
+        last = bisect_right(self.rows, min(until, self.clock() + _FUTURE), key=lambda row: row.at)
+        found = [row for row in self.rows[first:last] if matches(row)]
         if body.get("sort", {}).get("created_at", "desc") == "desc":
             found.reverse()
         page: dict[str, Row] = {}
@@ -346,6 +350,18 @@ def compiled(node: Any) -> Callable[[Row], bool]:
         return lambda row: row.fields["properties"].get(column) == condition["equals"]
     operation, value = next(iter(condition.items()))
     return _leaf(column, operation, value)
+
+
+def _span(node: Any) -> tuple[float, float]:
+    """Instants outside of which no row matches a filter."""
+    if node in ("all", {}) or node.get("operator") == "or":
+        return -inf, inf
+    if "left" in node:
+        (since, until), (later, earlier) = _span(node["left"]), _span(node["right"])
+        return max(since, later), min(until, earlier)
+    condition = node["request_response_rmt"].get("request_created_at", {})
+    at = {operation: to_micros(_moment(value)) // SECOND * SECOND for operation, value in condition.items()}
+    return at.get("gte", -inf), at.get("lt", inf)
 
 
 def _leaf(column: str, operation: str, value: Any) -> Callable[[Row], bool]:

@@ -20,7 +20,7 @@ from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.services.alerting.outbox import Attempt
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable, DeliveryTable, TaskTable
+from spendtop.store.tables import AlertTable, AlertTransitionTable, DeliveryTable, TaskTable
 from spendtop.tui.alerts.questions import AlertFigures, AlertsQuestion
 from spendtop.tui.alerts.screen import AlertsScreen
 from spendtop.tui.alerts.silencing import SilenceScreen
@@ -84,7 +84,7 @@ def alarmed(filled: Till, store: Store, clock: SettableClock) -> Store:
     low: dict[str, Any] = {"rule": "balance/openai", "entity": "", "window_end": None, "crossed_at": now - 2 * MINUTE}
     low |= {"used_nano": 9 * DOLLAR, "limit_nano": 10 * DOLLAR}
     rows = (
-        an_alert(now),
+        an_alert(now, version=2),
         an_alert(now, entity="bob", acked_at=now - 9 * SECOND, acked_by=HOSTILE),
         an_alert(now, **approaching),
         an_alert(now, **low),
@@ -94,6 +94,11 @@ def alarmed(filled: Till, store: Store, clock: SettableClock) -> Store:
     def prepare(connection: Connection) -> None:
         for row in rows:
             connection.execute(insert(table_of(AlertTable)), row)
+        stood = {key: rows[0][key] for key in ("severity", "crossed_at", "limit_nano")} | {"alert_id": 1}
+        for spoke, state in enumerate(("approaching", "exceeded"), 1):
+            said = {"version": spoke, "at": now - MINUTE * (9 - spoke), "state": state, "spoke": spoke}
+            insertion = insert(table_of(AlertTransitionTable))
+            connection.execute(insertion, {**stood, **said, "used_nano": spoke * 450_000_000})
         deliver(connection, 1, "ops", now, "sent")
         deliver(connection, 1, "mail", now, "permanent")
         deliver(connection, 1, "chat", now, None)
@@ -150,6 +155,8 @@ async def test_the_detail_tells_what_came_of_each_delivery_and_who_drove_it(face
         assert "(0.4 s)" in row_of(pilot, " ops ")
         assert "dead: 550 mailbox; R sends" in row_of(pilot, " mail ")
         assert "waits, due " in row_of(pilot, " chat ")
+        assert "said $0.725 of $0.500 at 13:56" in row_of(pilot, "said ")
+        assert "before 13:55 approaching: $0.45 of $0.50" in row_of(pilot, "before ")
         assert "most of model gpt-4.1" in row_of(pilot, "most of")
         assert "exceeded; nobody takes care of it" in lines and "In the next window, from " in lines
 

@@ -12,6 +12,7 @@ from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import to_iso
 from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
+from spendtop.store.reads.alerts.announcements import AlertAnnouncement, announcements_of
 from spendtop.store.reads.alerts.anomalies import Contributors
 from spendtop.store.reads.alerts.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
 from spendtop.store.reads.alerts.deeds import AlertDeed, deeds_of
@@ -61,6 +62,32 @@ class DeedItem(BaseModel):
     @classmethod
     def of(cls, deed: AlertDeed) -> DeedItem:
         return cls(at=instant(deed.at), by=deed.by.raw, what=deed.what, until=instant(deed.until))
+
+
+class AnnouncementItem(BaseModel):
+    """What an alert had to say, whether a channel heard of it or a silence kept it back."""
+
+    at: str | None
+    kind: str
+    """approaching, exceeded, resolved, low balance, stale data, unusual spend or loop."""
+    used_usd: float | None
+    """Null where it names no amount."""
+    used_nanousd: int | None
+    limit_usd: float | None
+    limit_nanousd: int
+    unpriced: int
+
+    @classmethod
+    def of(cls, announcement: AlertAnnouncement) -> AnnouncementItem:
+        return cls(
+            at=instant(announcement.at),
+            kind=announcement.kind.value,
+            used_usd=Usd.float_of(announcement.used),
+            used_nanousd=Usd.nano_of(announcement.used),
+            limit_usd=Usd.float_of(announcement.limit),
+            limit_nanousd=announcement.limit.nano,
+            unpriced=announcement.unpriced,
+        )
 
 
 class UndoneAnswer(BaseModel):
@@ -149,6 +176,8 @@ class AlertItem(BaseModel):
     """Of a loop: how many calls, how fast and how alike; of a source: why nothing comes, with the way back."""
     contributors: list[ContributorItem]
     """Of an anomaly that stands: who or what spends most, within the last hour at most."""
+    announcements: list[AnnouncementItem]
+    """What it had to say and at which amount, the oldest first."""
     deliveries: list[DeliveryItem]
     history: list[DeedItem]
     """What people did about it, the oldest first."""
@@ -160,6 +189,7 @@ class AlertItem(BaseModel):
         used_now: Usd | None,
         most_of: Contributors,
         evidence: str | None,
+        announcements: Sequence[AlertAnnouncement],
         deliveries: Sequence[DeliveryRow],
         deeds: Sequence[AlertDeed],
         now: int,
@@ -199,6 +229,7 @@ class AlertItem(BaseModel):
                 ContributorItem(dimension=dimension, key=key, cost_usd=Usd.float_of(Usd(nano)), cost_nanousd=nano)
                 for dimension, key, nano in most_of
             ],
+            announcements=[AnnouncementItem.of(each) for each in announcements],
             deliveries=[DeliveryItem.of(each) for each in deliveries],
             history=[DeedItem.of(each) for each in deeds],
         )
@@ -216,6 +247,7 @@ def alert_items(
     """These alerts as they stand at `now` (UTC µs), with their deliveries."""
     used = uses_now(connection, rows, now, ceilings)
     ids = [row.id for row in rows]
+    announcements = announcements_of(connection, rows)
     deliveries, deeds = deliveries_of(connection, ids), deeds_of(connection, ids)
     return [
         AlertItem.of(
@@ -223,6 +255,7 @@ def alert_items(
             used[row.id].used if row.id in used else None,
             most_of(connection, row, now),
             evidence_of(connection, row, now),
+            announcements.get(row.id, ()),
             deliveries.get(row.id, ()),
             deeds.get(row.id, ()),
             now,

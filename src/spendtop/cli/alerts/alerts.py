@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from getpass import getuser
+from operator import itemgetter
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,7 @@ from spendtop.services.alerting import actions as alert_actions
 from spendtop.services.alerting.outbox import DeliveryState
 from spendtop.services.exchange.export import ascii_json
 from spendtop.services.tasks import TaskKind
+from spendtop.store.reads.alerts.announcements import announcements_of
 from spendtop.store.reads.alerts.anomalies import Contributors
 from spendtop.store.reads.alerts.attention import AlertRow, DeliveryRow, alert, alerts, deliveries, deliveries_of
 from spendtop.store.reads.alerts.deeds import AlertDeed, deeds_of
@@ -72,7 +74,7 @@ def show(options: Options) -> int:
 
 
 def show_one(options: Options) -> int:
-    """One alert with its messages, and with what people did about it."""
+    """One alert with what it had to say, its messages, and what people did about it."""
     settings, at, number = load_readable(options).settings, now(), options.arguments.id
     with opened_store(settings) as store, store.reading() as connection:
         in_force = effective_limits(connection, settings)
@@ -86,6 +88,7 @@ def show_one(options: Options) -> int:
             say(ascii_json(alert_items(connection, [row], at, prices)[0].model_dump()))
             return ExitCode.OK
         used = uses_now(connection, [row], at, prices).get(row.id)
+        announced = announcements_of(connection, [row]).get(row.id, ())
         sent = deliveries_of(connection, [row.id]).get(row.id, ())
         deeds = deeds_of(connection, [row.id]).get(row.id, ())
         evidence = evidence_of(connection, row, at)
@@ -104,10 +107,11 @@ def show_one(options: Options) -> int:
         if value:
             say(f"{name:<15} {value}")
     history = [
+        *((each.at, each.words) for each in announced),
         *((each.created_at, f"{each.kind} to {clean_line(each.channel)}: {each.state}") for each in sent),
         *((each.at, f"{each.words}{_until(each, calendar)} by {each.by or 'somebody'}") for each in deeds),
     ]
-    rows = [(local_time(moment, calendar), words) for moment, words in sorted(history)]
+    rows = [(local_time(moment, calendar), words) for moment, words in sorted(history, key=itemgetter(0))]
     say(table(("when", "what"), rows) if rows else "Nobody was told, and nobody did anything about it.")
     return ExitCode.OK
 

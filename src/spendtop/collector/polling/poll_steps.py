@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection
 
+from spendtop.collector.polling.read_ahead import ReadAhead
 from spendtop.collector.push_connection import leading_here
 from spendtop.domain.clock import DAY, Clock, to_datetime
 from spendtop.domain.ledger.balance import SETTLES_AFTER, settled_spend
@@ -101,7 +102,7 @@ class RequestSteps:
         """`pushed_by` is the source that pushes the same requests from `since` (UTC µs) on, if there is one."""
         self.name = name
         self.every = every
-        self._poller = poller
+        self._pages = ReadAhead(poller)
         self._context = context
         self._pushed_by = pushed_by
         self._since = since
@@ -113,15 +114,18 @@ class RequestSteps:
         Raises PollFailed.
         """
         checkpoint = await self._context.checkpoint(self.name)
-        page = await self._poller.step(checkpoint.cursor, self._context.clock())
-        *first, last = in_parts(page.requests)
-        for part in first:
-            await self._store(part, None, run_began_at)
-        await self._store(last, page, run_began_at)
+        page = await self._pages.page(checkpoint.cursor, self._context.clock())
+        await self._pages.beside(self._store_page(page, run_began_at), page, self._context.clock())
         self._context.stored()
         if not page.more:
             self._tell()
         return page.more
+
+    async def _store_page(self, page: PolledPage, run_began_at: int) -> None:
+        *first, last = in_parts(page.requests)
+        for part in first:
+            await self._store(part, None, run_began_at)
+        await self._store(last, page, run_began_at)
 
     async def _store(self, requests: Sequence[Request], page: PolledPage | None, run_began_at: int) -> None:
         now = self._context.clock()

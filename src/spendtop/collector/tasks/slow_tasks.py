@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from spendtop.collector.polling.poll_config import helicone_api
 from spendtop.collector.polling.poll_steps import PollContext, in_parts
 from spendtop.collector.polling.poll_supervisor import PollSupervisor, helicone
+from spendtop.collector.polling.read_ahead import ReadAhead
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.counted import counted
@@ -81,12 +82,12 @@ class SlowTasks:
 
         Raises Stopped when somebody stopped it.
         """
-        api, arguments = self._helicone(), await read(self._context.store, lambda connection: _begun(connection, task))
+        pages = ReadAhead(self._helicone())
+        arguments = await read(self._context.store, lambda connection: _begun(connection, task))
         cursor, new, more = str(arguments["cursor"]), int(str(arguments["found"])), True
         while more:
-            page = await api.step(cursor, self._context.clock())
-            for part in in_parts(page.requests):
-                new += await self._record(part)
+            page = await pages.page(cursor, self._context.clock())
+            new += await pages.beside(self._record(page.requests), page, self._context.clock())
             cursor, more = page.cursor, page.more
             at = progress(cursor)
             so_far = f"{'100%' if at is None else at.percent}, {new:,} new requests"
@@ -145,8 +146,7 @@ class SlowTasks:
     async def _read_session(self, api: HeliconeApi, session: str, task: Task) -> str:
         found, new = 0, 0
         async for page in api.session(session, self._context.clock()):
-            for part in in_parts(page):
-                new += await self._record(part)
+            new += await self._record(page)
             found += len(page)
             if not await self._context.note_progress(task, f"{counted(found, 'request')} of the session read"):
                 raise tasks.Stopped(f"Stopped after {counted(found, 'request')} of the session.")
@@ -184,13 +184,15 @@ class SlowTasks:
         return helicone(wanted, self._context.store)
 
     async def _record(self, requests: Sequence[Request]) -> int:
-        """Returns how many were new."""
+        """Part by part; returns how many were new."""
 
         def new(connection: Connection, outcomes: list[Outcome]) -> int:
             return sum(outcome.request is not None for outcome in outcomes)
 
-        count = await self._context.record(requests, new)
-        self._context.stored()
+        count = 0
+        for part in in_parts(requests):
+            count += await self._context.record(part, new)
+            self._context.stored()
         return count
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from spendtop.domain.alerting.silences import Silence, parse_silence
 from spendtop.domain.clock import DAY
 from spendtop.domain.errors import UsageError
 from spendtop.domain.untrusted import clean_line, storable, storable_name
-from spendtop.services.alerting import held_messages
+from spendtop.services.alerting import alert_rows, held_messages
 from spendtop.services.alerting.episodes import is_resolved
 from spendtop.store.reads.alerts.silences import MOST_SILENCES, silences
 from spendtop.store.statements import table_of
@@ -131,9 +131,7 @@ def _change(connection: Connection, alert_id: int, what: str, by: str, now: int,
     row = connection.execute(select(_ALERT).where(_ALERT.c.id == alert_id)).one_or_none()
     if row is None:
         raise NoSuchAlert(f"There is no alert {alert_id}. `spendtop alert list --all` names them.")
-    open_alert = update(_ALERT).where(_ALERT.c.id == alert_id, ~is_resolved())
-    changed = connection.execute(open_alert.values(version=_ALERT.c.version + 1, updated_at=now, **values))
-    if not changed.rowcount:
+    if not alert_rows.change(connection, and_(_ALERT.c.id == alert_id, ~is_resolved()), values, now):
         raise AlertIsOver(f"Alert {alert_id} is resolved; there is nothing left to do about it.")
     before = msgspec.json.encode({name: getattr(row, name) for name in values}).decode()
     _note(connection, what, by, now, alert_id=alert_id, until=values.get("snoozed_until"), before=before)

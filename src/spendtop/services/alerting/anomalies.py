@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from spendtop.domain.alerting.anomaly import (
     AGAIN,
@@ -30,7 +30,7 @@ from spendtop.domain.alerting.anomaly import (
 from spendtop.domain.alerting.episode import Decision, EpisodeState, Message, MessageKind
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.windows import Calendar
-from spendtop.services.alerting import announcements, episodes
+from spendtop.services.alerting import alert_rows, announcements, episodes
 from spendtop.services.alerting.announcements import Announcement, Channel
 from spendtop.store.reads.alerts import anomalies
 from spendtop.store.reads.alerts.attention import ANOMALY_RULE
@@ -262,7 +262,6 @@ def _written(connection: Connection, change: Anomaly, now: int) -> int | None:
         "falls": episode.falls,
         "below_since": episode.below_since,
         "snoozed_until": episode.snoozed_until,
-        "updated_at": now,
         "resolved_at": episode.window_end,
     }
     if found is not None and change.message is not None:
@@ -270,9 +269,6 @@ def _written(connection: Connection, change: Anomaly, now: int) -> int | None:
     if change.row is None:
         rule = f"{ANOMALY_RULE}{change.dimension}"
         values |= {"rule": rule, "entity": change.entity, "window_start": episode.window_start}
-        inserted = _ALERT.insert().values(**values, opened_at=now, version=1).returning(_ALERT.c.id)
-        return int(connection.execute(inserted).scalar_one())
-    row = change.row
-    changed = update(_ALERT).where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
-    result = connection.execute(changed.values(**values, version=row.version + 1))
-    return int(row.id) if result.rowcount else None
+        return alert_rows.begin(connection, values, now)
+    is_ours = alert_rows.change(connection, alert_rows.unchanged(change.row), values, now)
+    return int(change.row.id) if is_ours else None

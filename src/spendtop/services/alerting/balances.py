@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, or_, select
 
 from spendtop.domain.alerting.episode import EpisodeState, Message, MessageKind
 from spendtop.domain.ledger.balance import REARMED_AT, LowBalance, watch
@@ -18,7 +18,7 @@ from spendtop.domain.sources import push_health
 from spendtop.domain.sources.records import PUSHES
 from spendtop.domain.untrusted import clean_line
 from spendtop.services import checkpoints
-from spendtop.services.alerting import announcements
+from spendtop.services.alerting import alert_rows, announcements
 from spendtop.services.alerting.announcements import Announcement, Channel
 from spendtop.store.reads.ledger.accounts import STALE_AFTER, account_now
 from spendtop.store.reads.ledger.balances import Account, BalanceBasis, balance_now, gained_since
@@ -191,39 +191,28 @@ def _begin(connection: Connection, change: Change, now: int) -> int:
     """Insert the alert; its id."""
     message = change.message
     assert message is not None
-    inserted = connection.execute(
-        _ALERT.insert().values(
-            rule=change.rule,
-            entity="",
-            window_start=now,
-            state=_state(change.rule).value,
-            severity=message.kind.severity,
-            version=1,
-            announced=1.0,
-            spoke=_FIRST,
-            used_nano=message.used_nano,
-            limit_nano=message.limit_nano,
-            crossed_at=now,
-            opened_at=now,
-            updated_at=now,
-        )
-    )
-    assert inserted.inserted_primary_key is not None
-    return int(inserted.inserted_primary_key[0])
+    begun = {
+        "rule": change.rule,
+        "entity": "",
+        "window_start": now,
+        "state": _state(change.rule).value,
+        "severity": message.kind.severity,
+        "announced": 1.0,
+        "spoke": _FIRST,
+        "used_nano": message.used_nano,
+        "limit_nano": message.limit_nano,
+        "crossed_at": now,
+    }
+    return alert_rows.begin(connection, begun, now)
 
 
 def _go_on(connection: Connection, change: Change, now: int) -> int:
     """The alert is over, or, where it was only withdrawn, stands again; its id."""
     stands_again = _is_withdrawn(change.row) and change.message is None
-    connection.execute(
-        update(_ALERT)
-        .where(_ALERT.c.id == change.row.id)
-        .values(
-            state=(_state(change.rule) if stands_again else EpisodeState.RESOLVED).value,
-            version=change.row.version + 1,
-            spoke=_FIRST if change.message is None else _LAST,
-            updated_at=now,
-            resolved_at=None if stands_again else now,
-        )
-    )
+    values = {
+        "state": (_state(change.rule) if stands_again else EpisodeState.RESOLVED).value,
+        "spoke": _FIRST if change.message is None else _LAST,
+        "resolved_at": None if stands_again else now,
+    }
+    alert_rows.change(connection, _ALERT.c.id == change.row.id, values, now)
     return int(change.row.id)

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select
 
 from spendtop.domain.alerting.episode import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, ENDING_KINDS, Calendar, WindowKind, bounds
+from spendtop.services.alerting import alert_rows
 from spendtop.store.fixed_select import FixedSelect, any_of, named, size_for
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
 _ALERT = table_of(AlertTable)
 _OF_LIMITS = "limit/"
-_OPEN = _ALERT.insert().returning(_ALERT.c.id)
-_CHANGE = update(_ALERT).where(_ALERT.c.id == bindparam("of_id"), _ALERT.c.version == bindparam("of_version"))
 _AT_ONCE = 500
 """Entities looked up by one statement."""
 
@@ -120,10 +119,9 @@ def ended(connection: Connection, now: int, most: int) -> list[int]:
 
 def end(connection: Connection, ids: Sequence[int], now: int) -> None:
     """End episodes without a word: their window is over, or their limit is gone. What they announced stays known."""
-    over = {"state": EpisodeState.RESOLVED.value, "updated_at": now, "resolved_at": now}
+    over = {"state": EpisodeState.RESOLVED.value, "resolved_at": now}
     for part in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
-        these = update(_ALERT).where(_ALERT.c.id.in_(part), ~is_resolved())
-        connection.execute(these.values(version=_ALERT.c.version + 1, **over))
+        alert_rows.change(connection, and_(_ALERT.c.id.in_(part), ~is_resolved()), over, now)
 
 
 def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -> None:
@@ -144,11 +142,8 @@ def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -
         same += [_ALERT.c.resolved_at > now - (limit.window.length_us or 0)]
     standing = {EpisodeState.EXCEEDED: _ALERT.c.announced >= 1, EpisodeState.APPROACHING: _ALERT.c.announced < 1}
     for state, announced in standing.items():
-        connection.execute(
-            update(_ALERT)
-            .where(*same, _ALERT.c.announced > 0, announced)
-            .values(version=_ALERT.c.version + 1, state=state.value, updated_at=now, resolved_at=None)
-        )
+        again = {"state": state.value, "resolved_at": None}
+        alert_rows.change(connection, and_(*same, _ALERT.c.announced > 0, announced), again, now)
 
 
 def write(
@@ -180,12 +175,9 @@ def write(
         "falls": episode.falls,
         "below_since": episode.below_since,
         "snoozed_until": episode.snoozed_until,
-        "updated_at": reading.at,
         "resolved_at": reading.at if episode.state is EpisodeState.RESOLVED else None,
     }
     if row is None:
         values |= {"rule": rule, "entity": entity, "window_start": episode.window_start}
-        values |= {"opened_at": reading.at, "version": 1}
-        return int(connection.execute(_OPEN, values).scalar_one())
-    values |= {"of_id": row.id, "of_version": row.version, "version": row.version + 1}
-    return int(row.id) if connection.execute(_CHANGE, values).rowcount else None
+        return alert_rows.begin(connection, values, reading.at)
+    return int(row.id) if alert_rows.change(connection, alert_rows.unchanged(row), values, reading.at) else None

@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from spendtop.domain.alerting.episode import Decision, EpisodeState, Message, MessageKind
 from spendtop.domain.alerting.loops import LoopRule, Repetition, decide
-from spendtop.services.alerting import announcements, episodes
+from spendtop.services.alerting import alert_rows, announcements, episodes
 from spendtop.services.alerting.announcements import Announcement, Channel
 from spendtop.store.reads.alerts import loops
 from spendtop.store.reads.alerts.attention import LOOP_RULE
@@ -120,25 +120,21 @@ def _written(connection: Connection, change: FoundLoop, now: int) -> int | None:
     assert episode is not None
     over = episode.state is EpisodeState.RESOLVED
     if change.row is not None:
-        row = change.row
-        changed = update(_ALERT).where(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
         values = {"state": episode.state.value, "spoke": episode.spoke, "snoozed_until": episode.snoozed_until}
-        values |= {"updated_at": now, "resolved_at": now if over else None, "version": row.version + 1}
-        return int(row.id) if connection.execute(changed.values(**values)).rowcount else None
+        values |= {"resolved_at": now if over else None}
+        is_ours = alert_rows.change(connection, alert_rows.unchanged(change.row), values, now)
+        return int(change.row.id) if is_ours else None
     assert found is not None
-    inserted = _ALERT.insert().values(
-        rule=f"{LOOP_RULE}{change.dimension}",
-        entity=change.entity,
-        window_start=episode.window_start,
-        state=episode.state.value,
-        severity=MessageKind.LOOP.severity,
-        version=1,
-        announced=episode.announced,
-        spoke=episode.spoke,
-        used_nano=found.cost.nano,
-        limit_nano=0,
-        crossed_at=episode.crossed_at,
-        opened_at=now,
-        updated_at=now,
-    )
-    return int(connection.execute(inserted.returning(_ALERT.c.id)).scalar_one())
+    begun = {
+        "rule": f"{LOOP_RULE}{change.dimension}",
+        "entity": change.entity,
+        "window_start": episode.window_start,
+        "state": episode.state.value,
+        "severity": MessageKind.LOOP.severity,
+        "announced": episode.announced,
+        "spoke": episode.spoke,
+        "used_nano": found.cost.nano,
+        "limit_nano": 0,
+        "crossed_at": episode.crossed_at,
+    }
+    return alert_rows.begin(connection, begun, now)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from spendtop.domain.alerting.episode import EpisodeState
 from spendtop.domain.condition import Condition, ConditionStatus
+from spendtop.services.alerting import alert_rows
 from spendtop.store.reads.alerts.attention import STORE_RULE
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
@@ -52,8 +53,8 @@ def keep(connection: Connection, troubles: Sequence[StoreTrouble], now: int) -> 
 
 
 def _resolve(connection: Connection, row: Any, at: int) -> None:
-    values = {"state": EpisodeState.RESOLVED.value, "version": row.version + 1, "updated_at": at, "resolved_at": at}
-    connection.execute(update(_ALERT).where(_ALERT.c.id == row.id).values(**values))
+    values = {"state": EpisodeState.RESOLVED.value, "resolved_at": at}
+    alert_rows.change(connection, _ALERT.c.id == row.id, values, at)
 
 
 def _begin(connection: Connection, trouble: StoreTrouble, now: int) -> None:
@@ -63,20 +64,16 @@ def _begin(connection: Connection, trouble: StoreTrouble, now: int) -> None:
     if connection.execute(select(_ALERT.c.id).where(*same)).first() is not None:
         return
     state = EpisodeState.EXCEEDED if is_down else EpisodeState.APPROACHING
-    connection.execute(
-        _ALERT.insert().values(
-            rule=trouble.rule,
-            entity="",
-            window_start=condition.since,
-            state=(state if trouble.over_at is None else EpisodeState.RESOLVED).value,
-            severity="critical" if is_down else "warning",
-            version=1,
-            announced=1.0,
-            used_nano=0,
-            limit_nano=0,
-            crossed_at=condition.since,
-            opened_at=now,
-            updated_at=now,
-            resolved_at=trouble.over_at,
-        )
-    )
+    begun = {
+        "rule": trouble.rule,
+        "entity": "",
+        "window_start": condition.since,
+        "state": (state if trouble.over_at is None else EpisodeState.RESOLVED).value,
+        "severity": "critical" if is_down else "warning",
+        "announced": 1.0,
+        "used_nano": 0,
+        "limit_nano": 0,
+        "crossed_at": condition.since,
+        "resolved_at": trouble.over_at,
+    }
+    alert_rows.begin(connection, begun, now)

@@ -17,6 +17,7 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertActionTable,
     AlertTable,
+    AlertTransitionTable,
     BodyTable,
     DayTotalTable,
     DeliveryAlertTable,
@@ -50,6 +51,7 @@ _ALERTS = (
     DeliveryTable,
     HeldAnnouncementTable,
     AlertActionTable,
+    AlertTransitionTable,
     AlertTable,
 )
 

@@ -45,6 +45,8 @@ class PolledPage:
     """From when on; what lies before it was never compared."""
     more: bool
     """Whether the next step is to follow at once."""
+    reads_on: bool = False
+    """Whether that one only reads, and so may begin before this page is stored."""
 
 
 class RequestPoller(Protocol):

@@ -8,6 +8,7 @@ from spendtop.store.tables.agents import AgentFileTable, AgentRootTable, AgentSp
 from spendtop.store.tables.alerts import (
     AlertActionTable,
     AlertTable,
+    AlertTransitionTable,
     DeliveryAlertTable,
     DeliveryAttemptTable,
     DeliveryTable,
@@ -55,6 +56,7 @@ __all__ = [
     "AgentSpoolTable",
     "AlertActionTable",
     "AlertTable",
+    "AlertTransitionTable",
     "BalanceReadingTable",
     "BilledNameTable",
     "BodyTable",

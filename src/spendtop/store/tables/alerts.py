@@ -10,26 +10,12 @@ from sqlmodel import Field
 from spendtop.store.tables.stored import Stored
 
 
-class AlertTable(Stored, table=True):
-    """One episode of one rule for one entity and one window."""
+class AlertStanding(Stored):
+    """How an alert stands: all of it that changes."""
 
-    __tablename__: ClassVar[Any] = "alert"
-    __table_args__: ClassVar[Any] = (
-        Index("alert_episode", "rule", "entity", "window_start", unique=True),
-        Index("alert_state", "state", "id"),
-        Index("alert_ending", "window_end", sqlite_where=text("resolved_at IS NULL")),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    rule: str = Field(sa_type=Text)
-    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
-    entity: str = Field(sa_type=Text)
-    window_start: int = Field(sa_type=BigInteger)
-    """Start of the calendar window; for a rolling window and an anomaly the instant at which the episode began."""
     window_end: int | None = Field(default=None, sa_type=BigInteger)
     state: str = Field(sa_type=Text)
     severity: str = Field(sa_type=Text)
-    version: int = 0
     announced: float = 0.0
     """The highest threshold that stands announced, as a fraction of the limit; of an anomaly how many times the usual
     it was when it spoke last."""
@@ -44,13 +30,44 @@ class AlertTable(Stored, table=True):
     """How often it fell back from a threshold."""
     below_since: int | None = Field(default=None, sa_type=BigInteger)
     """Since when use has stayed under the hysteresis; the episode resolves when it stays long enough."""
-    opened_at: int = Field(sa_type=BigInteger)
-    updated_at: int = Field(sa_type=BigInteger)
     resolved_at: int | None = Field(default=None, sa_type=BigInteger)
     acked_at: int | None = Field(default=None, sa_type=BigInteger)
     acked_by: str | None = Field(default=None, sa_type=Text)
     snoozed_until: int | None = Field(default=None, sa_type=BigInteger)
     snoozed_by: str | None = Field(default=None, sa_type=Text)
+
+
+class AlertTable(AlertStanding, table=True):
+    """One episode of one rule for one entity and one window, as it stands."""
+
+    __tablename__: ClassVar[Any] = "alert"
+    __table_args__: ClassVar[Any] = (
+        Index("alert_episode", "rule", "entity", "window_start", unique=True),
+        Index("alert_state", "state", "id"),
+        Index("alert_ending", "window_end", sqlite_where=text("resolved_at IS NULL")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    rule: str = Field(sa_type=Text)
+    """`limit/NAME`, `balance/ACCOUNT`, `stale/POLLER`, or `anomaly/` and whose spend is unusual."""
+    entity: str = Field(sa_type=Text)
+    window_start: int = Field(sa_type=BigInteger)
+    """Start of the calendar window; for a rolling window and an anomaly the instant at which the episode began."""
+    version: int = 0
+    opened_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class AlertTransitionTable(AlertStanding, table=True):
+    """How an alert stood from an instant on, append-only: what its row held in each of its versions."""
+
+    __tablename__: ClassVar[Any] = "alert_transition"
+    __table_args__: ClassVar[Any] = (Index("alert_transition_at", "at"), {"sqlite_with_rowid": False})
+
+    alert_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: int = Field(sa_type=BigInteger)
+    """When the row came to this, UTC µs."""
 
 
 class AlertActionTable(Stored, table=True):

@@ -12,6 +12,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Calendar
 from spendtop.services.alerting.requests import drivers, limit_of, request_filter
+from spendtop.store.reads.alerts.announcements import AlertAnnouncement, announcements_of
 from spendtop.store.reads.alerts.anomalies import Contributors
 from spendtop.store.reads.alerts.attention import (
     AlertRow,
@@ -92,6 +93,7 @@ class AlertDetail:
     limit: Limit | None
     """None where it is about none that is in force."""
     used_now: Use | None
+    announcements: tuple[AlertAnnouncement, ...]
     deliveries: tuple[DeliveryRow, ...]
     deeds: tuple[AlertDeed, ...]
     evidence: str | None
@@ -122,6 +124,7 @@ def read_detail(connection: Connection, alert_id: int, now: int) -> AlertDetail 
         row=row,
         limit=limit,
         used_now=uses_now(connection, [row], now, {}).get(row.id),
+        announcements=announcements_of(connection, [row]).get(row.id, ()),
         deliveries=deliveries_of(connection, [row.id]).get(row.id, ()),
         deeds=deeds_of(connection, [row.id]).get(row.id, ()),
         evidence=evidence_of(connection, row, now),

@@ -126,6 +126,9 @@ class HeliconeQueries:
         body = {"filter": selected, "offset": offset, "limit": limit, "sort": {"created_at": "asc"}}
         async with self._fetcher.poll() as poll:
             data = await ask(poll, "POST", "/v1/request/query-clickhouse", body=body)
+        return await asyncio.to_thread(self._split, data)
+
+    def _split(self, data: bytes) -> list[Raw]:
         try:
             return [row for row in self._rows.decode(data) if bytes(row) != b"null"]
         except ValueError:

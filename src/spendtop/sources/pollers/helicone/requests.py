@@ -132,6 +132,7 @@ class HeliconeApi:
             complete_since=None if following is None else following.since,
             complete_until=None if following is None else following.complete_until,
             more=more,
+            reads_on=place.reading is not None and not place.reading.ended,
         )
 
     async def _read(self, reading: ReadSpan, now: int) -> tuple[tuple[Request, ...], ReadSpan]:
@@ -142,11 +143,16 @@ class HeliconeApi:
             moment = to_datetime(reading.at)
             raise PollFailed(f"{WHO} gives requests without end for {moment:%Y-%m-%d %H:%M:%S} UTC; tell its support")
         raws, window = await self._ask(reading)
-        rows = await asyncio.to_thread(self._readable, raws, now)
+        return await asyncio.to_thread(self._understood, raws, reading, window, now)
+
+    def _understood(
+        self, raws: Sequence[Raw], reading: ReadSpan, window: ReadWindow, now: int
+    ) -> tuple[tuple[Request, ...], ReadSpan]:
+        rows = self._readable(raws, now)
         inside = [at for at in map(instant_of, rows) if reading.at <= at < window.until]
         newest = max(inside, default=reading.at) if raws else None
         fresh = self._given.unknown(rows)
-        requests = await asyncio.to_thread(_requests, fresh, now)
+        requests = _requests(fresh, now)
         self._given.add(fresh)
         return requests, after_page(reading, newest, window)
 

@@ -6,7 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, case, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    SelectBase,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Each, Limit
@@ -19,7 +33,7 @@ from spendtop.store.reads.requests.model_families import names_of
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.spend_sql import Portion
 from spendtop.store.reads.spending.sums import COLUMNS
-from spendtop.store.reads.spending.totals import totals
+from spendtop.store.reads.spending.totals import Totals, totals
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
 
@@ -61,14 +75,12 @@ class EntityUses:
         found: set[str] = set()
         parts = totals(connection, limit.dimension, Span(bounds.start_us, bounds.end_us).widened(HOUR))
         tables = [part.table for part in parts]
-        ends = [_ends(part.span, f"{number}_") for number, part in enumerate(parts)]
-        values = {name: value for each in ends for name, value in each.items()}
+        values = {"dimension_": limit.dimension, "least_": nano, **_ends([part.span for part in parts])}
         for start in range(0, len(entities), _ENTITIES_AT_ONCE):
             some = entities[start : start + _ENTITIES_AT_ONCE]
             size = size_for(some)
             query = self._query(("reaching", size, *(table.name for table in tables)), partial(_reaching, tables, size))
-            rows = query.run(connection, {**named(some), **values, "dimension_": limit.dimension, "least_": nano})
-            found.update(key for (key,) in rows)
+            found.update(key for (key,) in query.run(connection, {**named(some), **values}))
         return found
 
     def _parts(
@@ -76,16 +88,12 @@ class EntityUses:
     ) -> Iterator[tuple[str, int, int]]:
         """Entity, nano-USD and unpriced: of whole days and hours from the totals, of the edges from the requests."""
         hours, edges = span.cut(HOUR)
-        if hours is not None:
-            size, names = size_for(entities), named(entities)
-            for part in totals(connection, limit.dimension, hours):
-                query = self._query((size, part.table.name), partial(_totals, part.table, size))
-                yield from query.run(connection, {**names, **_ends(part.span), "dimension_": limit.dimension})
-        for edge in edges:
-            if limit.each is Each.MODEL_FAMILY:
+        summed_hours = [] if hours is None else totals(connection, limit.dimension, hours)
+        if limit.each is Each.MODEL_FAMILY:
+            for edge in edges:
                 yield from self._of_families(connection, limit, entities, edge)
-            else:
-                yield from self._at_edge(connection, limit, limit.each, entities, edge)
+            edges = ()
+        yield from self._sums(connection, limit, limit.each, entities, summed_hours, edges)
 
     def _of_families(
         self, connection: Connection, limit: Limit, families: Sequence[str], edge: Span
@@ -93,52 +101,67 @@ class EntityUses:
         models = names_of(connection, families, [edge])
         for start in range(0, len(models), _ENTITIES_AT_ONCE):
             some = models[start : start + _ENTITIES_AT_ONCE]
-            for model, nano, unpriced in self._at_edge(connection, limit, Each.MODEL, some, edge):
+            for model, nano, unpriced in self._sums(connection, limit, Each.MODEL, some, (), [edge]):
                 yield family(model), nano, unpriced
 
-    def _at_edge(
-        self, connection: Connection, limit: Limit, each: Each | None, entities: Sequence[str], edge: Span
+    def _sums(
+        self,
+        connection: Connection,
+        limit: Limit,
+        each: Each | None,
+        entities: Sequence[str],
+        parts: Sequence[Totals],
+        edges: Sequence[Span],
     ) -> Sequence[Any]:
-        """Of the requests within the limit's scope, by what `each` names."""
-        size, names = size_for(entities), named(entities)
-        key = (size, each, limit.measure, limit.where_text)
-        query = self._query(key, lambda: _requests(size, each, summed(connection, limit)))
-        return query.run(connection, {**names, **_ends(edge)})
+        """Of parts of the totals, and of the requests within the limit's scope by what `each` names."""
+        if not parts and not edges:
+            return ()
+        size, tables = size_for(entities), tuple(part.table for part in parts)
 
-    def _query(self, key: tuple[object, ...], statement: Callable[[], Select[Any]]) -> FixedSelect:
+        def statement() -> CompoundSelect[Any]:
+            part = summed(connection, limit)
+            return union_all(
+                *(_totals(table, size, number) for number, table in enumerate(tables)),
+                *(_requests(size, each, part, number) for number in range(len(tables), len(tables) + len(edges))),
+            )
+
+        of_requests = (len(edges), each, limit.measure, limit.where_text) if edges else ()
+        query = self._query((size, *(table.name for table in tables), *of_requests), statement)
+        values = {"dimension_": limit.dimension, **named(entities), **_ends([*(part.span for part in parts), *edges])}
+        return query.run(connection, values)
+
+    def _query(self, key: tuple[object, ...], statement: Callable[[], SelectBase]) -> FixedSelect:
         query = self._queries.get(key)
         if query is None:
             query = self._queries[key] = FixedSelect(statement())
         return query
 
 
-def _totals(total: Table, size: int) -> Select[Any]:
-    return (
-        select(total.c.key, func.sum(total.c.cost_nano), func.sum(total.c.unpriced))
-        .where(total.c.dimension == bindparam("dimension_"), total.c.key.in_(any_of(size)), _within(total.c.bucket))
-        .group_by(total.c.key)
-    )
+def _totals(total: Table, size: int, number: int) -> Select[Any]:
+    sums = select(total.c.key, func.sum(total.c.cost_nano), func.sum(total.c.unpriced))
+    return sums.where(*_held(total, size, number)).group_by(total.c.key)
 
 
 def _reaching(tables: Sequence[Table], size: int) -> Select[Any]:
     part = union_all(
         *(
-            select(table.c.key.label("key"), table.c.cost_nano.label("nano")).where(
-                table.c.dimension == bindparam("dimension_"),
-                table.c.key.in_(any_of(size)),
-                _within(table.c.bucket, f"{number}_"),
-            )
+            select(table.c.key.label("key"), table.c.cost_nano.label("nano")).where(*_held(table, size, number))
             for number, table in enumerate(tables)
         )
     ).subquery()
     return select(part.c.key).group_by(part.c.key).having(func.sum(part.c.nano) >= bindparam("least_"))
 
 
-def _requests(size: int, each: Each | None, part: Portion) -> Select[Any]:
+def _held(total: Table, size: int, number: int) -> tuple[ColumnElement[bool], ...]:
+    names = total.c.key.in_(any_of(size))
+    return total.c.dimension == bindparam("dimension_"), names, _within(total.c.bucket, number)
+
+
+def _requests(size: int, each: Each | None, part: Portion, number: int) -> Select[Any]:
     request = table_of(RequestTable)
     unpriced = func.sum(case((part.is_unpriced, 1), else_=0))
     sums = (func.coalesce(func.sum(part.cost), 0), func.coalesce(unpriced, 0))
-    selects = (part.condition, _within(request.c.occurred_at))
+    selects = (part.condition, _within(request.c.occurred_at, number))
     if each is None:
         return select(literal(""), *sums).where(*selects)
     column = request.c[COLUMNS[each.value]]
@@ -147,14 +170,14 @@ def _requests(size: int, each: Each | None, part: Portion) -> Select[Any]:
     return select(column, *sums).where(*selects, who).group_by(column)
 
 
-def _within(column: ColumnElement[int], which: str = "") -> ColumnElement[bool]:
-    return and_(column >= bindparam(f"since_{which}"), column < bindparam(f"until_{which}"))
+def _within(column: ColumnElement[int], number: int) -> ColumnElement[bool]:
+    return and_(column >= bindparam(f"since_{number}"), column < bindparam(f"until_{number}"))
 
 
-def _ends(span: Span, which: str = "") -> dict[str, int | None]:
-    """The values of `_within`."""
-    since, until = span
-    return {
-        f"since_{which}": _ALWAYS.since if since is None else since,
-        f"until_{which}": _ALWAYS.until if until is None else until,
-    }
+def _ends(spans: Sequence[Span]) -> dict[str, object]:
+    """The values of `_within` for spans in this order."""
+    ends: dict[str, object] = {}
+    for number, (since, until) in enumerate(spans):
+        ends[f"since_{number}"] = _ALWAYS.since if since is None else since
+        ends[f"until_{number}"] = _ALWAYS.until if until is None else until
+    return ends

@@ -1,0 +1,45 @@
+"""Alert rows as they are written, here alone: how each stood after every change is kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, select, update
+
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AlertTable, AlertTransitionTable
+from spendtop.store.tables.alerts import AlertStanding
+
+_ALERT, _TRANSITION = table_of(AlertTable), table_of(AlertTransitionTable)
+_BEGIN = insert(_ALERT).returning(_ALERT.c.id)
+_STANDING = tuple(AlertStanding.model_fields)
+_KEEP = insert(_TRANSITION).from_select(
+    ["alert_id", "version", "at", *_STANDING],
+    select(_ALERT.c.id, _ALERT.c.version, _ALERT.c.updated_at, *(_ALERT.c[name] for name in _STANDING)).where(
+        _ALERT.c.id.in_(bindparam("ids", expanding=True))
+    ),
+)
+_AT_ONCE = 500
+
+
+def begin(connection: Connection, values: Mapping[str, Any], now: int) -> int:
+    """Insert an alert; its id."""
+    opened = {**values, "version": 1, "opened_at": now, "updated_at": now}
+    alert_id = int(connection.execute(_BEGIN, opened).scalar_one())
+    connection.execute(_KEEP, {"ids": [alert_id]})
+    return alert_id
+
+
+def change(connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any], at: int) -> int:
+    """Change the alerts that are selected; how many those were."""
+    changed = update(_ALERT).where(which).values({**values, "version": _ALERT.c.version + 1, "updated_at": at})
+    ids = connection.execute(changed.returning(_ALERT.c.id)).scalars().all()
+    for start in range(0, len(ids), _AT_ONCE):
+        connection.execute(_KEEP, {"ids": ids[start : start + _AT_ONCE]})
+    return len(ids)
+
+
+def unchanged(row: Any) -> ColumnElement[bool]:
+    """Selects the alert of a row that was read, where nobody has changed it since."""
+    return and_(_ALERT.c.id == row.id, _ALERT.c.version == row.version)
