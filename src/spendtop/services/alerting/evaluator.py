@@ -127,7 +127,7 @@ class Evaluator:
             some_left = self._served != ""
             while (name := _next_marked(connection, self._served)) is not None:
                 self._served = name
-                marks = _TAKEN.run(connection, {"name": name, "most": self._at_once})
+                marks = sorted(_TAKEN.run(connection, {"name": name, "most": self._at_once}))
                 some_left |= len(marks) == self._at_once
                 if marks:
                     yield name, marks
