@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from msgspec import json
+from msgspec import Struct, json
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -65,8 +64,7 @@ _MOST_UNUSUAL = 50
 _UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Struct, frozen=True):
     """Counts for the status line."""
 
     unrecognized: int
@@ -84,8 +82,7 @@ class Attention:
     """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
+class DeliveryRow(Struct, frozen=True):
     """One message to one channel."""
 
     id: int
@@ -106,8 +103,7 @@ class DeliveryRow:
     """How long the last try took."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRow:
+class AlertRow(Struct, frozen=True):
     """One episode of one rule for one entity and one window."""
 
     id: int
