@@ -6,10 +6,10 @@ import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 from textual.pilot import Pilot
 
@@ -85,7 +85,7 @@ async def test_a_collector_that_cannot_write_is_not_called_live(app: SpendtopApp
         long = amiss(
             ConditionStatus.DOWN,
             clock(),
-            "The store was moved away: nothing is recorded. Put the same file back, then recording goes on.",
+            "The store was moved away: nothing is recorded. Put the same file back, then recording goes on again.",
         )
         app.post_message(CollectorSeen(replace(RUNNING, conditions=(long,))))
         await until(pilot, lambda: "! The store was moved away: nothing is recorded. 8 shows all" in picture(pilot))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from spendtop.domain.sight import Sight, Standing, StandingWord
 from spendtop.tui.selection import TODAY
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from spendtop.tui.session import AttachedCollector, Session
 
 
-@dataclass(frozen=True, slots=True)
-class StatusFacts:
+class StatusFacts(Struct, frozen=True):
     """What the status line knows besides the figures."""
 
     store: str
@@ -53,8 +53,7 @@ class StatusFacts:
         return self.standing.word is not StandingWord.NOT_RECORDING
 
 
-@dataclass(slots=True)
-class Pause:
+class Pause(Struct):
     """The picture stands still from `since` (UTC µs) on; recording goes on."""
 
     since: int
@@ -185,6 +184,9 @@ class Face(Protocol):
 
     def open_row(self, screen: str, key: Hashable) -> None:
         """Another screen, with the cursor on a row where a key is given."""
+
+    def raise_limit(self, key: Hashable) -> None:
+        """The screen of limits, asking by how much the one of this row is raised."""
 
 
 def sight_of(face: Face, asked: bool, left: int | None, upgraded: float | None) -> Sight:

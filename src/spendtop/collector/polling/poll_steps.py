@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from spendtop.collector.agents.stride import LATELY
@@ -55,8 +55,7 @@ _TRAILING_DAYS = 60
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollContext:
+class PollContext(Struct, frozen=True, kw_only=True):
     """What every poller works with."""
 
     store: Store

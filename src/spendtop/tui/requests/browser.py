@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from spendtop.domain.windows import Calendar
 from spendtop.tui.listing import PAGE, Listing
@@ -84,6 +85,15 @@ class Browser:
     def is_given_up(self) -> bool:
         """Whether somebody ended the search for this list."""
         return self._given_up is self.listing
+
+    @property
+    def nothing(self) -> str:
+        """What an empty list says."""
+        if self.is_given_up and self.share is not None:
+            return f"nothing in the {int(self.share * 100)} % that were searched; backspace shows all again"
+        if self.share is not None or not self.listing.read:
+            return "nothing found yet"
+        return "nothing matches; backspace shows all again" if self.selection.is_narrowed else "nothing yet"
 
     def give_up(self) -> bool:
         """End the search that is on, and stay with what it found; False where none is."""
