@@ -141,6 +141,8 @@ class RequestsScreen(LiveScreen):
 
     def _works_in_detail(self, action: Action) -> bool:
         """Beside the list `/` filters; alone the detail has the keyboard, and `/` finds a text in it."""
+        if action.id == "fold":
+            return self.detail.may_fold
         if action.id == "find":
             return self.layout_shown is Layout.DETAIL
         if action.id in ("next-request", "previous-request"):
@@ -291,6 +293,9 @@ class RequestsScreen(LiveScreen):
     def export(self, kind: str, path: str) -> None:
         """Write the marked rows, or all that are listed."""
         self.exporter.write(kind, self.face.session.folder / Path(path).expanduser())
+
+    def action_fold(self) -> None:
+        self.detail.toggle_fold()
 
     def action_wrap(self) -> None:
         self.detail.toggle_wrap()
