@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec import Struct, json
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -11,7 +9,7 @@ from sqlalchemy import Connection, select
 from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.limits.measure import LimitedValue
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, read_amount, written_amount
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, parse_window
@@ -151,7 +149,7 @@ def keep(connection: Connection, value: Applied) -> None:
         keeps_bodies=value.keeps_bodies,
         include_provider=value.include_provider,
     )
-    row = {"name": _NAME, "value": json.encode(written).decode()}
+    row = {"name": _NAME, "value": json.encode(written, enc_hook=written_amount).decode()}
     statement = insert_or_replace(MetaTable, connection.dialect)
     statement.run_many(connection, [tuple(row[name] for name in statement.names)])
 
@@ -169,7 +167,7 @@ def applied(connection: Connection) -> Applied | None:
     text = connection.execute(select(meta.c.value).where(meta.c.name == _NAME)).scalar()
     if text is None:
         return None
-    written = json.decode(text, type=_Written)
+    written = json.decode(text, type=_Written, dec_hook=read_amount)
     return Applied(
         limits=tuple(each.limit() for each in written.limits),
         calendar=written.calendar,
@@ -189,8 +187,7 @@ CONFIG_NEWS = "config_news"
 """The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigOutcome:
+class ConfigOutcome(Struct, frozen=True):
     """The last change of the configuration."""
 
     at: int
