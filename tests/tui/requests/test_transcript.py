@@ -57,7 +57,7 @@ def test_the_chat_names_roles_and_keeps_paragraphs(stored, clock: SettableClock)
 def test_a_message_says_its_size_and_its_share_and_folded_only_its_first_line(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     said = [{"role": "system", "content": "x" * 300}, {"role": "user", "content": "yy\n" + "y" * 97}]
     found = stored(a_request(0, clock(), request_body=json.dumps({"messages": said}).encode()))
-    text = shown(found, Pane.CHAT, replace(PAGE, folded=True, figures=False))
+    text = shown(found, Pane.CHAT, PaneFormat(60, True, PLAIN, "─", Calendar(), folded=True, figures=False))
     first, _, second, line, *_ = text.split("\n")
     assert first.endswith(" 300 B, 75% of in ──") and second.endswith(" 100 B, 25% of in ──")
     assert line == "yy" and "cost " not in text
