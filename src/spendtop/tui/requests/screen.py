@@ -215,8 +215,11 @@ class RequestsScreen(LiveScreen):
     # What is listed
 
     def lead_to(self, text: str) -> None:
-        """List what a door of another screen leads to, which is no filter that was chosen here."""
+        """List what a door of another screen leads to, from its top and of any time, which is no filter that was
+        chosen here."""
         self._led = text, self.chosen_selection
+        self.rows.selected = None
+        self.list_pane.limit_to(ALL_TIME)
         self.list_only(text)
 
     def list_only(self, text: str) -> None:
