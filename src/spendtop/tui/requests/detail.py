@@ -88,10 +88,11 @@ class DetailView(Panel):
         self.wrap = not self.wrap
         self._renew()
 
-    @property
-    def may_fold(self) -> bool:
-        """Whether there are messages in view."""
-        return self._pane is Pane.CHAT and bool(self._conversation.turns)
+    def may(self, action_id: str) -> bool:
+        """Whether one of its actions has an effect on what is in view."""
+        if action_id == "fold":
+            return self._pane is Pane.CHAT and bool(self._conversation.turns)
+        return self.match_count > 0 or action_id not in ("find-next", "find-previous")
 
     def toggle_fold(self) -> None:
         """Messages as their first lines, or whole."""

@@ -141,15 +141,11 @@ class RequestsScreen(LiveScreen):
 
     def _works_in_detail(self, action: Action) -> bool:
         """Beside the list `/` filters; alone the detail has the keyboard, and `/` finds a text in it."""
-        if action.id == "fold":
-            return self.detail.may_fold
         if action.id == "find":
             return self.layout_shown is Layout.DETAIL
         if action.id in ("next-request", "previous-request"):
             return self.rows.row is not None
-        if action.id in ("find-next", "find-previous"):
-            return self.detail.match_count > 0
-        return True
+        return self.detail.may(action.id)
 
     @property
     def can_fetch(self) -> bool:
@@ -268,13 +264,7 @@ class RequestsScreen(LiveScreen):
             super().complete(kind, text, step)
 
     def action_follow(self) -> None:
-        if self.browser.following:
-            self.browser.follow(False)
-            self.tick()
-        else:
-            self.browser.selection = replace(self.browser.selection, order="time")
-            self.browser.follow(True)
-            self.list_pane.begin_newest()
+        self.list_pane.toggle_follow()
 
     # What is done with rows
 
