@@ -125,7 +125,7 @@ class _WrittenLimit(Struct, frozen=True, kw_only=True):
         )
 
 
-class _InForce(Struct, frozen=True, kw_only=True):
+class _Rules(Struct, frozen=True, kw_only=True):
     """What the past is judged by."""
 
     limits: tuple[_WrittenLimit, ...]
@@ -134,7 +134,7 @@ class _InForce(Struct, frozen=True, kw_only=True):
     include_provider: bool = False
 
 
-class _Written(_InForce, frozen=True, kw_only=True):
+class _Written(_Rules, frozen=True, kw_only=True):
     channels: tuple[str, ...]
     collector: CollectorInfo
     at: int
@@ -147,7 +147,7 @@ class _Written(_InForce, frozen=True, kw_only=True):
 def keep(connection: Connection, value: Applied) -> None:
     """Write what the collector applied, in place of what was applied before; what limits there were stays known."""
     facts.put(connection, NAME, as_text(value))
-    in_force = _InForce(
+    in_force = _Rules(
         limits=tuple(map(_WrittenLimit.of, value.limits)),
         calendar=value.calendar,
         accounts=value.accounts,
@@ -213,7 +213,7 @@ def applied_at(connection: Connection, at: int) -> Applied | None:
     row = connection.execute(by_then).one_or_none() or connection.execute(first).one_or_none()
     if present is None or row is None:
         return present
-    then = json.decode(row.value, type=_InForce)
+    then = json.decode(row.value, type=_Rules)
     return replace(
         present,
         limits=tuple(each.limit() for each in then.limits),
