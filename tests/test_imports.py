@@ -106,7 +106,7 @@ def test_status_loads_next_to_nothing(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     loaded = imported(done.stderr)
-    assert not packages(loaded) & (HEAVY | {"asyncio", "msgspec"})
+    assert not packages(loaded) & (HEAVY | {"asyncio", "dataclasses", "inspect", "msgspec"})
     assert {name.removeprefix("spendtop.domain.") for name in loaded if name.startswith("spendtop.domain.")} == {
         "clock",
         "condition",

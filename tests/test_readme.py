@@ -1,10 +1,10 @@
 import os
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.filters.filters import FilterContext, Subject, matches, parse_filter

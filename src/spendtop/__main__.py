@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import gc
 import os
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # what else is installed sees no configuration of ours
     gc.set_threshold(*_GARBAGE_LOOKS)
+    atexit.register(gc.freeze)  # what is left goes with the process; the interpreter would look through all of it twice
     try:
         words = sys.argv[1:] if argv is None else argv
         code = _print_line() if list(words) == _STATUS_LINE else _run(words)

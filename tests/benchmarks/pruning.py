@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from statistics import median
 
-from sqlalchemy import Connection
-
-from spendtop.collector.housekeeping import BREATH
+from spendtop.collector.housekeeping import Housekeeping
 from spendtop.domain.clock import DAY, next_month
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.requests.request import Request, TimeSource, Usage
@@ -19,9 +18,8 @@ from spendtop.domain.windows import Calendar
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.services.recording.preparation import Preparer
 from spendtop.services.recording.recorder import Recorder
-from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.services.retention import RetentionPeriods
 from spendtop.store.engine import Store
-from spendtop.store.free_pages import give_back_some
 from spendtop.store.ids import SLOTS
 from spendtop.store.schema import upgrade
 from spendtop.store.table_copy import copy_tables
@@ -73,7 +71,7 @@ def _pruned(store: Store, name: str, size: Callable[[], int]) -> list[Figure]:
         alone = _waits(recorder, now, threading.Timer(_ALONE, lambda: None))
         before, stored = size(), _stored(store, now)
         began, cpu = time.perf_counter(), time.process_time()
-        during = _waits(recorder, now, threading.Thread(target=_prune, args=(recorder, periods, now)))
+        during = _waits(recorder, now, threading.Thread(target=_prune, args=(recorder, store, periods, now)))
         taken, cpu = time.perf_counter() - began, time.process_time() - cpu
         gone = stored - _stored(store, now)
     finally:
@@ -82,7 +80,11 @@ def _pruned(store: Store, name: str, size: Callable[[], int]) -> list[Figure]:
     say(
         f"  {name:<24} alone p99 {1000 * percentile(alone, 0.99):6.1f}, longest {1000 * max(alone):6.1f} ms"
         f"   during p50 {1000 * median(during):6.1f}, p99 {1000 * percentile(during, 0.99):6.1f},"
-        f" longest {1000 * max(during):6.1f} ms   {gone:,} requests in {taken:.0f} s, {cpu:.0f} s of CPU time"
+        f" longest {1000 * max(during):6.1f} ms"
+    )
+    say(
+        f"  {name:<24} {gone:,} requests in {taken:.0f} s, {gone / taken:,.0f} a second, {1e6 * cpu / gone:.0f} µs of"
+        f" CPU time each; ten million would take {taken * 1e7 / gone / 60:.0f} minutes"
         + (f"   {before / 1e6:.0f} → {size() / 1e6:.0f} MB" if before else "")
     )
     return [
@@ -111,15 +113,18 @@ def _waits(recorder: Recorder, now: int, meanwhile: threading.Thread) -> Sequenc
     return waits
 
 
-def _prune(recorder: Recorder, periods: RetentionPeriods, now: int) -> None:
-    def forget(connection: Connection) -> bool:
-        return forget_some(connection, periods, now)
+def _prune(recorder: Recorder, store: Store, periods: RetentionPeriods, now: int) -> None:
+    """What a collector does once an hour, or as much of it as there is time for."""
 
-    ends = time.monotonic() + _LONGEST
-    while recorder.run(forget).result() and time.monotonic() < ends:
-        time.sleep(BREATH)
-    while recorder.run(give_back_some).result():
-        time.sleep(BREATH)
+    async def work() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(_LONGEST, stop.set)
+        housekeeping = Housekeeping(
+            recorder, lambda: periods, lambda: now, lambda: True, store.checkpoint, quiet_for=lambda: recorder.quiet_for
+        )
+        await housekeeping.work(stop)
+
+    asyncio.run(work())
 
 
 def _request(at: int, number: float) -> Request:

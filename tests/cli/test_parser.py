@@ -30,6 +30,11 @@ def test_options_of_every_command_may_stand_anywhere(words: list[str]) -> None:
     assert (options.command, options.port) == ("limit list", 81)
 
 
+def test_options_show_no_password() -> None:
+    options = parse(["--database-url", "postgresql://me:hush@host/it", "status"])[1]
+    assert "hush" not in f"{options} {options!r}"
+
+
 def test_an_option_given_twice_counts_as_given_last() -> None:
     assert parse(["--config", "a.toml", "check", "--config", "b.toml"])[1].config == Path("b.toml")
     assert parse(["--config", "a.toml", "check"])[1].config == Path("a.toml")

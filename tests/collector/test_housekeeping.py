@@ -9,6 +9,7 @@ import pytest
 
 from spendtop.collector.housekeeping import Housekeeping
 from spendtop.domain.clock import DAY
+from spendtop.services.retention import RetentionPeriods
 from tests.collector.conftest import Bench
 from tests.services.conftest import day_sums, hour_sums_by_day
 from tests.waiting import soon
@@ -51,6 +52,19 @@ async def test_bodies_that_are_too_old_are_forgotten_in_batches_and_the_others_s
         ("purged", 1_100),
         ("stored", 1),
     ]
+
+
+async def test_what_is_kept_longer_from_now_on_is_spared_at_once(bench: Bench) -> None:
+    bench.start()
+    bench.record(*(bench.request(request_body=BODY) for _ in range(300)))
+    bench.clock.advance(8 * DAY)
+    said = iter([RetentionPeriods(bodies=7 * DAY, requests=400 * DAY)])
+    kept = RetentionPeriods(bodies=30 * DAY, requests=400 * DAY)
+    housekeeping = Housekeeping(
+        bench.recorder, lambda: next(said, kept), bench.clock, lambda: True, bench.store.checkpoint
+    )
+    await housekeeping.work(asyncio.Event())
+    assert 0 < bodies(bench) < 300
 
 
 async def test_room_is_given_back_to_the_disk_once_bodies_are_forgotten(bench: Bench) -> None:

@@ -15,6 +15,15 @@ def test_sums_do_not_depend_on_their_order(a: Usd, b: Usd, c: Usd) -> None:
     assert a - a == Usd(0)
 
 
+@given(amounts, amounts)
+def test_amounts_compare_with_amounts_and_with_nothing_else(a: Usd, b: Usd) -> None:
+    assert (a < b, a >= b, a == b) == (a.nano < b.nano, a.nano >= b.nano, a.nano == b.nano)
+    assert {a, Usd(a.nano)} == {a}
+    assert a != a.nano
+    with pytest.raises(TypeError):
+        assert a < a.nano  # type: ignore[operator]
+
+
 @given(st.decimals("-1e9", "1e9", allow_nan=False, places=9))
 def test_nine_decimals_survive_exactly(dollars: Decimal) -> None:
     assert Usd.of(dollars).dollars == dollars

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
@@ -48,7 +47,7 @@ def spent(store: Store, clock: SettableClock) -> Store:
     """Each amount as a request, a shadow request, a session, a user, a model, a bill and an entry."""
     now, recorded = clock(), Recorded(store)
     info = CollectorInfo(version="0", host="here", pid=1, url="http://127.0.0.1:8000", started_at=now)
-    low = dataclasses.replace(accounts.OPENAI, low_balance=Usd.of(99_999_999))
+    low = replace(accounts.OPENAI, low_balance=Usd.of(99_999_999))
     in_force = Applied(
         limits=LIMITS,
         calendar=Calendar(),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +35,9 @@ from spendtop.store.tables import (
     RequestTable,
     RevisionTable,
     TaskTable,
+    TotalTable,
 )
+from spendtop.store.verification import verify
 from tests.conftest import SettableClock
 from tests.services.conftest import Collecting, limit, request, rows
 
@@ -129,6 +133,38 @@ def test_after_forgetting_and_a_checkpoint_no_file_holds_the_bodies(sqlite_store
     assert not [number for number, piece in enumerate(pieces) if piece in after]
     assert bodies.encode(b"kept", None)[1] in after
     sqlite_store.close()
+
+
+def test_whatever_a_kill_leaves_behind_is_whole_and_can_be_forgotten(
+    sqlite_store: Store, clock: SettableClock, tmp_path: Path
+) -> None:
+    collector = Collecting(sqlite_store, clock)
+    collector.record(*(request(n, clock() - 500 * DAY + n, request_body=body_of(n)) for n in range(60)))
+    collector.record(request("kept", clock(), request_body=b"kept"))
+    kept_id = max(row.id for row in rows(sqlite_store, RequestTable))
+    totals, left = rows(sqlite_store, TotalTable), []
+    for place in range(3):
+        with sqlite_store.writing() as connection:
+            assert forget_some(connection, KEPT, clock(), most=20)
+            connection.exec_driver_sql("PRAGMA cache_size=1")  # so that part of it is written before the commit
+            copied = copy_of(sqlite_store, tmp_path / f"{place}.db")
+        with closing(copied):
+            assert (verified := verify(copied, lambda share: None)).damage == verified.flaws == ()
+            left.append(len(rows(copied, RequestTable)))
+            forget(copied, clock())
+            assert [row.id for row in rows(copied, RequestTable)] == [kept_id]
+            assert rows(copied, TotalTable) == totals
+            assert not verify(copied, lambda share: None).flaws
+    assert left == [61, 41, 21]
+    sqlite_store.close()
+
+
+def copy_of(store: Store, path: Path) -> Store:
+    """What the disk holds at this instant, opened."""
+    assert store.path is not None
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{store.path}{suffix}", f"{path}{suffix}")
+    return Store(f"sqlite:///{path}")
 
 
 def recorder_of(store: Store, privacy: str) -> Recorder:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,28 @@ def test_sqlite_commits_are_durable_and_deleted_content_is_overwritten(tmp_path:
         ]
     assert found == ["wal", 2, 1, 1]
     store.close()
+
+
+def test_nobody_who_writes_waits_for_the_log_to_be_emptied_beside_a_long_read(tmp_path: Path) -> None:
+    def written(statement: str) -> float:
+        began = time.monotonic()
+        with store.writing() as connection:
+            connection.execute(text(statement))
+        return time.monotonic() - began
+
+    with closing(Store(f"sqlite:///{tmp_path / 'a.db'}")) as store, ThreadPoolExecutor() as threads:
+        written("CREATE TABLE a (b)")
+        with store.reading() as reader:
+            reader.execute(text("SELECT b FROM a")).all()
+            written("INSERT INTO a VALUES (1)")
+            emptying = threads.submit(store.checkpoint)
+            waits = []
+            for number in range(4):
+                assert not wait([emptying], timeout=0.05).done
+                waits.append(written(f"INSERT INTO a VALUES ({number})"))
+        assert max(waits) < 1.0
+        emptying.result()
+        assert (tmp_path / "a.db-wal").stat().st_size == 0
 
 
 def test_facts_are_set_and_replaced(store: Store) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
 from spendtop.tui.alerts.table import SIGNS as OF_ALERTS
@@ -13,7 +11,7 @@ from spendtop.tui.widgets.gauge import SIGNS as OF_LIMITS
 
 
 def test_every_glyph_has_a_meaning_or_only_frames_and_fills() -> None:
-    assert {field.name for field in fields(Glyphs)} == OF_GLYPHS.keys() | OF_PICTURES
+    assert {*Glyphs.__struct_fields__} == OF_GLYPHS.keys() | OF_PICTURES
     assert not OF_GLYPHS.keys() & OF_PICTURES
 
 

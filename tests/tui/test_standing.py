@@ -6,10 +6,10 @@ import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 from textual.pilot import Pilot
 

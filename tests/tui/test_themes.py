@@ -10,6 +10,7 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.palette import ROLES
 from spendtop.tui.themes import DEFAULT, ThemeError, read_theme, read_themes, shipped_themes
 from tests.tui.conftest import Sessions, Till, opened, picture, until
 
@@ -68,7 +69,7 @@ def test_the_colour_blind_theme_tells_good_from_bad_by_lightness_or_blue() -> No
 def test_mono_has_no_colour_in_its_palette() -> None:
     theme = read_theme(shipped_themes() / "mono.toml")
     assert theme.colorless
-    for name in theme.palette.__slots__:
+    for name in ROLES:
         style = getattr(theme.palette, name)
         assert style.color is None and style.bgcolor is None
 

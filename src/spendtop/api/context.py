@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
+from msgspec import Struct, field
 from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
@@ -41,16 +41,14 @@ class EventRecorder(Protocol):
         """Run any other write in a transaction of its own, in turn with what is recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """How the collector is. The detail is only for those who hold the api key."""
 
     status: Literal["healthy", "degraded", "down"] = "healthy"
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """The listener's surroundings. `settings` gives what is in force now; `monotonic` are seconds for rate limits."""
 
     recorder: EventRecorder

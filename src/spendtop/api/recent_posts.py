@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
+
+from msgspec import Struct
 
 BEGINNING = 64 * 1024
 """Bytes that are kept of a post."""
@@ -15,8 +16,7 @@ _MOST_BYTES = 2 * 1024 * 1024
 """Of all sources."""
 
 
-@dataclass(frozen=True, slots=True)
-class TakenPost:
+class TakenPost(Struct, frozen=True):
     id: int
     """Since this process started."""
     at: int

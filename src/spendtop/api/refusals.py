@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
 from threading import Lock
+
+from msgspec import Struct
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, Clock
 from spendtop.domain.sources.records import KeyRule, PushedSource
@@ -20,8 +21,7 @@ _Posts = tuple[PushedSource, RefusalReason, str]
 """Source, reason and token's name."""
 
 
-@dataclass(slots=True)
-class _Sender:
+class _Sender(Struct):
     """One who posts, as far as those of a source can be told apart; several may hide behind one proxy."""
 
     reason: RefusalReason = RefusalReason.BAD_KEY

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 from msgspec.structs import replace as replace_limit
 from sqlalchemy.exc import SQLAlchemyError
 

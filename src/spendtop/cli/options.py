@@ -7,9 +7,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spendtop.domain.errors import ConfigError, SpendtopError, UsageError
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from spendtop.store.engine import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What the user asked for. None is not given."""
 
     command: str = ""
@@ -32,7 +30,7 @@ class Options:
     no_config: bool = False
     """Whether no file is to count: neither one that lies somewhere, nor the one that configured the store before."""
     env_file: Path | None = None
-    database_url: str | None = field(default=None, repr=False)
+    database_url: str | None = None
     new_store: bool = False
     """Whether the store may be another one than before, or none."""
     host: str | None = None
@@ -55,8 +53,12 @@ class Options:
     leash_fd: int | None = None
     log_file: Path | None = None
     """A pipe from the parent; its end ends the collector."""
-    arguments: Namespace = field(default_factory=Namespace, repr=False)
+    arguments: Namespace = Namespace()
     """The command's own arguments."""
+
+    def __repr__(self) -> str:
+        """Without what may hold a password."""
+        return f"Options(command={self.command!r})"
 
 
 class NothingRecorded(UsageError):
@@ -94,6 +96,8 @@ def load_readable(options: Options) -> Loaded:
 
 def read_settings(options: Options) -> Loaded:
     """The same with all its problems, and none of them raised."""
+    from msgspec.structs import replace
+
     from spendtop.cli.remembered_files import files_in_force
 
     found = _found(options)
@@ -111,6 +115,7 @@ def read_settings(options: Options) -> Loaded:
 
 def _with_its_store(loaded: Loaded) -> Loaded:
     """Where the broken part may name the store: with the one that remembers these files, if one that is known does."""
+    from msgspec.structs import replace
     from pydantic import SecretStr
 
     from spendtop.cli.remembered_files import store_configured_by
@@ -130,7 +135,7 @@ def settled(options: Options, loaded: Loaded) -> Options:
     """The same options, with the files by name that they led to: so that others, or a later look, go by them too."""
     files = loaded.files
     chosen = files.document if files.document is not None else options.config
-    return replace(options, config=chosen, env_file=files.env_file)
+    return options._replace(config=chosen, env_file=files.env_file)
 
 
 def load_again(options: Options, loaded: Loaded) -> Loaded:

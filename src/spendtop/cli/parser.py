@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -98,9 +97,8 @@ def _actions(words: Sequence[str]) -> list[str]:
 
 
 def _options(name: str, passed: Namespace) -> Options:
-    ours = {field.name for field in fields(Options)}
-    values = {key: value for key, value in vars(passed).items() if key in ours}
-    own = {key: value for key, value in vars(passed).items() if key not in ours}
+    values = {key: value for key, value in vars(passed).items() if key in Options._fields}
+    own = {key: value for key, value in vars(passed).items() if key not in Options._fields}
     return Options(**{**values, "command": name, "arguments": Namespace(**own)})
 
 

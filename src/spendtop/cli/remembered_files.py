@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from spendtop.config.config_files import ConfigFiles
 from spendtop.config.legacy_env import recognized

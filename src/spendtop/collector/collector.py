@@ -249,22 +249,23 @@ class Collector:
             _log.exception("the listener failed")
 
     def _loops(self) -> dict[str, Loop]:
+        clock, owns = self._setup.clock, lambda: self._evaluator.owns
         polling = PollContext(
             store=self._store,
             recorder=self._recorder,
             writes=self._owned,
-            clock=self._setup.clock,
+            clock=clock,
             stored=self._polled,
             say=self._say,
         )
-        pollers = PollSupervisor(polling, self._settings, lambda: self._evaluator.owns)
+        pollers = PollSupervisor(polling, self._settings, owns)
         tasks = TaskRunner(
             self._store,
             self._recorder,
             self._owned,
-            self._setup.clock,
+            clock,
             lambda: list(self._active.channel_urls),
-            lambda: self._evaluator.owns,
+            owns,
             self._stop.set,
             self._wake,
             all_slow_tasks(polling, pollers, self._settings, self._readiness.url, self._posts),
@@ -272,9 +273,10 @@ class Collector:
         housekeeping = Housekeeping(
             self._owned,
             lambda: self._active.retention,
-            self._setup.clock,
-            lambda: self._evaluator.owns,
+            clock,
+            owns,
             self._store.checkpoint,
+            quiet_for=lambda: self._recorder.quiet_for,
         )
         loops: dict[str, Loop] = {
             "evaluator": self._evaluator.run,
@@ -287,12 +289,10 @@ class Collector:
             "status file": self._snapshot.run,
             "first bill": self._first_bill.run,
             "housekeeping": housekeeping.run,
-            "dictionary": DictionaryTraining(
-                self._store, self._recorder, self._owned, lambda: self._evaluator.owns, self._setup.clock
-            ).run,
+            "dictionary": DictionaryTraining(self._store, self._recorder, self._owned, owns, clock).run,
             "configuration": self._config_reload.run,
             "price list": self._price_list.run,
-            "refusals": RefusalCounts(self._counters, self._recorder, self._setup.clock, lambda: self._hold.slot).run,
+            "refusals": RefusalCounts(self._counters, self._recorder, clock, lambda: self._hold.slot).run,
             "emergency": self._emergency().run,
             "refusal log": self._refusal_watch.run,
             "slot": SlotWatch(self._hold, self._recorder, self._conditions).run,
@@ -304,9 +304,7 @@ class Collector:
             loops["printer"] = self._printer.run
         if self._setup.leash_descriptor is not None:
             loops["leash"] = end_with(self._setup.leash_descriptor, self._stop)
-        context = CompanionContext(
-            self._store, self._recorder, self._readiness.url, self._setup.clock, self._settings, self._say
-        )
+        context = CompanionContext(self._store, self._recorder, self._readiness.url, clock, self._settings, self._say)
         return loops | {name: companion(context) for name, companion in self._setup.companions.items()}
 
     def _emergency(self) -> EmergencyMessages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from spendtop.api.counters import Counters
+from spendtop.collector.batch import Batch
 from spendtop.collector.supervisor import pause
 from spendtop.domain.clock import MINUTE, SECOND, Clock
 from spendtop.domain.sources.records import source_named
@@ -26,7 +28,7 @@ from spendtop.store.transactions import WriteQueue, write
 
 _FIRST = 60.0
 _EVERY = 3600.0
-BREATH = 0.02
+_BREATH = 0.02
 """Seconds between two batches, so that webhooks go first."""
 _JUMP = 5 * MINUTE
 """How far the clock may move from the time that passed between two rounds, in µs."""
@@ -41,7 +43,7 @@ class Housekeeping:
     the disk, and empties the write-ahead log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
-    `waits` are the seconds before the first round and between two.
+    `waits` are the seconds before the first round and between two; `quiet_for` tells for how many nobody has submitted.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Housekeeping:
         checkpoint: Callable[[], None],
         waits: tuple[float, float] = (_FIRST, _EVERY),
         monotonic: Callable[[], float] = time.monotonic,
+        quiet_for: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._writes = writes
         self._kept = kept
@@ -61,6 +64,7 @@ class Housekeeping:
         self._checkpoint = checkpoint
         self._first, self._every = waits
         self._monotonic = monotonic
+        self._quiet_for = quiet_for
         self._offset = self._offset_now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -70,14 +74,33 @@ class Housekeeping:
                 _log.warning("the clock has jumped; nothing is forgotten until it has been steady for a while")
             elif self._owns():
                 with suppress(LostLease):
-                    await self._work(stop)
+                    await self.work(stop)
             await pause(stop, self._every)
 
-    async def _work(self, stop: asyncio.Event) -> None:
-        for part in (self._add_months, self._sum_some, self._forget_some, forget_unused, give_back_some):
-            while not stop.is_set() and await write(self._writes, part):
-                await pause(stop, BREATH)
+    async def work(self, stop: asyncio.Event) -> None:
+        """One round, or what of it is done until the stop event. Raises LostLease when another collector keeps house by
+        now."""
+        await self._repeat(self._add_months, stop)
+        await self._repeat(self._sum_some, stop)
+        await self._repeat_in_time(self._forget_some, stop)
+        await self._repeat(forget_unused, stop)
+        await self._repeat_in_time(give_back_some, stop)
         await asyncio.to_thread(self._checkpoint)
+
+    async def _repeat(self, part: Callable[[Connection], bool], stop: asyncio.Event) -> None:
+        while not stop.is_set() and await write(self._writes, part):
+            await pause(stop, _BREATH)
+
+    async def _repeat_in_time(self, part: Callable[[Connection, int], bool], stop: asyncio.Event) -> None:
+        batch, began = Batch(), 0.0
+
+        def timed(connection: Connection) -> bool:
+            nonlocal began
+            began = time.monotonic()
+            return part(connection, batch.size)
+
+        while not stop.is_set() and await write(self._writes, timed):
+            await pause(stop, batch.rest(time.monotonic() - began, self._quiet_for()))
 
     def _clock_jumped(self) -> bool:
         before, self._offset = self._offset, self._offset_now()
@@ -92,8 +115,8 @@ class Housekeeping:
     def _sum_some(self, connection: Connection) -> bool:
         return add_hours(connection, self._clock())
 
-    def _forget_some(self, connection: Connection) -> bool:
-        return forget_some(connection, self._kept(), self._clock())
+    def _forget_some(self, connection: Connection, most: int) -> bool:
+        return forget_some(connection, self._kept(), self._clock(), most)
 
 
 class RefusalCounts:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
@@ -14,8 +15,7 @@ from spendtop.services.stores.known_stores import KnownStores
 from spendtop.store.engine import Store
 
 
-@dataclass(frozen=True, slots=True)
-class CompanionContext:
+class CompanionContext(Struct, frozen=True):
     """What a companion loop works with."""
 
     store: Store
@@ -28,8 +28,7 @@ class CompanionContext:
     """Tells a person who looks on a sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class Setup(Struct, frozen=True, kw_only=True):
     loaded: Loaded
     reload: Callable[[], Loaded]
     """Reads the configuration again. Raises ConfigError."""

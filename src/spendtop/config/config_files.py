@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from spendtop.config.legacy_env import recognized
 from spendtop.config.paths import find_file, places
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigFiles:
+class ConfigFiles(Struct, frozen=True, kw_only=True):
     """The files that a configuration comes from; without any it is the defaults."""
 
     here: Path

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from spendtop.config.layers import Layer, ValueOrigin
 from spendtop.config.toml import key_lines
@@ -23,8 +24,7 @@ _NAMES_A_STORE = re.compile(r"database|sqlite:|postgres", re.IGNORECASE)
 _DATABASE_HEADER = re.compile(r"[ \t]*\[[ \t]*database\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """What could be read of a file."""
 
     layer: Layer
@@ -69,8 +69,7 @@ class _Wrong(Exception):
         return ConfigError(f"{where}: {self}")
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """A table with its header, as text."""
 
     first_line: int

@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
+
 from spendtop.config.shape import is_list, type_at
 from spendtop.config.toml import KeyPath
 from spendtop.config.types import Section
@@ -21,8 +23,7 @@ SEPARATOR = "__"
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-@dataclass(frozen=True, order=True)
-class ValueOrigin:
+class ValueOrigin(Struct, frozen=True, order=True):
     """Where a value comes from: a line of a file, a variable, or the command line."""
 
     place: str

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
+from msgspec import Struct
+
 from spendtop.config.channel_urls import HOOK_FIELDS
 from spendtop.config.database import database_url
 from spendtop.config.layers import Layer, ValueOrigin
@@ -107,8 +109,7 @@ NAMES = frozenset(
 """Every name that is understood."""
 
 
-@dataclass(frozen=True)
-class OldName:
+class OldName(Struct, frozen=True):
     """One variable that was found, where, and what it does here."""
 
     name: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from spendtop.config.channel_urls import holds_credentials
 from spendtop.config.config_files import ConfigFiles, find_files
@@ -29,8 +30,7 @@ from spendtop.domain.shell_words import shell_word
 _STORE = ("database", "url")
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A checked configuration and how it came about."""
 
     settings: Settings

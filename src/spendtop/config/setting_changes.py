@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -19,8 +19,7 @@ RESTART_KEYS = frozenset({"server.host", "server.port", "server.ngrok_authtoken"
 """Keys that a running collector cannot change."""
 
 
-@dataclass(frozen=True)
-class _Leaf:
+class _Leaf(Struct, frozen=True):
     """A single value, and how it is shown."""
 
     value: object

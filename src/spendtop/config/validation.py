@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from spendtop.config.layers import NAMED_LISTS, Layer
@@ -19,8 +19,7 @@ _ROUNDS = 8
 """What is left out may be missed by something else; more often than that nothing new comes up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
+class Validated(Struct, frozen=True):
     settings: Settings
     problems: tuple[ConfigProblem, ...] = ()
     """What was left out, and why."""

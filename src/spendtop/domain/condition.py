@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ConditionStatus(StrEnum):
@@ -15,8 +15,7 @@ class ConditionStatus(StrEnum):
     """Nothing can be recorded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(NamedTuple):
     """One thing that is amiss."""
 
     name: str

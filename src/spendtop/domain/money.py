@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
+from functools import total_ordering
+from typing import Any, Final
 
 NANO_PER_USD = 1_000_000_000
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -11,7 +12,7 @@ _WHOLE = Decimal(1)
 _MAX_NANO = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
 class Usd:
     """An amount of US dollars.
 
@@ -19,7 +20,10 @@ class Usd:
     An amount that is not known is `None`, never `Usd(0)`.
     """
 
-    nano: int
+    __slots__ = ("nano",)
+
+    def __init__(self, nano: int) -> None:
+        self.nano: Final = nano
 
     @classmethod
     def of(cls, dollars: Decimal | int | str) -> Usd:
@@ -51,6 +55,18 @@ class Usd:
     def float_of(amount: Usd | None) -> float | None:
         """Dollars as a JSON number."""
         return None if amount is None else float(amount.dollars)
+
+    def __eq__(self, other: object) -> bool:
+        return self.nano == other.nano if isinstance(other, Usd) else NotImplemented
+
+    def __lt__(self, other: Usd) -> bool:
+        return self.nano < other.nano if isinstance(other, Usd) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.nano)
+
+    def __repr__(self) -> str:
+        return f"Usd({self.nano})"
 
     def __add__(self, other: Usd) -> Usd:
         return Usd(self.nano + other.nano)
@@ -101,6 +117,16 @@ def side_by_side(*amounts: Usd) -> list[str]:
     """Amounts of one line: each with as many decimals as the one that needs most, cents at least."""
     needed = [len(str(amount).partition(".")[2].rstrip("0")) for amount in amounts]
     return [amount._written(max(2, *needed)) for amount in amounts]
+
+
+def written_amount(amount: Any) -> dict[str, int]:
+    """An amount as JSON has it: what msgspec calls an `enc_hook`."""
+    return {"nano": amount.nano}
+
+
+def read_amount(kind: type[Usd], written: Any) -> Usd:
+    """The way back: its `dec_hook`."""
+    return kind(written["nano"])
 
 
 ZERO = Usd(0)

@@ -26,7 +26,6 @@ _JOINER = "\u200d"
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _UNSAFE_CATEGORIES = frozenset({"Cf", "Zl", "Zp", "Co", "Cn", "Cs"})
 _EMOJI = "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-_STRAY_JOINER = re.compile(f"{_JOINER}(?:(?!{_EMOJI})|(?<!{_EMOJI}{_JOINER})(?<!{_EMOJI}\ufe0f{_JOINER}))")
 
 
 class Untrusted(str):
@@ -98,7 +97,7 @@ def neutral_for_message(text: str, limit: int = MESSAGE_LIMIT) -> str:
 def _clean(line: str) -> str:
     if line.isascii():
         return line if line.isprintable() else line.translate(_Replacements())
-    cleaned = _STRAY_JOINER.sub("<U+200D>", line.translate(_Replacements()))
+    cleaned = _stray_joiner().sub("<U+200D>", line.translate(_Replacements()))
     return _long_mark_run().sub(lambda run: run[0][:MOST_COMBINING_MARKS], cleaned)
 
 
@@ -122,6 +121,12 @@ def _replacement(code: int) -> int | str:
         return f"<{code:02X}>"
     unsafe = unicodedata.category(character) in _UNSAFE_CATEGORIES or character in _FILLERS
     return f"<U+{code:04X}>" if unsafe and character != _JOINER else code
+
+
+@cache
+def _stray_joiner() -> re.Pattern[str]:
+    """A zero-width joiner that does not stand between emoji."""
+    return re.compile(f"{_JOINER}(?:(?!{_EMOJI})|(?<!{_EMOJI}{_JOINER})(?<!{_EMOJI}\ufe0f{_JOINER}))")
 
 
 @cache

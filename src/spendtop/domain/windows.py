@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
+from msgspec import Struct
+
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_datetime, to_micros
 from spendtop.domain.errors import nearest
 
@@ -62,8 +64,7 @@ class Window:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """Where local days, weeks and months begin. Months start on the 1st.
 
     Raises ValueError for an unknown zone, a `day_starts` that is not HH:MM, or an unknown weekday.
@@ -112,8 +113,7 @@ class Calendar:
         return after * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """UTC microseconds from `start_us` inclusive to `end_us` exclusive; None is open."""
 
     start_us: int | None

@@ -43,14 +43,14 @@ class RetentionPeriods(Struct, frozen=True):
     requests: int
 
 
-def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> bool:
-    """Delete one batch of what is too old; True when there may be more.
+def forget_some(connection: Connection, kept: RetentionPeriods, now: int, most: int = _BATCH) -> bool:
+    """Delete one batch of what is too old, of so many requests or bodies at most; True when there may be more.
 
     Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate.
     """
     return (
-        _requests(connection, month_of(now - kept.requests))  # first, so that bodies go with them
-        or _bodies(connection, now - kept.bodies)
+        _requests(connection, month_of(now - kept.requests), most)  # first, so that bodies go with them
+        or _bodies(connection, now - kept.bodies, most)
         or _quarantined(connection, now - kept.requests)
         or _deliveries(connection, now - _SETTLED_KEPT)
         or _tasks(connection, now - _SETTLED_KEPT)
@@ -58,9 +58,9 @@ def forget_some(connection: Connection, kept: RetentionPeriods, now: int) -> boo
     )
 
 
-def _bodies(connection: Connection, before: int) -> bool:
+def _bodies(connection: Connection, before: int, most: int) -> bool:
     old = select(_BODY.c.request_id).where(_BODY.c.request_id < before * SLOTS).order_by(_BODY.c.request_id)
-    ids = list(connection.execute(old.limit(_BATCH)).scalars())
+    ids = list(connection.execute(old.limit(most)).scalars())
     if ids:
         purged = {"body_state": BodyState.PURGED.value}
         connection.execute(update(_REQUEST).where(_REQUEST.c.id.in_(ids)).values(purged))
@@ -68,16 +68,16 @@ def _bodies(connection: Connection, before: int) -> bool:
     gone = connection.execute(
         update(_QUARANTINE).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None)).values(raw=None)
     )
-    more = len(ids) == _BATCH or bool(gone.rowcount and gone.rowcount >= _BATCH)
+    more = len(ids) == most or bool(gone.rowcount and gone.rowcount >= _BATCH)
     return more or partitions.drop(connection, ["body"], before * SLOTS)
 
 
-def _requests(connection: Connection, before: int) -> bool:
+def _requests(connection: Connection, before: int, most: int) -> bool:
     end = partitions.past_end(connection, "request", before * SLOTS)
     if end is not None:
         return _month(connection, end, before)
     old = select(_REQUEST.c.id).where(_REQUEST.c.id < before * SLOTS).order_by(_REQUEST.c.id)
-    ids = list(connection.execute(old.limit(_BATCH)).scalars())
+    ids = list(connection.execute(old.limit(most)).scalars())
     if ids:
         for table, column in (
             (_BODY, _BODY.c.request_id),
@@ -87,7 +87,7 @@ def _requests(connection: Connection, before: int) -> bool:
             connection.execute(delete(table).where(column.in_(ids)))
         forget_changes(connection, ids)
         facts.put(connection, facts.VERIFIED_FROM, str(before))
-    return len(ids) == _BATCH
+    return len(ids) == most
 
 
 def _month(connection: Connection, end: int, before: int) -> bool:

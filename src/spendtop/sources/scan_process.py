@@ -17,6 +17,7 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
+from spendtop.domain.money import read_amount, written_amount
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.scan import AgentRoot, ChangedFile, FileRead, RootState, Scan, readers_of
 from spendtop.sources.registry import READERS
@@ -49,17 +50,20 @@ class ScanNews(Struct, frozen=True):
     states: list[RootState] | None = None
 
 
+ENCODER = msgspec.json.Encoder(enc_hook=written_amount)
+DECODER = msgspec.json.Decoder(ScanNews, dec_hook=read_amount)
+
+
 def main() -> NoReturn:
     """Read until nobody listens any more."""
     os.nice(_LOWEST)
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=ScanJob)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     scan = Scan(readers_of(READERS.agents, texts=job.texts), job.roots, job.bookmarks)
-    encoder = msgspec.json.Encoder()
     with suppress(BrokenPipeError):
         for changed in _changes(scan, job.roots):
             for news in look_through(scan, changed):
-                told = encoder.encode(news)
+                told = ENCODER.encode(news)
                 sys.stdout.buffer.write(len(told).to_bytes(LENGTH_BYTES, "big") + told)
                 sys.stdout.buffer.flush()
     os._exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,10 @@ _SQLITE_PRAGMAS = (
     "PRAGMA cache_size=-4000",
     "PRAGMA temp_store=MEMORY",
 )
-
-
+_WAITS_FOR_READERS, _BETWEEN_TRIES = 5.0, 0.25
+"""Seconds for which the write-ahead log is tried to be emptied."""
+_KEEPS_WRITERS_MS = 50
+"""How long one try may keep writers out."""
 _NOTICES_A_LOST_SERVER = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -119,14 +122,32 @@ class Store:
             raise CannotWrite(loss)
 
     def checkpoint(self) -> None:
-        """Empty SQLite's write-ahead log, so that no file holds what was deleted. Waits up to 5 s for readers."""
+        """Empty SQLite's write-ahead log, so that no file holds what was deleted. Waits up to 5 s for readers, without
+        keeping writers out for longer than a twentieth of a second."""
         if self.is_sqlite:
-            self._ask("PRAGMA wal_checkpoint(TRUNCATE)")
+            ends = time.monotonic() + _WAITS_FOR_READERS
+            while not self._emptied() and time.monotonic() < ends:
+                time.sleep(_BETWEEN_TRIES)
 
     def copy_log(self) -> None:
         """Copy what SQLite's write-ahead log holds into the database, as far as readers allow. Waits for nobody."""
         if self.is_sqlite:
             self._ask("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _emptied(self) -> bool:
+        """Whether nothing is left of the log. To take it away keeps writers out for as long as a reader is at it, so
+        that is tried for a moment only."""
+        self.copy_log()
+        connection = self._read_engine.raw_connection()
+        cursor = connection.cursor()
+        try:
+            (before,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={_KEEPS_WRITERS_MS}")
+            is_busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={before}")
+            return not is_busy
+        finally:
+            connection.close()
 
     def close(self) -> None:
         self._read_engine.dispose()

@@ -11,8 +11,8 @@ _KEPT = 20
 _INCREMENTAL = 2
 
 
-def give_back_some(connection: Connection) -> bool:
-    """Make the file shorter by some of its free pages; True when there may be more to give back.
+def give_back_some(connection: Connection, most: int = _AT_ONCE) -> bool:
+    """Make the file shorter by so many of its free pages at most; True when there may be more to give back.
 
     Files of older versions cannot be made shorter so; PostgreSQL uses such room again by itself.
     """
@@ -21,11 +21,10 @@ def give_back_some(connection: Connection) -> bool:
     spare = _asked(connection, "freelist_count") - _asked(connection, "page_count") // _KEPT
     if spare <= 0:
         return False
-    # A row for each page: only when all are taken is the last one done.
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA incremental_vacuum({min(spare, _AT_ONCE)})")
-    cursor.fetchall()
-    return spare > _AT_ONCE
+    for _ in range(min(spare, most)):
+        cursor.execute("PRAGMA incremental_vacuum(1)")  # of more Python's driver only takes the first step
+    return spare > most
 
 
 def _asked(connection: Connection, pragma: str) -> int:

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -31,8 +31,7 @@ _ENDED = "The collector's writer failed; the log says why. Start the collector a
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class _Submission(Generic[Event, Outcome]):
+class _Submission(Struct, Generic[Event, Outcome], eq=False):
     ready: Callable[[], Sequence[Event]]
     number: int
     deadline: float
@@ -45,8 +44,7 @@ class _Submission(Generic[Event, Outcome]):
         return events
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
+class _Call(Struct, eq=False):
     work: Callable[[Connection], Any]
     future: Future[Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
 from textual.app import SystemCommand
 
 from spendtop.domain.breakdown.dimensions import DIMENSIONS, Dimension, dimension
@@ -55,8 +55,7 @@ class CommandedFace(Face, Protocol):
 _SETTINGS = {"graph": [kind.value for kind in Graph], "slow": ["on", "off"]}
 
 
-@dataclass(frozen=True, slots=True)
-class PromptCommand:
+class PromptCommand(Struct, frozen=True):
     """One command of the `:` line."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from spendtop.domain.sight import Sight, Standing, StandingWord
 from spendtop.tui.selection import TODAY
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from spendtop.tui.session import AttachedCollector, Session
 
 
-@dataclass(frozen=True, slots=True)
-class StatusFacts:
+class StatusFacts(Struct, frozen=True):
     """What the status line knows besides the figures."""
 
     store: str
@@ -53,8 +53,7 @@ class StatusFacts:
         return self.standing.word is not StandingWord.NOT_RECORDING
 
 
-@dataclass(slots=True)
-class Pause:
+class Pause(Struct):
     """The picture stands still from `since` (UTC µs) on; recording goes on."""
 
     since: int

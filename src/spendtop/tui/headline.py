@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spendtop.domain.clock import SECOND
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _SUCCESS_SHOWN = 10 * SECOND
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headline:
+class Headline(Struct, frozen=True, kw_only=True):
     """The bill in one line, as of `at` (UTC µs)."""
 
     at: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from spendtop.store.reads.requests.lists import RequestPage
@@ -15,8 +16,7 @@ _KEPT = 12
 """Pages in memory at most."""
 
 
-@dataclass(slots=True)
-class _Slot:
+class _Slot(Struct):
     cursor: str | None
     size: int
     rows: tuple[RequestRow, ...] | None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 
+from msgspec import Struct
 from rich.color import Color
 from rich.style import Style
 
 from spendtop.domain.limits.measure import LimitedValue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
+class Palette(Struct, frozen=True, kw_only=True):
     """One style per meaning. Styles name no background unless it is their point."""
 
     text: Style
@@ -91,7 +90,7 @@ PLAIN = Palette(
 )
 """Emphasis alone, for terminals and people without colour."""
 
-ROLES = tuple(field.name for field in fields(Palette))
+ROLES = Palette.__struct_fields__
 BACKGROUND_ROLES = ("header", "tab", "cursor", "found", "banner")
 """Roles whose colour may be a pair: text on background."""
 _EMPHASIS = {"strong", "title", "money", "mark", "banner", "tab", "key"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from spendtop.domain.filters.filters import EVERYTHING, And, Comparison, Filter, Or, TimeSpan
 from spendtop.domain.filters.values import parse_time_span
@@ -17,8 +18,7 @@ NOTHING: Filter = Or(())
 """No request passes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeChoice:
+class TimeChoice(Struct, frozen=True):
     """A window of time by name."""
 
     key: str
@@ -89,8 +89,7 @@ def block_choices(blocks: Iterable[Bounds], calendar: Calendar) -> tuple[TimeCho
     return tuple(TimeChoice(key, f"5h block {span} (guess)", text) for key, (text, span) in named)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What the list is of. Immutable: a change is a new selection."""
 
     text: str = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from spendtop.domain.clock import Clock
 from spendtop.domain.windows import Calendar
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.configuration.applied import Applied
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedCollector:
+class AttachedCollector(Struct, frozen=True):
     """The collector that holds the store, as seen from here."""
 
     pid: int
@@ -36,8 +36,7 @@ class AttachedCollector:
     """Its last sign of life, UTC µs, where none came for too long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """One terminal face: its store, its collector and how it should look."""
 
     connect: Callable[[Callable[[float], object]], Store]

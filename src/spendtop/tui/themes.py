@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from textual.color import Color, ColorParseError
 from textual.theme import Theme as TextualTheme
 
@@ -66,8 +66,7 @@ class ThemeError(ConfigError):
     """A theme file that cannot be used: it names the file, the key and what is valid."""
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(Struct, frozen=True):
     """A theme for Textual together with the palette of our own pictures."""
 
     textual: TextualTheme

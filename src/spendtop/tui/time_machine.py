@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spendtop.domain.filters.instants import parse_instant
 from spendtop.tui.face import Face
@@ -106,8 +108,7 @@ class TimeMachine:
                     screen.moved_in_time()
 
 
-@dataclass(frozen=True, slots=True)
-class _OldestQuestion:
+class _OldestQuestion(Struct, frozen=True):
     def ask(self, connection: Connection) -> int | None:
         from spendtop.store.past import oldest_request
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.ledger.amounts import BilledName, CostPart, Costs, UserPart

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from spendtop.collector.polling.account_watch import AccountWatch
 from spendtop.domain.clock import DAY

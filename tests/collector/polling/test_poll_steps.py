@@ -10,7 +10,14 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from spendtop.collector.polling.poll_steps import AT_ONCE, BalanceSteps, CostSteps, PushHealthSteps, RequestSteps
+from spendtop.collector.polling.poll_steps import (
+    ALONE,
+    BESIDE_OTHERS,
+    BalanceSteps,
+    CostSteps,
+    PushHealthSteps,
+    RequestSteps,
+)
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.ledger.balance import EntryKind
 from spendtop.domain.money import Usd
@@ -20,6 +27,7 @@ from spendtop.domain.sources.push_health import PushHealth
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, HELICONE, HELICONE_API
 from spendtop.services.ledger import entries as ledger
 from spendtop.services.ledger.entries import Calibrated
+from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.destinations.anthropic import AnthropicDestinations
 from spendtop.sources.pollers import Costs, PolledPage, PollFailed
 from spendtop.sources.pollers.helicone.requests import HeliconeApi
@@ -169,9 +177,11 @@ async def test_a_run_of_many_pages_is_one_gap_and_the_next_run_another(office: P
     assert office.bench.rows("SELECT requests FROM gap ORDER BY id") == [(4,), (1,)]
 
 
+@pytest.mark.parametrize(("quiet_for", "most"), [(9.9, BESIDE_OTHERS), (10.0, ALONE)])
 async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
-    office: Polling, monkeypatch: pytest.MonkeyPatch
+    office: Polling, monkeypatch: pytest.MonkeyPatch, quiet_for: float, most: int
 ) -> None:
+    monkeypatch.setattr(Recorder, "quiet_for", quiet_for)
     groups: list[tuple[int, str | None]] = []
     record = office.bench.recorder.record_prepared
 
@@ -180,9 +190,9 @@ async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
         return record(connection, ready)  # type: ignore[arg-type]
 
     monkeypatch.setattr(office.bench.recorder, "record_prepared", watched)
-    page = tuple(polled(office, number) for number in range(2 * AT_ONCE + 1))
+    page = tuple(polled(office, number) for number in range(2 * most + 1))
     await office.poll(pages_job(office, page))
-    assert groups == [(AT_ONCE, None), (AT_ONCE, None), (1, None)]
+    assert groups == [(most, None), (most, None), (1, None)]
     assert office.checkpoint("helicone-api").cursor == "1"
     assert office.stored == 1
 
@@ -206,14 +216,15 @@ async def test_a_page_that_cannot_be_stored_is_read_again(office: Polling, monke
     assert office.bench.rows("SELECT count(*) FROM request") == [(2,)]
 
 
-async def test_webhooks_are_recorded_between_the_parts(office: Polling) -> None:
-    page = tuple(polled(office, number) for number in range(3 * AT_ONCE))
+async def test_webhooks_are_recorded_between_the_parts(office: Polling, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "quiet_for", 0.0)
+    page = tuple(polled(office, number) for number in range(3 * BESIDE_OTHERS))
     job = pages_job(office, page)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(office.poll(job))
         pushed = await asyncio.to_thread(office.bench.record, office.bench.request(0.1, external_id="pushed"))
     assert [outcome.status for outcome in pushed] == ["stored"]
-    assert office.bench.rows("SELECT count(*) FROM request") == [(3 * AT_ONCE + 1,)]
+    assert office.bench.rows("SELECT count(*) FROM request") == [(3 * BESIDE_OTHERS + 1,)]
 
 
 class Month:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.alerting.episode import Message, MessageKind

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 from datetime import datetime
@@ -45,8 +44,8 @@ WALLET = Account(
     name="wallet", provider="openrouter", poller=None, poll_every=HOUR, low_balance=None, tells_balance=False
 )
 
-ORGANIZATION = dataclasses.replace(WALLET, name="org", provider="openai")
-PROXY = dataclasses.replace(WALLET, name="proxy", provider="litellm")
+ORGANIZATION = replace(WALLET, name="org", provider="openai")
+PROXY = replace(WALLET, name="proxy", provider="litellm")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from spendtop.sources.agents import lines as agent_lines
 from spendtop.sources.agents.bookmark import Bookmark
 from spendtop.sources.agents.scan import PART, AgentRoot, RootState, Scan, roots_of
 from spendtop.sources.registry import READERS
-from spendtop.sources.scan_process import ScanNews, look_through
+from spendtop.sources.scan_process import DECODER, ENCODER, look_through
 from tests.sources.agents.homes import lay_out
 from tests.sources.agents.test_claude_code import line
 
@@ -26,7 +26,7 @@ def read(scan: Scan) -> tuple[list[AgentCall], dict[str, Bookmark]]:
     calls: list[AgentCall] = []
     bookmarks: dict[str, Bookmark] = {}
     for news in look_through(scan, scan.changed()):
-        heard = msgspec.json.decode(msgspec.json.encode(news), type=ScanNews)
+        heard = DECODER.decode(ENCODER.encode(news))
         for part in heard.reads:
             calls += part.calls
             if part.bookmark is not None:

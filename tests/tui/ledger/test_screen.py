@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -35,7 +34,7 @@ from tests.accounts import OPENAI
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
 
-ROUTER = dataclasses.replace(accounts.ROUTER, low_balance=Usd.of(5))
+ROUTER = replace(accounts.ROUTER, low_balance=Usd.of(5))
 T = TypeVar("T")
 
 

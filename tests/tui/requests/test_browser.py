@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.windows import Calendar

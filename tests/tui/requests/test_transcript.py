@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.bodies.conversation import parse_conversation
 from spendtop.domain.money import Usd

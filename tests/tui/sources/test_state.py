@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.sources.push_health import PushHealth

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from spendtop.api.listener.local_use import is_loopback
 
@@ -14,8 +15,7 @@ _TELLS_EVERY = 60.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(Struct, frozen=True):
     """What one connection may take, and how many there may be. Seconds and numbers."""
 
     to_send: float = 10.0

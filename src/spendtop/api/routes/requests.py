@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
+from msgspec.structs import replace
 
 from spendtop.api.query import FilterParameters, ListParameters, wrong_search
 from spendtop.api.questions import listed_requests

@@ -7,10 +7,11 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from getpass import getpass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from spendtop.cli.options import Options
 from spendtop.cli.remembered_files import files_in_force

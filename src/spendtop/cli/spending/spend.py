@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.options import Options, load_readable, opened_store
@@ -62,8 +64,7 @@ _STEP = 6 * HOUR
 """What is read of the requests within one transaction, in µs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """Spend of one key, or of one pair of keys; a key is empty where requests name none."""
 
     keys: tuple[Untrusted, ...]
@@ -72,8 +73,7 @@ class Line:
     """What calls under a plan would have cost, which is no spend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(Struct, frozen=True):
     """The largest lines, the others in one sum, and all requests together."""
 
     lines: tuple[Line, ...]

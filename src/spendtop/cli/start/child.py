@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+
+from msgspec import Struct
 
 from spendtop.collector.process.log_file import opened
 from spendtop.config.paths import state_folder
@@ -18,8 +19,7 @@ from spendtop.domain.errors import ExitCode, SpendtopError
 _TAIL = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A collector that listens."""
 
     pid: int

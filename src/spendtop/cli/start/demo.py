@@ -9,7 +9,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -123,5 +122,5 @@ def _write_config(folder: Path) -> None:
 
 def _own(options: Options, folder: Path) -> Options:
     """The demo never reads or writes anything of the user's own."""
-    own = replace(options, config=folder / "demo.toml", env_file=None, database_url=None)
-    return replace(own, host=None, port=None, tunnel=None)
+    own = options._replace(config=folder / "demo.toml", env_file=None, database_url=None)
+    return own._replace(host=None, port=None, tunnel=None)

@@ -34,7 +34,7 @@ from spendtop.sources.agents.requests import machine_of, request_of
 from spendtop.sources.agents.scan import AgentRoot, FileRead, RootState, roots_of
 from spendtop.sources.privacy import keeps_texts, own_secrets
 from spendtop.sources.registry import READERS
-from spendtop.sources.scan_process import LENGTH_BYTES, ScanJob, ScanNews
+from spendtop.sources.scan_process import DECODER, LENGTH_BYTES, ScanJob
 from spendtop.sources.settings import AgentsSettings
 from spendtop.store.transactions import read, write
 
@@ -149,9 +149,8 @@ class ReadingLoop:
 
     async def _record_all(self, told: asyncio.StreamReader, wanted: _Wanted) -> None:
         """All that the process says; it waits where we do not get on."""
-        decoder = msgspec.json.Decoder(ScanNews)
         async for piece in _pieces(told):
-            news = decoder.decode(piece)
+            news = DECODER.decode(piece)
             await self._record_in_parts(news.reads, wanted)
             for state in news.states or ():
                 await self._note(state)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from spendtop.sources.agents.scan import FileRead
 
-_LATELY = 10.0
+LATELY = 10.0
 """Seconds for which somebody who submitted counts as still there."""
 _LONGEST_REST = 1.0
 
@@ -41,4 +41,4 @@ BESIDE_OTHERS = Stride(most=25, rests=4.0)
 
 def stride_beside(quiet_for: float) -> Stride:
     """Where nobody submitted anything for so many seconds."""
-    return BESIDE_OTHERS if quiet_for < _LATELY else ALONE
+    return BESIDE_OTHERS if quiet_for < LATELY else ALONE

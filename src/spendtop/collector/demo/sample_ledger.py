@@ -7,11 +7,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, Clock

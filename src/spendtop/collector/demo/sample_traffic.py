@@ -8,11 +8,11 @@ import gzip
 import random
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from spendtop.collector.demo.sample_files import LIVE, RUNAWAY, STREAM, WEBHOOKS, sample_file
@@ -48,8 +48,7 @@ _SHADOW = "chat-mirror"
 _TIME_SOURCES = {HELICONE_API.name: TimeSource.API, HELICONE.name: TimeSource.PROVIDER}
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """One webhook as Helicone posted it."""
 
     scenario: str

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection
 
+from spendtop.collector.agents.stride import LATELY
 from spendtop.collector.polling.read_ahead import ReadAhead
 from spendtop.collector.push_connection import leading_here
 from spendtop.domain.clock import DAY, Clock, to_datetime
@@ -45,8 +46,8 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.ledger.balances import latest_calibration, spent_before, spent_on
 from spendtop.store.transactions import WriteQueue, read, write
 
-AT_ONCE = 300
-"""Requests in one transaction, so that a webhook never waits long behind them."""
+BESIDE_OTHERS, ALONE = 300, 1_000
+"""Requests in one transaction: so few that a webhook never waits long behind them, or a page while none comes."""
 _LOOK = 0.25
 """Seconds between two looks whether the better poller has been answered for the first time."""
 _TRAILING_DAYS = 60
@@ -54,8 +55,7 @@ _TRAILING_DAYS = 60
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollContext:
+class PollContext(Struct, frozen=True, kw_only=True):
     """What every poller works with."""
 
     store: Store
@@ -79,6 +79,11 @@ class PollContext:
 
     async def checkpoint(self, poller: str) -> checkpoints.Checkpoint:
         return await read(self.store, lambda connection: checkpoints.load(connection, poller))
+
+    def parts(self, requests: Sequence[Request]) -> list[Sequence[Request]]:
+        """What goes into one transaction each; one empty part for nothing."""
+        most = BESIDE_OTHERS if self.recorder.quiet_for < LATELY else ALONE
+        return [requests[start : start + most] for start in range(0, len(requests), most)] or [()]
 
     async def record(self, requests: Sequence[Request], work: Callable[[Connection, list[Outcome]], Result]) -> Result:
         """Record requests, and what `work` makes of the outcomes, both in one transaction."""
@@ -122,7 +127,7 @@ class RequestSteps:
         return page.more
 
     async def _store_page(self, page: PolledPage, run_began_at: int) -> None:
-        *first, last = in_parts(page.requests)
+        *first, last = self._context.parts(page.requests)
         for part in first:
             await self._store(part, None, run_began_at)
         await self._store(last, page, run_began_at)
@@ -320,11 +325,6 @@ class LimitSteps:
                 self._context.say(f"{self.name}: {flaw}")
         self._flaws = told.flaws
         return False
-
-
-def in_parts(requests: Sequence[Request]) -> list[Sequence[Request]]:
-    """What goes into one transaction each; one empty part for nothing."""
-    return [requests[start : start + AT_ONCE] for start in range(0, len(requests), AT_ONCE)] or [()]
 
 
 class _Missed:

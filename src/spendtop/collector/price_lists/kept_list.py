@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from msgspec import DecodeError, Struct, json
+from msgspec.structs import replace
 
 from spendtop.collector.price_lists.raw_list import MOST_BYTES, NoPriceList, read_list
 from spendtop.config.paths import data_folder

@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from spendtop.collector.polling.poll_config import helicone_api
-from spendtop.collector.polling.poll_steps import PollContext, in_parts
+from spendtop.collector.polling.poll_steps import PollContext
 from spendtop.collector.polling.poll_supervisor import PollSupervisor, helicone
 from spendtop.collector.polling.read_ahead import ReadAhead
 from spendtop.config.settings import Settings
@@ -190,7 +190,7 @@ class SlowTasks:
             return sum(outcome.request is not None for outcome in outcomes)
 
         count = 0
-        for part in in_parts(requests):
+        for part in self._context.parts(requests):
             count += await self._context.record(part, new)
             self._context.stored()
         return count

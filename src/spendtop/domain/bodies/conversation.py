@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from spendtop.domain.bodies.stream import events_of, is_event_stream, reassemble
 
@@ -27,38 +28,33 @@ _ATTACHMENTS = {
 _OUTPUT_TOKENS = ("completion_tokens", "output_tokens", "candidatesTokenCount")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Something that was said."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(Struct, frozen=True):
     """Reasoning that the provider showed."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """The model calls a tool; arguments are indented JSON where they are JSON."""
 
     name: str
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(Struct, frozen=True):
     """What a tool answered; `name` is the tool's or the call's id."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """An image, audio or file that is not shown; `detail` is its address, name or media type, or empty."""
 
     kind: str
@@ -68,8 +64,7 @@ class Attachment:
 Part = Text | Thinking | ToolCall | ToolResult | Attachment
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What one role said. `tokens` is None where the provider gives no number for this turn."""
 
     role: str
@@ -77,8 +72,7 @@ class Turn:
     tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """Both sides of one request as raw text from outside, and the provider's error if there is one."""
 
     prompt: tuple[Turn, ...] = ()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 SHORTEST_SECRET = 6
 """Own secrets of fewer bytes are not looked for: they would be found in innocent text."""
@@ -17,8 +18,7 @@ SHORTEST_SECRET = 6
 _MASK = b"[redacted]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
+class _Family(Struct, frozen=True):
     """Patterns that are tried only where their clue is found in the lower-case text.
 
     A clue starts with a literal, for which `re` searches many times faster than for a class.

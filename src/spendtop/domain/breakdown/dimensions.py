@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+
+from msgspec import Struct
 
 from spendtop.domain.errors import UsageError, nearest
 from spendtop.domain.filters.parser import quoted
@@ -24,8 +25,7 @@ _LONGEST = 800
 """Characters; a filter takes not many more, and the window of time comes with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dimension:
+class Dimension(Struct, frozen=True):
     """One of them. A key of it is a text, empty where requests name none."""
 
     name: str

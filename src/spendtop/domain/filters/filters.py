@@ -7,7 +7,8 @@ that is not known is false, so its negation is true.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from spendtop.domain.filters.parser import parse_filter, quoted
 from spendtop.domain.filters.tree import (
@@ -68,8 +69,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What a filter sees of one request. None is unknown."""
 
     user: str | None = None
@@ -112,8 +112,7 @@ class Subject:
     """Whether only imported files tell of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilterContext:
+class FilterContext(Struct, frozen=True):
     """What times such as `yesterday` are relative to."""
 
     now_us: int

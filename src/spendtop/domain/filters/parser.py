@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn, TypeVar
+
+from msgspec import Struct
 
 from spendtop.domain.errors import nearest
 from spendtop.domain.filters import values
@@ -53,8 +54,7 @@ _CLOSED: Mapping[str, Callable[[], Mapping[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Struct, frozen=True):
     """The fields that a filter can name, by each of their names, and the words that some of them are limited to."""
 
     names: Mapping[str, Field]

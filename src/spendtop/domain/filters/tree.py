@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.values import Pattern, TimeSpan
@@ -34,8 +35,7 @@ class FieldKind(StrEnum):
     PROPERTY = "property"  # Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of the language: `~short value` or `name:value`; flags stand alone, `~short` or `name:`."""
 
     name: str
@@ -151,8 +151,7 @@ class Op(StrEnum):
 Value = Pattern | Status | Usd | TimeSpan | int | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One field against one value; the field's kind says the value's type. A property's field is `prop.NAME`."""
 
     field: str
@@ -160,29 +159,25 @@ class Comparison:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class AnyText:
+class AnyText(Struct, frozen=True):
     """A pattern in any of `ANY_TEXT_FIELDS`."""
 
     pattern: Pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """True where `part` is not true, also where its value is not known."""
 
     part: Filter
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Struct, frozen=True):
     """All of its parts; without parts, everything."""
 
     parts: tuple[Filter, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Struct, frozen=True):
     """At least one of its parts."""
 
     parts: tuple[Filter, ...]

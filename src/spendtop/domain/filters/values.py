@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from spendtop.domain.clock import MINUTE, SECOND, to_micros
 from spendtop.domain.money import Usd
@@ -34,8 +35,7 @@ class PatternKind(StrEnum):
     REGEX = "regex"
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A text to look for. Only a `GLOB`'s text keeps its `*`, only a `REGEX`'s is an expression."""
 
     kind: PatternKind
@@ -124,8 +124,7 @@ def parse_milliseconds(text: str) -> int:
     return parse_count(text) if text.isascii() and text.isdigit() else parse_duration(text) // 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Ago:
+class Ago(Struct, frozen=True):
     """An instant relative to now: `-30m`."""
 
     length_us: int
@@ -134,8 +133,7 @@ class Ago:
         return now_us - self.length_us, now_us - self.length_us
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarPeriod:
+class CalendarPeriod(Struct, frozen=True):
     """The local day, week or month that now is in, or one before it: `today`, `yesterday`, `week`, `month`."""
 
     window: str
@@ -161,8 +159,7 @@ _RECENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClockTime:
+class ClockTime(Struct, frozen=True):
     """A minute or second of today's local date: `14:00`, `14:00:05`."""
 
     at: time
@@ -173,8 +170,7 @@ class ClockTime:
         return start, start + self.length_us
 
 
-@dataclass(frozen=True, slots=True)
-class LocalDate:
+class LocalDate(Struct, frozen=True):
     """A local date: `2026-11-20`."""
 
     day: date
@@ -188,8 +184,7 @@ class LocalDate:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DateTime:
+class DateTime(Struct, frozen=True):
     """An instant: `2026-11-20T14:03`, local unless it names its offset."""
 
     at: datetime
@@ -203,8 +198,7 @@ Moment = Ago | CalendarPeriod | ClockTime | LocalDate | DateTime
 """A point or short span of time, as it was written; it becomes instants once now and the calendar are known."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSpan:
+class TimeSpan(Struct, frozen=True):
     """From the beginning of `start` to the beginning or end of `end`; None is open."""
 
     start: Moment | None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from spendtop.domain.ledger.bill_kinds import BillKind
 from spendtop.domain.ledger.used import Used
@@ -21,8 +22,7 @@ class NotAnAmount(ValueError):
     """A value that is no finite amount of money. Does not hold the value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostPart:
+class CostPart(Struct, frozen=True, kw_only=True):
     """A part of what was billed for one UTC day; what the provider does not name is empty."""
 
     day: int
@@ -54,8 +54,7 @@ class BilledName(NamedTuple):
     """Of a key, what project it belongs to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
+class Costs(Struct, frozen=True, kw_only=True):
     """A whole poll of billed costs: every day from `first_day` to `last_day` that no part names cost nothing."""
 
     first_day: int

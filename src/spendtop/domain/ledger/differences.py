@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations, islice
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from spendtop.domain.money import ZERO, Usd
 
@@ -46,8 +47,7 @@ class DifferenceKind(StrEnum):
     """What nothing accounts for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BilledPart:
+class BilledPart(Struct, frozen=True, kw_only=True):
     """A part of a billed day; names are raw text from the provider, empty where it names none."""
 
     project: str = ""
@@ -56,8 +56,7 @@ class BilledPart:
     cost: Usd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenModel:
+class SeenModel(Struct, frozen=True, kw_only=True):
     """What we saw of one model on the day."""
 
     model: str
@@ -74,8 +73,7 @@ class SeenModel:
     """What requests of the neighbour days cost that the bill of this day may hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True):
     """A part of the difference. Positive: billed and not in our figures. Names are raw text, empty where none fits."""
 
     kind: DifferenceKind
@@ -91,8 +89,7 @@ class Share:
     project_name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectBill:
+class ProjectBill(Struct, frozen=True, kw_only=True):
     """What the bill has for one project, and how much of that never passed through us."""
 
     project: str
@@ -100,8 +97,7 @@ class ProjectBill:
     unseen: Usd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """A day's bill beside what we saw."""
 
     billed: Usd
@@ -130,8 +126,7 @@ class _LineItem(NamedTuple):
     """Whether it says that it is priced above the usual."""
 
 
-@dataclass(slots=True)
-class _Model:
+class _Model(Struct):
     """One model on both sides, in nano-USD."""
 
     name: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 INPUT_TOKENS, OUTPUT_TOKENS = "input tokens", "output tokens"
 """Input is all of it, with what was written to caches and read from them."""
@@ -25,8 +26,7 @@ class UsedPart(NamedTuple):
     model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """A whole poll of what was used: every day from `first_day` to `last_day` that no part names had no use."""
 
     first_day: int

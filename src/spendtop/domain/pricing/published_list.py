@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spendtop.domain.clock import to_datetime
 from spendtop.domain.pricing.list_version import ListVersion
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedList:
+class PublishedList(Struct, frozen=True):
     snapshot: DataSnapshot
     version: ListVersion
     problem: str | None = None

@@ -6,9 +6,9 @@ Each stands as long as the condition does. What could not be written down while 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from spendtop.domain.alerting.episode import EpisodeState
@@ -23,8 +23,7 @@ ABOUT = frozenset({"store", "disk", "writer", "bodies"})
 _ALERT = table_of(AlertTable)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreTrouble:
+class StoreTrouble(Struct, frozen=True):
     """A condition that stands, or that is over."""
 
     condition: Condition

@@ -6,10 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import to_iso

@@ -10,9 +10,10 @@ nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, Table, select
 
 from spendtop.domain.clock import DAY, month_of
@@ -28,8 +29,7 @@ from spendtop.store.tables import DayCostPartTable, DayCostRevisionTable, DayCos
 _DAY, _PART, _REVISION = table_of(DayCostTable), table_of(DayCostPartTable), table_of(DayCostRevisionTable)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BilledCharge:
+class BilledCharge(Struct, frozen=True, kw_only=True):
     """One amount of one UTC day (counted since 1970); what the provider does not name is empty."""
 
     account: str
@@ -46,8 +46,7 @@ class BilledCharge:
     """When a later month restated it, UTC µs."""
 
 
-@dataclass(slots=True)
-class _BilledDay:
+class _BilledDay(Struct):
     cost: Usd
     parts: list[tuple[str, str, str, Usd]] = field(default_factory=list)
     """Project, key and line item."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from spendtop.domain.clock import DAY
@@ -27,8 +28,7 @@ _BOUGHT = frozenset({EntryKind.DEPOSIT, EntryKind.OPENING})
 _MOST = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerCharge:
+class LedgerCharge(Struct, frozen=True, kw_only=True):
     """An entry of an account's ledger."""
 
     account: str

@@ -9,10 +9,9 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spendtop.domain.condition import Condition, ConditionStatus
 from spendtop.domain.errors import NO_ROOM, AlreadyRunning, CannotCreate, CannotWrite, NoPermission
@@ -30,8 +29,7 @@ class CollectorState(StrEnum):
     STOPPING = "stopping"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningCollector:
+class RunningCollector(NamedTuple):
     """The collector that holds a store, as it says itself."""
 
     pid: int
@@ -71,7 +69,7 @@ def running_collector(path: Path) -> RunningCollector | None:
 
 def _read(said: dict[str, Any]) -> RunningCollector:
     """What a holder says, whichever version it is of. Raises KeyError, ValueError and TypeError."""
-    known = {each.name: said[each.name] for each in fields(RunningCollector) if each.name in said}
+    known = {name: said[name] for name in RunningCollector._fields if name in said}
     conditions = tuple(
         Condition(
             name=str(each["name"]),
@@ -88,8 +86,9 @@ def _read(said: dict[str, Any]) -> RunningCollector:
 
 def announce(path: Path, me: RunningCollector) -> None:
     """Write what the holder says about itself. Raises what `publish` raises."""
-    said = asdict(me)
-    publish(path, json.dumps({each.name: said[each.name] for each in fields(me) if said[each.name] != each.default}))
+    usual = {**RunningCollector._field_defaults, "conditions": []}
+    said = {**me._asdict(), "conditions": [condition._asdict() for condition in me.conditions]}
+    publish(path, json.dumps({name: value for name, value in said.items() if value != usual.get(name)}))
 
 
 def publish(path: Path, text: str) -> None:

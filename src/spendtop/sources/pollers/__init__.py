@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from spendtop.domain.errors import SpendtopError
 from spendtop.domain.ledger.amounts import CostPart as CostPart
@@ -32,8 +33,7 @@ class KeyRefused(PollFailed):
         """The HTTP status, where that is why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolledPage:
+class PolledPage(Struct, frozen=True, kw_only=True):
     """One step of reading requests."""
 
     requests: tuple[Request, ...]
@@ -63,8 +63,7 @@ class CostPoller(Protocol):
         """All pages for these UTC days (both inclusive), or nothing. Raises PollFailed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """A whole poll of a provider's own limits."""
 
     limits: tuple[ProviderLimit, ...]

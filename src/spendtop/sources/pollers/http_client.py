@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import msgspec
+from msgspec import Struct
 
 from spendtop.sources.documented import ANSWERS
 from spendtop.sources.pollers import KeyRefused, PollFailed
@@ -154,8 +154,7 @@ class _Passing(PollFailed):
     """A failure that may be gone at the next attempt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchBounds:
+class FetchBounds(Struct, frozen=True, kw_only=True):
     """What one poll may take; times in seconds."""
 
     deadline: float = 30.0
@@ -248,8 +247,7 @@ class Fetcher:
                 yield Poll(self.provider, client, self._advise, self._bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedAnswer:
+class FetchedAnswer(Struct, frozen=True):
     """A whole answer, unpacked."""
 
     raw: bytes

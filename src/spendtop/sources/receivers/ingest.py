@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from spendtop.config.types import duration_text
 from spendtop.domain.billers import biller_named
 from spendtop.domain.known_names import unknown_name
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, written_amount
 from spendtop.domain.requests.request import SAME_CONTENT, BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.requests.response_ids import provider_response_id
 from spendtop.domain.requests.timing import NEWEST
@@ -318,7 +318,8 @@ def _content(item: dict[str, object], fields: dict[str, Any], reading: UsageRead
     decoded = {field: item[field] for field in BODIES if field in fields}
     if "usage" in fields:
         decoded["usage"] = _as_identity(reading.usage)
-    return blake2b(msgspec.json.encode({**fields, **decoded}, order="deterministic"), digest_size=16).digest()
+    said = msgspec.json.encode({**fields, **decoded}, enc_hook=written_amount, order="deterministic")
+    return blake2b(said, digest_size=16).digest()
 
 
 def _problem_of_time(at: int, post: _Post) -> str | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from spendtop.domain.clock import MINUTE, SECOND
@@ -32,8 +33,7 @@ _ALERTS_BEHIND = 5 * SECOND
 _TEXT = re.compile(r"((?:\d{1,2}:\d{1,19}(?:,\d{1,2}:\d{1,19}){0,63})?)/(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """How far a follower has come."""
 
     requests: Mapping[int, int] = field(default_factory=dict)
@@ -59,16 +59,14 @@ class Position:
         return cls(requests, int(match[2]), int(match[3]))
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """One thing that happened, and the position behind it."""
 
     what: RequestRow | AlertRow
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """What happened, where the follower stands behind it, and whether more is there already."""
 
     happened: tuple[Happened, ...]

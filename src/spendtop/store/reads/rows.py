@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any
 
+from msgspec import Struct
 from msgspec.json import Decoder
 from sqlalchemy import ColumnElement
 
@@ -124,8 +124,7 @@ _columns_of = columns(*(field.column for field in REPORTED))
 _FOR_FACES = conversions({ValueKind.TEXT: outside, ValueKind.TEXTS: lambda texts: TEXTS.decode(texts) if texts else {}})
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(Struct, frozen=True):
     """Sums over requests. `cost` adds the known costs; `unpriced` counts those whose cost is not known, or in part."""
 
     requests: int

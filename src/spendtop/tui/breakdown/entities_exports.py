@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from spendtop.domain.breakdown.measures import Measured
 from spendtop.domain.clock import to_iso

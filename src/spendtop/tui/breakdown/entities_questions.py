@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from spendtop.domain.breakdown.baseline import Baseline
 from spendtop.domain.breakdown.dimensions import Dimension
@@ -21,8 +23,7 @@ from spendtop.tui.screens.questions import read_headline
 from spendtop.tui.selection import TimeChoice
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Struct, frozen=True):
     """One user, model or token."""
 
     row: GridRow
@@ -43,8 +44,7 @@ ORDERS: Mapping[str, Callable[[Entity], int | str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntitiesFigures:
+class EntitiesFigures(Struct, frozen=True, kw_only=True):
     headline: Headline
     grid: Grid
     entities: tuple[Entity, ...]
@@ -54,8 +54,7 @@ class EntitiesFigures:
     models: Mapping[str, set[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntitiesQuestion:
+class EntitiesQuestion(Struct, frozen=True, kw_only=True):
     now: int
     calendar: Calendar
     of: Dimension

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
+
+from msgspec.structs import replace
 
 from spendtop.domain.breakdown.baseline import Baseline, earlier
 from spendtop.domain.breakdown.measures import COST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from spendtop.domain.breakdown.baseline import Baseline
 from spendtop.domain.breakdown.dimensions import USUAL, Dimension
@@ -13,8 +13,7 @@ from spendtop.tui.selection import TODAY, TimeChoice
 _BEFORE = {"today": "yesterday", "yesterday": "the day before", "this week": "last week"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """Immutable: a change is a new view."""
 
     rows: Dimension = USUAL[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from getpass import getuser
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.widgets import Checkbox, Input, Label
 
@@ -105,8 +106,7 @@ class CalibrateScreen(FormDialog[Usd]):
             self.dismiss(observed)
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDraft:
+class EntryDraft(Struct, frozen=True):
     """An entry as it was typed."""
 
     kind: EntryKind
@@ -166,8 +166,7 @@ def _amount(text: str) -> Usd | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEntry:
+class RecordedEntry(Struct, frozen=True):
     """An entry that was made here."""
 
     account: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -28,8 +28,7 @@ _DAYS = 30
 _DATES, _ENTITIES = 40, 8
 
 
-@dataclass(frozen=True, slots=True)
-class BacktestQuestion:
+class BacktestQuestion(Struct, frozen=True):
     """What a limit would have said over the last days."""
 
     limit: Limit

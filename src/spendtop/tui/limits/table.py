@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from spendtop.domain.limits.forecast import moment
 from spendtop.domain.limits.limit import LimitState
@@ -43,8 +44,7 @@ class RowKey(NamedTuple):
     is_fold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRow:
+class LimitRow(Struct, frozen=True):
     """A limit as it stands for everyone or for one entity; or the entities of one that are folded."""
 
     limit: Limit

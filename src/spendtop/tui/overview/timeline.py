@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.windows import Calendar
@@ -16,8 +17,7 @@ _STEPS = ((6 * HOUR, MINUTE, "min"), (25 * HOUR, 10 * MINUTE, "10 min"), (8 * DA
 """The longest window, its step, and how that is called; longer ones are shown by local day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """What is shown of a window at one instant."""
 
     name: str

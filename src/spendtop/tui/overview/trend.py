@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.windows import Calendar
@@ -30,8 +31,7 @@ _SHARE = 20
 """That time at least as a multiple of what reading took."""
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """Some parts that are read in a thread."""
 
     parts: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from spendtop.domain.windows import Calendar
 from spendtop.tui.listing import PAGE, Listing

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from spendtop.domain.filters.filters import Filter, body_terms
 from spendtop.domain.untrusted import clean_line

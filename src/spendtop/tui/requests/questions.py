@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from spendtop.domain.bodies.conversation import Conversation, parse_conversation
@@ -23,8 +24,7 @@ _TOLD_EVERY = 0.1
 """Seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListQuestion:
+class ListQuestion(Struct, frozen=True, kw_only=True):
     """Pages of one query: number and cursor of each."""
 
     now: int
@@ -86,8 +86,7 @@ class ListQuestion:
         return answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListAnswer:
+class ListAnswer(Struct, frozen=True, kw_only=True):
     """Pages of a list by their number, and the sums over all that the query selects."""
 
     question: ListQuestion
@@ -100,8 +99,7 @@ class ListAnswer:
     """How much of the time was looked through; below 1 there may be more."""
 
 
-@dataclass(frozen=True, slots=True)
-class DetailQuestion:
+class DetailQuestion(Struct, frozen=True):
     request_id: int
 
     def ask(self, connection: Connection) -> tuple[RequestDetail | None, Conversation]:
@@ -110,8 +108,7 @@ class DetailQuestion:
         return stored, parse_conversation(stored.request_body, stored.response_body) if stored else Conversation()
 
 
-@dataclass(frozen=True, slots=True)
-class PairQuestion:
+class PairQuestion(Struct, frozen=True):
     """Two requests with their chats, the one that happened first before the other; None for one that is gone."""
 
     one: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
+from msgspec import Struct, field
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
@@ -57,8 +57,7 @@ class ReadFailed(Message):
         self.paced = paced
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """Times in seconds of a monotonic clock. At most one read runs; news meanwhile leads to one more."""
 
     interval: float

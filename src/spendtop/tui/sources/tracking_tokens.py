@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -31,8 +31,7 @@ _NAME_SHOWN = 40
 _TITLES = {"python": "Python", "curl": "curl", "litellm": "LiteLLM", "opentelemetry": "OpenTelemetry"}
 
 
-@dataclass(frozen=True, slots=True)
-class TokenDraft:
+class TokenDraft(Struct, frozen=True):
     """A token as it was typed; `value` empty makes a fresh one."""
 
     name: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _NICE = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 """Tenths of a power of ten that a row may be worth."""
@@ -13,8 +14,7 @@ _SIZES = ((10**18, "G"), (10**15, "M"), (10**12, "k"), (10**9, ""))
 """Of nano-dollars."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """What the rows of a chart are worth."""
 
     rows: int

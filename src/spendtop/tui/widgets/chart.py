@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual import events
 from textual.message import Message
 
@@ -70,8 +70,7 @@ class ChartMeasure(StrEnum):
         return usd_label(value) if self.is_amount else count_label(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One step of time, UTC µs."""
 
     since: int
@@ -82,8 +81,7 @@ class Bar:
     """Of the same step in weeks before, where that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class BarGroup:
+class BarGroup(Struct, frozen=True):
     """Neighbouring bars that share cells, or one that has several."""
 
     bars: Sequence[Bar]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from msgspec import Struct
 from rich.cells import set_cell_size
 
 from spendtop.domain.windows import Calendar
@@ -16,8 +16,7 @@ from spendtop.tui.widgets.canvas import Line, Piece, clip, fit, fit_right, lengt
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Ink:
+class Ink(Struct, frozen=True):
     """What cells are drawn with."""
 
     palette: Palette
@@ -27,15 +26,13 @@ class Ink:
     """Of the figures, in UTC µs."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanningCell:
+class SpanningCell(Struct, frozen=True):
     """Words that run from their column to the edge, in place of all further cells."""
 
     line: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Row]):
+class Column(Struct, Generic[Row], frozen=True):
     """One column: what stands in it, how wide it is, and when it may go."""
 
     title: str

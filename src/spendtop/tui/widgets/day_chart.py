@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from msgspec import Struct
 from rich.style import Style
 
 from spendtop.domain.money import ZERO, Usd
@@ -21,8 +21,7 @@ _WITH_YEAR = 300
 """Days from which on dates have their year."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
+class Day(Struct, frozen=True, kw_only=True):
     """One day of a chart."""
 
     label: str
@@ -35,8 +34,7 @@ class Day:
     """Where the line runs; None where it does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(Struct, frozen=True):
     """Some days side by side that share the columns of the screen from `start` to `end`."""
 
     start: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace as replaced
 from datetime import timedelta
 from functools import reduce
 from itertools import product
@@ -208,7 +207,7 @@ def test_few_rows_are_the_first_of_all_and_the_rest_is_what_is_left(recorded: Re
     by_name = read(recorded, by(name), times, GridSize(rows=99, columns=0, order=GridOrder.NAME))
     for order, descending, most in product((GridOrder.TOTAL, GridOrder.CHANGE), (True, False), (2,)):
         size = GridSize(rows=99, columns=0, order=order, descending=descending)
-        every, few = read(recorded, by(name), times, size), read(recorded, by(name), times, replaced(size, rows=most))
+        every, few = read(recorded, by(name), times, size), read(recorded, by(name), times, replace(size, rows=most))
         assert sorted(map(repr, every.rows)) == sorted(map(repr, by_name.rows))
         assert few.rows == every.rows[:most]
         left = every.rows[most:]

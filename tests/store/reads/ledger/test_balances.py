@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.ledger.balance import EntryKind

@@ -9,10 +9,10 @@ the usage beside it is read, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, to_micros
 from spendtop.domain.ledger.amounts import BilledName

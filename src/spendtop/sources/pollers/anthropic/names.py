@@ -6,8 +6,6 @@ with `include_default`: it is the one by which the two lists differ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec import Struct
 
 from spendtop.domain.ledger.amounts import BilledName
@@ -39,8 +37,7 @@ class _Member(Struct, frozen=True):
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AnthropicNames:
+class AnthropicNames(Struct, frozen=True):
     """What a key may know of them; what is refused is left out."""
 
     names: tuple[BilledName, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from spendtop.sources.pollers import Costs, PollFailed
 from spendtop.sources.pollers.anthropic.costs import AnthropicCosts

@@ -9,11 +9,11 @@ minute there is nothing: that is what requests are for. Calls and tokens are cou
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, Clock, to_datetime
 from spendtop.domain.counted import counted

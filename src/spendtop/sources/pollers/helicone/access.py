@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -94,8 +93,7 @@ _WORDS_OF_FILTERS = ("null", "__empty__")
 """What Helicone takes for a question about missing values."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeliconeTotals:
+class HeliconeTotals(Struct, frozen=True):
     requests: int
     cost: Usd
     """Without hits in Helicone's cache, which cost nothing."""

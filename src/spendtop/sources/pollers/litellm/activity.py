@@ -8,10 +8,10 @@ and are not asked for. Reads with a master or admin key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY, to_datetime
 from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, exact
@@ -85,8 +85,7 @@ class _ActivityPage(Struct, frozen=True):
     metadata: _PageFacts = _PageFacts()
 
 
-@dataclass(slots=True)
-class UsedKey:
+class UsedKey(Struct):
     """One key on one day; names are empty where the proxy has none."""
 
     name: str = ""
@@ -97,8 +96,7 @@ class UsedKey:
     """By model; by "" what no model is named for."""
 
 
-@dataclass(slots=True)
-class ActivityDay:
+class ActivityDay(Struct):
     """One UTC day (since 1970), all its pages together."""
 
     day: int

@@ -7,9 +7,8 @@ per project, once a day.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spendtop.domain.ledger.amounts import BilledName, UserPart
 from spendtop.sources.pollers import Costs, KeyRefused, PollFailed

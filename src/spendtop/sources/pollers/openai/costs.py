@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec import Struct
 
 from spendtop.domain.clock import DAY, SECOND
@@ -69,8 +67,7 @@ class _Minutes(Struct):
     next_page: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MinuteOfUse:
+class MinuteOfUse(Struct, frozen=True, kw_only=True):
     """Tokens that an organization used of one model within one minute."""
 
     at: int

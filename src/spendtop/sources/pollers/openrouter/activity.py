@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spendtop.domain.clock import DAY
 from spendtop.domain.ledger.amounts import BilledName, NotAnAmount, UserPart, exact

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from msgspec import json
+from msgspec import Struct, json
 from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, func, or_, select
 
 from spendtop.domain.alerting.episode import AlertStage, Message, MessageKind, unusual_words
@@ -51,8 +50,7 @@ _MOST_UNUSUAL = 50
 _UNRESOLVED = (LimitState.APPROACHING.value, LimitState.EXCEEDED.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Struct, frozen=True):
     """Counts for the status line."""
 
     unrecognized: int
@@ -70,8 +68,7 @@ class Attention:
     """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
+class DeliveryRow(Struct, frozen=True):
     """One message to one channel."""
 
     id: int
@@ -92,8 +89,7 @@ class DeliveryRow:
     """How long the last try took."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRow:
+class AlertRow(Struct, frozen=True):
     """One episode of one rule for one entity and one window."""
 
     id: int

@@ -7,9 +7,9 @@ so that there are figures long before all are read; later only what changed is r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from spendtop.domain.breakdown.dimensions import DIMENSIONS, Dimension
@@ -33,8 +33,7 @@ _FROM_TOTALS = 6 * HOUR
 """Of a shorter span the requests are read sooner than their totals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """What a breakdown is by, and of what."""
 
     rows: Dimension
@@ -43,8 +42,7 @@ class Cut:
     calendar: Calendar
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(Struct, frozen=True):
     """A span with a beginning, and the one that it is compared with."""
 
     span: Span

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from spendtop.domain.breakdown.latencies import percentile_95
 from spendtop.domain.breakdown.measures import LATENCY, Measure, Measured, Unit
@@ -22,8 +23,7 @@ class GridOrder(StrEnum):
     NAME = "name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridSize:
+class GridSize(Struct, frozen=True, kw_only=True):
     """What of a breakdown stands apart, and in which order."""
 
     rows: int
@@ -33,8 +33,7 @@ class GridSize:
     descending: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
+class Rest(Struct, frozen=True, kw_only=True):
     """Rows that are not shown, as far as they were summed before."""
 
     keys: int
@@ -42,8 +41,7 @@ class Rest:
     before: Values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridSums:
+class GridSums(Struct, frozen=True, kw_only=True):
     """What a grid is made of. The first part of a key is the row, the second the column where there are columns."""
 
     measure: Measure
@@ -59,8 +57,7 @@ class GridSums:
     """What `cells` and `before` leave out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridHead:
+class GridHead(Struct, frozen=True, kw_only=True):
     """What a row or column is of."""
 
     key: Untrusted
@@ -68,8 +65,7 @@ class GridHead:
     """What people read for the key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridRow:
+class GridRow(Struct, frozen=True, kw_only=True):
     """One key, the rest, or all."""
 
     head: GridHead
@@ -82,8 +78,7 @@ class GridRow:
     """Its size in each part of the time; none of latencies, of the rest and of all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class Grid(Struct, frozen=True, kw_only=True):
     """Rows in their order, and columns, the largest first."""
 
     measure: Measure

@@ -4,9 +4,9 @@ thousand sessions only those that are shown become objects of ours."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     CTE,
     ColumnElement,
@@ -40,8 +40,7 @@ _NOTHING: Values = (0, 0, 0)
 _NOW, _BEFORE = ("now_of", "now_amount", "now_missing"), ("before_of", "before_amount", "before_missing")
 
 
-@dataclass(frozen=True, slots=True)
-class LargestRows:
+class LargestRows(Struct, frozen=True):
     """What a grid takes, and what is left."""
 
     cells: dict[Key, Values]

@@ -3,8 +3,6 @@ wherever it runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec import Struct, json
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert, select
@@ -12,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.limits.measure import LimitedValue
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, read_amount, written_amount
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, parse_window
@@ -153,7 +151,7 @@ def keep(connection: Connection, value: Applied) -> None:
         accounts=value.accounts,
         include_provider=value.include_provider,
     )
-    text = json.encode(in_force).decode()
+    text = json.encode(in_force, enc_hook=written_amount).decode()
     if text != connection.execute(select(_APPLIED.c.value).order_by(_APPLIED.c.id.desc()).limit(1)).scalar():
         connection.execute(insert(_APPLIED).values(at=value.at, value=text))
 
@@ -173,7 +171,7 @@ def as_text(value: Applied) -> str:
         keeps_bodies=value.keeps_bodies,
         include_provider=value.include_provider,
     )
-    return json.encode(written).decode()
+    return json.encode(written, enc_hook=written_amount).decode()
 
 
 def tell_public_url(connection: Connection, url: str) -> None:
@@ -188,7 +186,7 @@ def applied(connection: Connection) -> Applied | None:
     text = facts.get(connection, NAME)
     if text is None:
         return None
-    written = json.decode(text, type=_Written)
+    written = json.decode(text, type=_Written, dec_hook=read_amount)
     return Applied(
         limits=tuple(each.limit() for each in written.limits),
         calendar=written.calendar,
@@ -213,7 +211,7 @@ def applied_at(connection: Connection, at: int) -> Applied | None:
     row = connection.execute(by_then).one_or_none() or connection.execute(first).one_or_none()
     if present is None or row is None:
         return present
-    then = json.decode(row.value, type=_Rules)
+    then = json.decode(row.value, type=_Rules, dec_hook=read_amount)
     return replace(
         present,
         limits=tuple(each.limit() for each in then.limits),
@@ -228,8 +226,7 @@ CONFIG_NEWS = "config_news"
 """The row of `meta` that says what the last change of the configuration did, as JSON {at, ok, text}."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigOutcome:
+class ConfigOutcome(Struct, frozen=True):
     """The last change of the configuration."""
 
     at: int

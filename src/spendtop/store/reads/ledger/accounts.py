@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import BigInteger, Connection, func, literal_column, select
 
 from spendtop.domain.clock import DAY
@@ -43,8 +43,7 @@ class AccountState(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEvent:
+class LedgerEvent(Struct, frozen=True):
     """One entry or calibration."""
 
     id: int
@@ -59,8 +58,7 @@ class LedgerEvent:
     predicted: Usd | None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerDay:
+class LedgerDay(Struct, frozen=True):
     """One UTC day."""
 
     day: int
@@ -90,8 +88,7 @@ class LedgerDay:
         return known_cost(self.ours, self.requests, self.unpriced)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountNow:
+class AccountNow(Struct, frozen=True, kw_only=True):
     account: Account
     balance: Usd | None
     """None where nothing is known yet."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
 from spendtop.domain.billers import biller_named
@@ -39,8 +39,7 @@ class BalanceBasis(StrEnum):
     """Nothing: no bills, and no requests that are known to be this account's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     name: str
     provider: str
     poller: str | None
@@ -77,8 +76,7 @@ class Account:
         return "source" if self.provider == LITELLM.name else "provider"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(Struct, frozen=True, kw_only=True):
     """What is left."""
 
     amount: Usd | None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import BigInteger, Connection, func, literal_column, select
 
 from spendtop.domain.clock import DAY
@@ -22,8 +22,7 @@ from spendtop.store.tables import BalanceReadingTable, DayCostTable
 _DAY, _READING = table_of(DayCostTable), table_of(BalanceReadingTable)
 
 
-@dataclass(frozen=True, slots=True)
-class Bills:
+class Bills(Struct, frozen=True):
     """How it stands by what providers tell."""
 
     days: tuple[BilledDay, ...]
@@ -67,8 +66,7 @@ def _balance_words(each: AccountNow, calendar: Calendar) -> str:
     return balance_words(clean_line(each.account.name), each.balance, each.burn_per_day, runs_out)
 
 
-@dataclass(frozen=True, slots=True)
-class BillHistory:
+class BillHistory(Struct, frozen=True):
     """UTC days from `first` (days since 1970) on, one after the other; None is not known."""
 
     first: int

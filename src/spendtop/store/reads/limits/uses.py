@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, case, func, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR
@@ -50,8 +50,7 @@ class Use(NamedTuple):
     unpriced: int
 
 
-@dataclass(frozen=True, slots=True)
-class LimitUse:
+class LimitUse(Struct, frozen=True):
     """One limit for one entity as it stands."""
 
     limit: Limit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from spendtop.domain.usage import contradiction
@@ -20,8 +20,7 @@ _OURS = re.compile(r"\d{1,19}", re.ASCII)
 _LARGEST_ID = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """What a later report changed: field name to (old, new)."""
 
     at: int
@@ -31,8 +30,7 @@ class Revision:
     """What it said against an earlier one of the same source, and what was not taken: field name to (kept, said)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestDetail:
+class RequestDetail(Struct, frozen=True):
     """One request with its bodies as stored (redacted JSON), or None where they are not kept."""
 
     row: RequestRow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, not_, select, tuple_
 from sqlalchemy.exc import DataError
 
@@ -49,8 +49,7 @@ _STATUSES, _STATUS_CLASS = (Status.OK, Status.CANCELLED, Status.ERROR), 1000
 """From the bottom to the top, and by how much one is above the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestQuery:
+class RequestQuery(Struct, frozen=True):
     """Which requests, and in which order. Times are half-open, UTC µs."""
 
     filter: Filter | None = None
@@ -60,8 +59,7 @@ class RequestQuery:
     descending: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPage:
+class RequestPage(Struct, frozen=True):
     """Some requests, and where the next ones begin."""
 
     rows: tuple[RequestRow, ...]
@@ -69,8 +67,7 @@ class RequestPage:
     """Hand it to `page` with the same query; None at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedSpend:
+class ListedSpend(Struct, frozen=True):
     """Sums over all requests that a query lists: those that count, and what is listed too and is in no total."""
 
     counted: Spend

@@ -6,8 +6,9 @@ Text in prompts and answers is looked for in the bodies of those requests that t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from spendtop.domain.errors import StoreCorrupt

@@ -7,13 +7,13 @@ import binascii
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial, reduce
 from operator import add
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, or_, select, tuple_
 
 from spendtop.domain.clock import MINUTE
@@ -56,8 +56,7 @@ class SessionState(StrEnum):
     IDLE = "idle"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
+class SessionRow(Struct, frozen=True):
     """One session: of its requests that a query selects, the first and last time (UTC µs), spend, models and users."""
 
     session: Untrusted
@@ -85,16 +84,14 @@ class SessionRow:
         return SessionState.RUNNING if self.is_active(now) else SessionState.IDLE
 
 
-@dataclass(frozen=True, slots=True)
-class SessionPage:
+class SessionPage(Struct, frozen=True):
     """Some sessions, and where the next ones begin."""
 
     rows: tuple[SessionRow, ...]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionCosts:
+class SessionCosts(Struct, frozen=True):
     """What a session cost by model, None where requests name none, the costliest first."""
 
     by_model: tuple[tuple[Untrusted | None, Spend], ...]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, case, func, select
 
 from spendtop.domain.money import Usd
@@ -26,8 +26,7 @@ _PUSHES = frozenset(each.name for each in PUSHES)
 _OF_HELICONE = (HELICONE_API.name, HELICONE.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollerRow:
+class PollerRow(Struct, frozen=True, kw_only=True):
     """One poller; instants are UTC µs."""
 
     name: str
@@ -50,8 +49,7 @@ class PollerRow:
         return self.push_health.amiss if self.push_health else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GapRow:
+class GapRow(Struct, frozen=True):
     """Requests that were missed when they were pushed, and found by a poll."""
 
     source: str
@@ -90,8 +88,7 @@ def gaps(connection: Connection, since: int, most: int) -> tuple[GapRow, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """Which of Helicone's requests its webhooks brought, of the time in which a poll compared them."""
 
     since: int

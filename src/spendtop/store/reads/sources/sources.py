@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, func, select, text
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
@@ -41,8 +41,7 @@ _LATE, _LATE_IN_FILES = HOUR, 2 * MINUTE
 _LAG_SPAN, _LAG_SAMPLE = 15 * MINUTE, 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRow:
+class SourceRow(Struct, frozen=True, kw_only=True):
     """One source, and its reports: also those that joined what a more trusted source reports."""
 
     source: Source
@@ -67,8 +66,7 @@ class SourceRow:
     """All requests of a source that is read from files by hand; `last_at` is when that was done last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRow:
+class TokenRow(Struct, frozen=True, kw_only=True):
     """One tracking token, and what came under it from all sources."""
 
     id: int
@@ -84,8 +82,7 @@ class TokenRow:
     """Requests, for a shadow token those that are not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What one source sent in vain in one hour."""
 
     source: str
@@ -95,8 +92,7 @@ class Refusal:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSize:
+class StoreSize(Struct, frozen=True):
     """What the store takes on its disk."""
 
     data: int | None
@@ -107,8 +103,7 @@ class StoreSize:
     """Arrival of the oldest request whose prompt and response are kept, UTC µs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Struct, frozen=True, kw_only=True):
     now: int
     sources: tuple[SourceRow, ...]
     """Every one that there is, in the order in which people see them; of those that are imported only where something
@@ -225,8 +220,7 @@ def _edge(connection: Connection, day_start: int) -> Counter[tuple[str, str]]:
     return counts
 
 
-@dataclass(frozen=True, slots=True)
-class _Today:
+class _Today(Struct, frozen=True):
     tallies: _Tallies
     edge: Counter[tuple[str, str]]
     day_start: int

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -65,8 +65,7 @@ ERROR = "error"
 ONLY_WHERE_SET = ("session", "token")
 
 
-@dataclass(frozen=True, slots=True)
-class KeySpend:
+class KeySpend(Struct, frozen=True):
     """Spend of one user, model, ...; the key is empty where requests name none."""
 
     key: Untrusted
@@ -75,8 +74,7 @@ class KeySpend:
     """What people read for the key, where it is a tracking token's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breakdown:
+class Breakdown(Struct, frozen=True):
     """The largest keys, and all others in one sum."""
 
     rows: tuple[KeySpend, ...]
@@ -89,8 +87,7 @@ class Breakdown:
         return (*self.rows, KeySpend(Untrusted(""), nameless)) if nameless.requests else self.rows
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     """Spend from `start` (UTC µs) for one step."""
 
     start: int

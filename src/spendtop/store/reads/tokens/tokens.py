@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
@@ -32,8 +31,7 @@ class Token(Struct, frozen=True, kw_only=True):
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUse:
+class TokenUse(Struct, frozen=True):
     """A token, how many requests of it are kept, and when the latest of them happened (UTC µs)."""
 
     token: Token
