@@ -158,13 +158,25 @@ async def test_panels_and_chart_share_one_window_of_time(app: SpendtopApp) -> No
         await until(pilot, lambda: "Requests/day" in picture(pilot))
 
 
-@pytest.mark.parametrize("size", [(60, 24), (140, 12)])
-async def test_where_the_chart_has_no_room_its_keys_are_not_offered(app: SpendtopApp, size: tuple[int, int]) -> None:
-    async with app.run_test(size=(80, 24)) as pilot:
+@pytest.mark.parametrize("size", [(60, 15), (140, 12)])
+async def test_where_the_chart_has_no_room_beside_the_rest_a_key_shows_it_alone(
+    app: SpendtopApp, size: tuple[int, int]
+) -> None:
+    async with app.run_test(size=size) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "c cursor" in picture(pilot).splitlines()[-1])
-        await pilot.resize_terminal(*size)
-        await until(pilot, lambda: "enter open" in picture(pilot) and "cursor" not in picture(pilot).splitlines()[-1])
+        await until(pilot, lambda: "c chart" in picture(pilot).splitlines()[-1])
+        assert "┤" not in picture(pilot) and "v measure" not in picture(pilot)
+        await pilot.press("c")
+        await until(pilot, lambda: "┤" in picture(pilot) and "Live" not in picture(pilot))
+        await pilot.press("h", "h")
+        keys = picture(pilot).splitlines()[-1]
+        assert "q back" in keys and "h earlier" in keys
+        await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode == "requests" and " t:" in picture(pilot))
+        await pilot.press("q")
+        await until(pilot, lambda: "┤" in picture(pilot))
+        await pilot.press("q")
+        await until(pilot, lambda: "Live" in picture(pilot) and "q leave" in picture(pilot).splitlines()[-1])
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ async def test_a_collector_that_cannot_write_is_not_called_live(app: SpendtopApp
         long = amiss(
             ConditionStatus.DOWN,
             clock(),
-            "The store was moved away: nothing is recorded. Put the same file back, then recording goes on.",
+            "The store was moved away: nothing is recorded. Put the same file back, then recording goes on again.",
         )
         app.post_message(CollectorSeen(replace(RUNNING, conditions=(long,))))
         await until(pilot, lambda: "! The store was moved away: nothing is recorded. 8 shows all" in picture(pilot))

@@ -9,7 +9,7 @@ from spendtop.domain.clock import DAY, month_of
 from spendtop.domain.requests.request import BodyState
 from spendtop.services.alerting.episodes import is_resolved
 from spendtop.services.alerting.outbox import DeliveryState
-from spendtop.services.repricing.repricing import forget_changes, forget_changes_before
+from spendtop.services.repricing.repricing import forget_changes_before
 from spendtop.services.tasks import ENDED, TaskKind
 from spendtop.store import facts, partitions
 from spendtop.store.ids import SLOTS
@@ -84,8 +84,8 @@ def _requests(connection: Connection, before: int, most: int) -> bool:
             (_REVISION, _REVISION.c.request_id),
             (_REQUEST, _REQUEST.c.id),
         ):
-            connection.execute(delete(table).where(column.in_(ids)))
-        forget_changes(connection, ids)
+            connection.execute(delete(table).where(column <= ids[-1]))
+        forget_changes_before(connection, ids[-1] + 1)
         facts.put(connection, facts.VERIFIED_FROM, str(before))
     return len(ids) == most
 

@@ -83,7 +83,7 @@ OVERVIEW = (
     *SIDEWAYS,
     Action("filter", "slash", "screen.filter", "filter", "list and chart what a filter selects", "find", 4),
     TIME,
-    Action("chart-cursor", "c", "screen.chart_cursor", "cursor", "a cursor in the chart: how much, who", "time", 8),
+    Action("chart-cursor", "c", "screen.chart_cursor", "chart", "a cursor in the chart: how much, who", "time", 8),
     Action("measure", "v", "screen.measure", "measure", "chart cost, requests, tokens or errors", "time", 11),
     Action("new-token", "n", "screen.new_token", "new token", "make a tracking token for an application", "act", 6),
     Action("copy-address", "y", "screen.copy_address", "copy address", "copy the webhook's address", "act", 7),
@@ -222,7 +222,7 @@ ALERTS = (
     Action("open", "enter", "screen.open", "requests", "list the requests behind the alert", "open", 3),
     Action("layout", "minus", "screen.layout", "layout", "list, split, detail in turn", "open", 13),
     Action("ack", "a", "screen.ack", "ack", "take it on: it speaks again only when it gets worse", "act", 4),
-    Action("raise", "plus", "screen.open_limit", "its limit", "go to its limit, which + raises there", "act", 5),
+    Action("raise", "plus", "screen.raise_limit", "raise", "raise its limit until an instant", "act", 5),
     Action("snooze", "s", "screen.snooze", "snooze", "keep it silent for a while", "act", 5),
     Action(
         "silence",

@@ -278,6 +278,9 @@ class SpendtopApp(ThemedApp):
     def open_row(self, screen: str, key: Hashable) -> None:
         self.on_screen(screen, lambda live: None if key is None else live.select_row(key))
 
+    def raise_limit(self, key: Hashable) -> None:
+        self.on_screen("limits", lambda limits: limits.raise_row(key))
+
     def open_filter(self) -> None:
         self.on_screen("requests", lambda screen: screen.action_filter())
 

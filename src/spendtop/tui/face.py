@@ -185,6 +185,9 @@ class Face(Protocol):
     def open_row(self, screen: str, key: Hashable) -> None:
         """Another screen, with the cursor on a row where a key is given."""
 
+    def raise_limit(self, key: Hashable) -> None:
+        """The screen of limits, asking by how much the one of this row is raised."""
+
 
 def sight_of(face: Face, asked: bool, left: int | None, upgraded: float | None) -> Sight:
     """What the program knows of recording and reading. `asked` says whether it was looked for a collector, `left` when

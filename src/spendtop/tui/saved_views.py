@@ -1,4 +1,5 @@
-"""What the screens remember between two starts: the filters that were typed, and views with a name."""
+"""What the screens remember between two starts: the filters that were typed, views with a name, and whether the steps
+of a first run are still listed."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ class SavedView(msgspec.Struct, frozen=True):
 class _Content(msgspec.Struct):
     filters: list[str] = []
     views: dict[str, SavedView] = {}
+    is_first_run: bool = False
 
 
 class SavedViews:
@@ -44,6 +46,17 @@ class SavedViews:
     @property
     def names(self) -> list[str]:
         return sorted(self._content.views)
+
+    @property
+    def is_first_run(self) -> bool:
+        """Whether the steps of a first run are listed."""
+        return self._content.is_first_run
+
+    def note_first_run(self, is_first_run: bool) -> None:
+        """Whether they are from now on."""
+        if is_first_run is not self.is_first_run:
+            self._content.is_first_run = is_first_run
+            self._write()
 
     def remember(self, text: str) -> None:
         """A filter that was typed."""

@@ -15,5 +15,5 @@ def test_the_last_word_on_each_window_counts_in_any_order() -> None:
 
 def test_a_window_is_named_by_its_length_and_is_over_when_it_is_reset() -> None:
     assert [window(minutes).name for minutes in (300, 10_080, 90)] == ["5h", "7d", "90m"]
-    assert (window(resets_at=5).is_over(4), window(resets_at=5).is_over(5)) == (False, True)
-    assert (window(at=MINUTE).is_over(HOUR), window(at=MINUTE).is_over(6 * HOUR)) == (False, True)
+    assert [window(at=2, resets_at=5).stands(now) for now in (1, 2, 4, 5)] == [False, True, True, False]
+    assert (window(at=MINUTE).stands(HOUR), window(at=MINUTE).stands(6 * HOUR)) == (True, False)

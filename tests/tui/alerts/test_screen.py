@@ -244,14 +244,16 @@ async def test_enter_lists_the_requests_behind_an_alert(face: SpendtopApp) -> No
         assert 'user:"alice" t:' in picture(pilot)
 
 
-async def test_plus_leads_to_the_limit_that_the_alert_is_about(face: SpendtopApp) -> None:
+async def test_plus_asks_by_how_much_the_limit_is_raised_that_the_alert_is_about(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
-        assert "+ its limit" in picture(pilot)
+        assert "+ raise" in picture(pilot)
         await pilot.press("plus")
+        await until(pilot, lambda: "Raise each user, alice" in picture(pilot))
+        await pilot.press("escape")
         await until(pilot, lambda: face.current_mode == "limits" and "▌each user" in picture(pilot))
         assert "alice" in next(line for line in picture(pilot).splitlines() if "▌each user" in line)
-        await pilot.press("plus")
+        await pilot.press("q", "plus")
         await until(pilot, lambda: "Raise each user, alice" in picture(pilot))
 
 

@@ -45,7 +45,8 @@ async def test_what_is_done_is_ticked_off_and_keys_do_the_rest(
     session_over: Sessions, till: Till, store: Store, tmp_path: Path
 ) -> None:
     config = tmp_path / "spendtop.toml"
-    app = SpendtopApp(session_over(config_file=config, folder=tmp_path))
+    views = tmp_path / "views.json"
+    app = SpendtopApp(session_over(config_file=config, folder=tmp_path, views=views))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot)
         await until(pilot, lambda: "Nothing recorded yet" in picture(pilot))
@@ -58,13 +59,27 @@ async def test_what_is_done_is_ticked_off_and_keys_do_the_rest(
         await until(pilot, lambda: queued(store))
         with store.writing() as connection:
             task = tasks.claim(connection, 1)
-            send_test_message(connection)
         assert task is not None and (task.kind, task.arguments) == (tasks.TaskKind.SAMPLE_EVENT, {})
-        await until(pilot, lambda: ticked(app)[-1] == "a channel that was tested")
         await pilot.press("n")
         await typed(pilot, "my app")
         await pilot.press("enter")
         await until(pilot, lambda: "SPENDTOP_INGEST_KEY" in picture(pilot))
+    Desk(store).record(call(at=app.session.clock() - MINUTE))
+    for end in ("q", "test"):
+        app = SpendtopApp(session_over(config_file=config, folder=tmp_path, views=views))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await opened(pilot)
+            await until(pilot, lambda: "✓ 4 of 5   6 T tested channel   q ends this list" in picture(pilot))
+            assert "Welcome" not in picture(pilot)
+            if end == "q":
+                await pilot.press("q")
+            else:
+                with store.writing() as connection:
+                    send_test_message(connection)
+            await until(pilot, lambda: "tested channel" not in picture(pilot))
+            assert app.is_running
+            if end == "q":
+                app.saved_views.note_first_run(True)
 
 
 async def test_coding_agents_found_here_are_named_by_both_screens_and_nothing_is_said_without(

@@ -28,18 +28,19 @@ def searched(store: Store, clock: SettableClock) -> tuple[Browser, ListAnswer]:
 def test_rows_show_before_all_is_searched(store: Store, filled: Till, clock: SettableClock) -> None:
     browser, whole = searched(store, clock)
     part = replace(whole, sums=None, share=0.34)
-    assert browser.take_part(part)
+    assert browser.nothing == "nothing found yet"
+    assert browser.take_part(part) and browser.nothing == "nothing found yet"
     assert (len(browser.listing), browser.sums, browser.share) == (20, None, 0.34)
     assert browser.take(whole, 0.0)
     assert browser.sums is not None and (browser.sums.requests, browser.share) == (20, None)
-    assert not browser.give_up()
+    assert not browser.give_up() and browser.nothing.startswith("nothing matches")
 
 
 def test_a_search_that_is_ended_stays_with_what_it_found(store: Store, filled: Till, clock: SettableClock) -> None:
     browser, whole = searched(store, clock)
     part = replace(whole, sums=None, share=0.34)
     assert browser.take_part(part) and browser.give_up()
-    assert not browser.take_part(part)
+    assert not browser.take_part(part) and browser.nothing.startswith("nothing in the 34 % that were searched")
     assert browser.take(part, 0.0)
     assert (len(browser.listing), browser.share, browser.following) == (20, 0.34, False)
     later = asked(browser, clock, 1e9)

@@ -37,6 +37,7 @@ from spendtop.store.tables import QuarantineTable
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.choose import ConfirmScreen
 from spendtop.tui.requests.screen import RequestsScreen
+from spendtop.tui.screens import store_writer
 from spendtop.tui.screens.clipboard import Clipboard
 from spendtop.tui.sources.post_dialog import PostScreen
 from spendtop.tui.sources.screen import SourcesScreen
@@ -324,8 +325,9 @@ async def test_enter_lists_the_requests_of_a_token_or_source(
 
 
 async def test_a_source_shows_its_last_events_as_they_are_kept(
-    face: SpendtopApp, store: Store, clock: SettableClock
+    face: SpendtopApp, store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(store_writer, "_PATIENCE", 0.0)
     set_aside(store, clock() - MINUTE, "unrecognized", "open", raw=b'{"key": "[redacted sk-\xe2\x80\xa6]", "n": [1]}')
     set_aside(store, clock() - 3 * HOUR, "test", "open")
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
@@ -335,6 +337,7 @@ async def test_a_source_shows_its_last_events_as_they_are_kept(
         told = " ".join(picture(pilot).split())
         assert "not understood: no ␛[2J id (12 B)" in told and '"key": "[redacted sk-…]",' in told
         assert "its body is not kept" in told
+        await until(pilot, lambda: "The collector has not taken it up yet; it stays queued." in picture(pilot))
 
         def answer(connection: Connection) -> bool:
             task = tasks.claim(connection, clock())

@@ -63,7 +63,7 @@ def show(options: Options) -> int:
 
 def _window_words(window: PlanWindow, calendar: Calendar) -> str:
     said = f"said {age(max(now() - window.at, 0))} ago"
-    if window.is_over(now()):
+    if not window.stands(now()):
         return (
             f"{window.agent}, {window.name} window of the plan: another one has begun since the provider spoke, {said}."
         )

@@ -29,10 +29,10 @@ class PlanWindow(Struct, frozen=True, kw_only=True):
                 return f"{length // unit}{letter}"
         return f"{self.minutes}m"
 
-    def is_over(self, now: int) -> bool:
-        """Whether another one has begun since: what was told says nothing of that."""
+    def stands(self, now: int) -> bool:
+        """Whether it was told by then and no other one has begun since, of which it says nothing."""
         end = self.at + self.minutes * MINUTE if self.resets_at is None else self.resets_at
-        return end <= now
+        return self.at <= now < end
 
 
 def newest(windows: Iterable[PlanWindow]) -> list[PlanWindow]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.counted import counted
@@ -263,14 +263,18 @@ def leave(connection: Connection, run_id: int) -> None:
 
 
 def forget_changes(connection: Connection, request_ids: Sequence[int]) -> None:
-    """Forget what runs changed in requests that retention deletes."""
-    of_runs = _CHANGE.c.reprice_id.in_(select(_RUN.c.id))  # so that the primary key finds them
-    connection.execute(delete(_CHANGE).where(of_runs, _CHANGE.c.request_id.in_(request_ids)))
+    """Forget what runs changed in requests that are deleted."""
+    connection.execute(delete(_CHANGE).where(_of_runs(), _CHANGE.c.request_id.in_(request_ids)))
 
 
 def forget_changes_before(connection: Connection, request_id: int) -> None:
     """The same of all requests with smaller ids."""
-    connection.execute(delete(_CHANGE).where(_CHANGE.c.request_id < request_id))
+    connection.execute(delete(_CHANGE).where(_of_runs(), _CHANGE.c.request_id < request_id))
+
+
+def _of_runs() -> ColumnElement[bool]:
+    """All changes, as the primary key finds them."""
+    return _CHANGE.c.reprice_id.in_(select(_RUN.c.id))
 
 
 def progress(run: Run) -> str:

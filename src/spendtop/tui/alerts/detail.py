@@ -16,7 +16,7 @@ from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.alerts import words
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_middle
+from spendtop.tui.widgets.canvas import Line, Panel, fit, fit_middle
 
 if TYPE_CHECKING:
     from spendtop.store.reads.alerts.attention import AlertRow, DeliveryRow
@@ -36,7 +36,10 @@ class AlertDetailPanel(Panel):
     def __init__(self) -> None:
         super().__init__(id="alert-detail")
         self.detail: AlertDetail | None = None
+        self.channels: tuple[str, ...] = ()
+        """The names of those that are configured."""
         self.tests: tuple[DeliveryRow, ...] = ()
+        """How the last test of each channel went."""
         self.calendar = Calendar()
         self.now = 0
 
@@ -133,19 +136,26 @@ class AlertDetailPanel(Panel):
         return f" {self.glyphs.between} ".join(named)
 
     def _of_tests(self, width: int) -> Iterator[Line]:
-        for delivery in self.tests:
-            yield from self._delivery(delivery, "test", width)
+        tests = {delivery.channel: delivery for delivery in self.tests}
+        newest = (channel for channel, delivery in tests.items() if self.now - delivery.created_at < _NEWS_FOR)
+        for channel in dict.fromkeys([*self.channels, *newest]):
+            if channel in tests:
+                yield from self._delivery(tests[channel], "test", width)
+            else:
+                yield [*self._to("test", channel), ("never tested; T sends a test", self.palette.muted)]
 
     def _delivery(self, delivery: DeliveryRow, kind: str, width: int) -> Iterator[Line]:
         """To whom, what, and what came of it."""
         outcome, style = self._outcome(delivery)
-        channel = fit_middle(clean_line(delivery.channel), _CHANNEL, self.glyphs.cut)
-        label: Piece = (fit(kind, _LABEL - 1, self.glyphs.cut) + " ", self.palette.muted)
         room = max(width - _LABEL - _CHANNEL - 1, _LABEL)
         first, *more = textwrap.wrap(outcome, room) or [""]
-        yield [label, (f"{channel} ", self.palette.text), (first, style)]
+        yield [*self._to(kind, delivery.channel), (first, style)]
         for line in more:
             yield [(" " * (_LABEL + _CHANNEL + 1), style), (line, style)]
+
+    def _to(self, kind: str, channel: str) -> Line:
+        name = fit_middle(clean_line(channel), _CHANNEL, self.glyphs.cut)
+        return [(fit(kind, _LABEL - 1, self.glyphs.cut) + " ", self.palette.muted), (f"{name} ", self.palette.text)]
 
     def _outcome(self, delivery: DeliveryRow) -> tuple[str, Style]:
         palette, took = self.palette, ""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spendtop.domain.alerting.silences import Silence
-from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.windows import Calendar
 from spendtop.services.alerting.requests import drivers, limit_of, request_filter
@@ -29,9 +28,6 @@ from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.limits.uses import Use
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens.questions import read_headline
-
-_TESTS_SHOWN = HOUR
-"""How long it is shown how a test of the channels went, in µs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,7 @@ class AlertsQuestion:
             rows=listed,
             uses=uses_now(connection, visible, self.now, {}),
             detail=detail,
-            tests=newest_tests(connection, self.now - _TESTS_SHOWN),
+            tests=newest_tests(connection, 0),
         )
 
 

@@ -92,16 +92,16 @@ class AlertsScreen(LiveScreen):
         limits = headline.applied.limits if headline.applied else ()
         table.limits = {f"limit/{limit.name}": limit for limit in limits}
         table.used |= {alert_id: use.used for alert_id, use in answer.uses.items()}
+        channels = headline.applied.channels if headline.applied else ()
         if answer.question.is_open is (self.part is AlertPart.OPEN):
             self._newest = answer.rows
-            channels = headline.applied.channels if headline.applied else ()
             told = "T tests the channels" if channels else "no [[channel]] would be told"
             nothing = "nothing calls for anybody" if self.part is AlertPart.OPEN else "nothing was ever amiss"
             table.nothing = f"{nothing}; {told}"
             table.show(table.in_order(answer.rows))
         self._title()
         self.detail.now, self.detail.calendar = answer.question.now, headline.calendar
-        self.detail.tests = answer.tests
+        self.detail.channels, self.detail.tests = channels, answer.tests
         if answer.detail is None:
             self._read_detail()
         self._take_detail(answer.detail)
@@ -237,10 +237,10 @@ class AlertsScreen(LiveScreen):
         elif row is not None and row.kind in _ELSEWHERE:
             self.face.open_row(_ELSEWHERE[row.kind], None)
 
-    def action_open_limit(self) -> None:
-        """The limit that it is about."""
+    def action_raise_limit(self) -> None:
+        """The limit that it is about, on its own screen."""
         if self.table.row is not None:
-            self.face.open_row("limits", RowKey(self.table.row.limit_name, self.table.row.entity.raw))
+            self.face.raise_limit(RowKey(self.table.row.limit_name, self.table.row.entity.raw))
 
     # What is done
 

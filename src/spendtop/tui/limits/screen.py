@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spendtop.domain.limits.limit import Limit
     from spendtop.tui.headline import Headline
     from spendtop.tui.limits.questions import LimitDetail, LimitsFigures
-    from spendtop.tui.limits.table import LimitRow
+    from spendtop.tui.limits.table import LimitRow, RowKey
 
 
 class LimitsScreen(LiveScreen):
@@ -47,6 +47,8 @@ class LimitsScreen(LiveScreen):
         self.raise_desk = RaiseDesk(self, self.writer)
         self.config_desk = ConfigDesk(self, self.writer)
         self.arrangement = Arrangement(self, lambda: self.table, lambda: ALL_TIME, lambda time: None, self.order_by)
+        self._to_raise: RowKey | None = None
+        """Which row is to be raised once it is read."""
 
     def body(self) -> ComposeResult:
         with Container(id="limit-parts"):
@@ -71,6 +73,8 @@ class LimitsScreen(LiveScreen):
         table.note = [*self._known_from(since), *self._note([*ours, *(row.state for row in answer.told)])]
         table.renew(answer.limits, answer.forecasts, answer.told)
         self._select_written()
+        self._raise_asked()
+        self._to_raise = None
         self._read_detail()
         return headline
 
@@ -106,6 +110,17 @@ class LimitsScreen(LiveScreen):
             if self.table.rows:
                 self.table.relist()
         self.table.select(key)
+
+    def raise_row(self, key: RowKey) -> None:
+        """Ask by how much a row is raised, also one that is not read yet."""
+        self.select_row(key)
+        self._to_raise = key
+        self._raise_asked()
+
+    def _raise_asked(self) -> None:
+        if self.row is not None and self.row.key == self._to_raise:
+            self._to_raise = None
+            self.action_raise_limit()
 
     @property
     def panes(self) -> Sequence[Widget]:

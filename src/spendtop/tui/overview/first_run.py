@@ -1,8 +1,8 @@
-"""What is done on the way to the first request, and the keys that do the rest, while nothing is recorded."""
+"""What is done on the way to the first request and after it, and the keys that do the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH
@@ -12,6 +12,7 @@ from spendtop.tui.screens.clipboard import Clipboard
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.sources.tracking_tokens import TokenDraft, TrackingTokens
+from spendtop.tui.widgets.canvas import Line, Piece, length
 
 if TYPE_CHECKING:
     from spendtop.services.agents.found import AgentFound
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 KEYS = ("copy-address", "new-token", "send-test", "edit")
 """Ids of the actions."""
+_LISTED: Mapping[SetupStep, tuple[str, str]] = {
+    SetupStep.CONFIGURED: ("e", "spendtop.toml"),
+    SetupStep.LISTENING: ("!", "listening"),
+    SetupStep.HEARD: ("T", "first event"),
+    SetupStep.LIMITED: ("5 n", "first limit"),
+    SetupStep.TOLD: ("6 T", "tested channel"),
+}
+"""What is listed until all of it is done: the keys that do it, and what it is."""
 
 
 class FirstRun:
@@ -29,6 +38,39 @@ class FirstRun:
         self.is_channel_tested = False
         self.agents: Sequence[AgentFound] = ()
         """As the store says."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether steps are listed, which begins with an empty store and ends once all is done or somebody ends it."""
+        return self._screen.face.saved_views.is_first_run
+
+    def follow(self, headline: Headline) -> None:
+        """Begin or end the list."""
+        face = self._screen.face
+        if headline.is_first_run:
+            face.saved_views.note_first_run(not face.session.demo)
+        elif self._done(headline).issuperset(_LISTED):
+            self.end()
+
+    def end(self) -> None:
+        """List them no longer."""
+        self._screen.face.saved_views.note_first_run(False)
+
+    def steps(self) -> Line:
+        """What is done with its tick, or where room is short how much that is, then the rest with its keys."""
+        face, done = self._screen.face, self._done(self._screen.face.headline).intersection(_LISTED)
+        palette, tick = face.palette, (face.glyphs.good, face.palette.good)
+        ticked: list[Piece] = []
+        rest: list[Piece] = []
+        for step, (keys, what) in _LISTED.items():
+            if step in done:
+                ticked += [tick, (f" {what}   ", palette.muted)]
+            else:
+                rest += [(keys, palette.key), (f" {what}   ", palette.text)]
+        rest += [("q", palette.key), (" ends this list", palette.muted)]
+        if length([*ticked, *rest]) > self._screen.size.width - 2:
+            ticked = [tick, (f" {len(done)} of {len(_LISTED)}   ", palette.muted)]
+        return [*ticked, *rest]
 
     def tell(self, is_billed: bool) -> None:
         """Bring the welcome up to date; draw it where that changed it."""
@@ -45,7 +87,9 @@ class FirstRun:
     def _done(self, headline: Headline | None) -> frozenset[SetupStep]:
         face, applied = self._screen.face, headline.applied if headline else None
         config = face.session.config_file
-        was_heard = headline is not None and bool(headline.attention.tests or headline.attention.unrecognized)
+        was_heard = headline is not None and bool(
+            not headline.is_first_run or headline.attention.tests or headline.attention.unrecognized
+        )
         pushing = applied.doors.ingest_keys if applied is not None else ()
         steps = {
             SetupStep.CONFIGURED: config is not None and config.is_file(),

@@ -51,6 +51,8 @@ class OverviewQuestion:
     top: int
     bill_days: int
     """How many UTC days of bills, where those stand in place of spend."""
+    is_first_run: bool = False
+    """Whether the steps of a first run are listed, also where something is recorded."""
 
     def ask(self, connection: Connection) -> OverviewFigures:
         """The answer, with the status line's figures from the same view of the store."""
@@ -90,7 +92,8 @@ class OverviewQuestion:
         )
         today = self.now // DAY
         history = bill_history(connection, bills.accounts, today - self.bill_days + 1, today) if bills else None
-        is_tested = headline.is_first_run and any(test.state == "sent" for test in newest_tests(connection, 0))
+        is_first_run = headline.is_first_run or self.is_first_run
+        is_tested = is_first_run and any(test.state == "sent" for test in newest_tests(connection, 0))
         agents = agents_found(connection, socket.gethostname()) if headline.is_first_run else ()
         windows = plan_windows.known(connection, socket.gethostname(), data_folder())
         standing = PlanStanding(self.now, calendar, windows, blocks)
@@ -107,7 +110,7 @@ class OverviewFigures:
     history: BillHistory | None
     """Where bills stand in place of spend."""
     is_channel_tested: bool
-    """In an empty store: whether a channel took a test message."""
+    """In a first run: whether a channel took a test message."""
     agents: tuple[AgentFound, ...]
     """Those on this machine, while nothing is recorded."""
     plans: PlanStanding

@@ -12,22 +12,18 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from spendtop.domain.breakdown.dimensions import dimension
 from spendtop.domain.clock import DAY
 from spendtop.domain.filters.filters import body_terms
-from spendtop.domain.filters.instants import of_span
-from spendtop.domain.untrusted import Untrusted, clean_line
+from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LIVE, MOVE, OVERVIEW, Action, bindings
-from spendtop.tui.limits.table import RowKey
 from spendtop.tui.listing import Listing
 from spendtop.tui.overview.bars import bars_of_all, even_pace, plan_bars
 from spendtop.tui.overview.bills import BalancesPanel, billed_days
 from spendtop.tui.overview.chart_cursor import ChartCursor
 from spendtop.tui.overview.door_panel import DoorPanel
-from spendtop.tui.overview.doors import joined, without_time
+from spendtop.tui.overview.doors import PanelDoors, without_time
 from spendtop.tui.overview.first_run import KEYS, FirstRun
-from spendtop.tui.overview.models_screen import ModelsScreen, open_family
 from spendtop.tui.overview.panels import LimitsPanel, SourcesPanel, TopPanel
 from spendtop.tui.overview.trend import Trend
 from spendtop.tui.overview.welcome import Welcome
@@ -65,6 +61,7 @@ class OverviewScreen(LiveScreen):
         self._trend: Trend | None = None
         self._first_run = FirstRun(self)
         self._chart_cursor = ChartCursor(self, lambda: self._charted.filter)
+        self._doors = PanelDoors(self, lambda: self._charted)
 
     def body(self) -> ComposeResult:
         with Vertical(id="figures"):
@@ -91,6 +88,7 @@ class OverviewScreen(LiveScreen):
             charts_all=not self._charted.text.strip(),
             top=_TOP,
             bill_days=self._bill_days,
+            is_first_run=self._first_run.is_listed,
         )
 
     def show(self, answer: Any) -> Headline:
@@ -100,6 +98,7 @@ class OverviewScreen(LiveScreen):
         self._bills(figures)
         self._first_run.is_channel_tested = figures.is_channel_tested
         self._first_run.agents = figures.agents
+        self._first_run.follow(headline)
         self._first_run.tell(self.has_class("-billed"))
         self._chart_spend(figures)
         limits = self.query_one(LimitsPanel)
@@ -135,34 +134,52 @@ class OverviewScreen(LiveScreen):
         panels: list[Widget] = [panel for panel in (chart, self.query_one(BalancesPanel)) if upper.display]
         for part in (upper, middle):
             panels += [panel for panel in part.query(DoorPanel) if part.display and panel.keys]
-        return [live, *(panel for panel in panels if panel.display)]
+        return [chart] if self.has_class("-chart") else [live, *(panel for panel in panels if panel.display)]
+
+    @property
+    def is_root(self) -> bool:
+        return not (isinstance(self.pane, SpendChart) or self._lists_steps)
+
+    @property
+    def _lists_steps(self) -> bool:
+        """Whether the steps of a first run are listed below the figures."""
+        return self._first_run.is_listed and self.was_read and not self.has_class("-empty")
 
     def works_now(self, action: Action) -> bool:
-        """An empty store has nothing to move in, and where there is no room for the chart it has no keys."""
+        """An empty store has nothing to move in, and a chart that is not in view has no measure."""
         is_empty, is_billed = self.has_class("-empty"), self.has_class("-billed")
-        if action.id in ("chart-cursor", "measure"):
+        if action.id == "chart-cursor":
+            return not is_empty and not is_billed
+        if action.id == "measure":
             return self.query_one(SpendChart) in self.panes and not is_empty
         if action.id in KEYS:
-            return is_empty
+            return is_empty or self._lists_steps
         if action.id in ("zoom-in", "zoom-out", "time"):
             return not is_empty or is_billed
+        if action.id in _STEPS and isinstance(self.pane, SpendChart):
+            return True
         if action.id in AMONG_PANES:
             return len(self.panes) > 1 and (not is_empty or is_billed)
         return not (is_empty and (action in MOVE or action.id == "open"))
 
     def offered(self) -> list[tuple[Action, str]]:
-        """In the chart the keys that step through it."""
-        if not isinstance(self.pane, SpendChart):
-            return super().offered()
-        return [
-            (replace(action, label=_STEPS[action.id], footer=4) if action.id in _STEPS else action, key)
-            for action, key in super().offered()
-            if action.id != "chart-cursor"
-        ]
+        """In the chart the keys that step through it; the key that shows it first where it is not in view."""
+        offered = super().offered()
+        if isinstance(self.pane, SpendChart):
+            return [
+                (replace(action, label=_STEPS[action.id], footer=4) if action.id in _STEPS else action, key)
+                for action, key in offered
+                if action.id != "chart-cursor"
+            ]
+        if self.query_one(SpendChart) in self.panes:
+            return offered
+        return [(replace(action, footer=4) if action.id == "chart-cursor" else action, key) for action, key in offered]
 
     def remarks(self) -> Line:
         """What is known of the step under the chart's cursor, for which the chart has little room."""
-        return self._chart_cursor.remarks() if isinstance(self.pane, SpendChart) else super().remarks()
+        if isinstance(self.pane, SpendChart):
+            return self._chart_cursor.remarks()
+        return self._first_run.steps() if self._lists_steps else super().remarks()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other rows."""
@@ -172,48 +189,10 @@ class OverviewScreen(LiveScreen):
 
     def action_open(self) -> None:
         """What is behind the row, or the step of the chart."""
-        pane = self.pane
-        match pane:
-            case SpendChart():
-                self._list(self._of_chart(pane))
-            case BalancesPanel():
-                self.face.open_row("ledger", None)
-            case LimitsPanel():
-                use = pane.use
-                self.face.open_row("limits", use and RowKey(use.limit.name, use.entity.raw, False))
-            case SourcesPanel():
-                self.face.open_row("sources", ("source", pane.source))
-            case TopPanel(id="users"):
-                user = pane.chosen
-                self.face.open_entities(dimension("user"), None if user is None else user.raw, self.time)
-            case TopPanel():
-                self._open_model(pane.chosen)
-            case _:
-                self._open_request()
-
-    def _open_request(self) -> None:
-        selected = self.query_one(RequestList).selected
-        if selected is not None:
-            self.face.open_request(selected)
-
-    def _open_model(self, family: Untrusted | None) -> None:
-        if family is None:
-            self.app.push_screen(ModelsScreen(self.time))
-        else:
-            open_family(self, self.time, family)
-
-    def _of_chart(self, chart: SpendChart) -> str:
-        """What the filter selects in the step under the cursor."""
-        group = chart.group
-        step = "" if group is None else of_span(group.since, group.until, self.calendar)
-        of_plan = "~plan" if chart.measure is ChartMeasure.PLAN else ""
-        return joined(joined(self._charted.text, of_plan), step)
-
-    def _list(self, text: str) -> None:
-        self.face.list_requests(text)
+        self._doors.open(self.pane, self.time)
 
     def on_list_table_opened(self) -> None:
-        self._open_request()
+        self._doors.open(self.query_one(RequestList), self.time)
 
     def on_door_panel_door_opened(self) -> None:
         self.action_open()
@@ -260,14 +239,23 @@ class OverviewScreen(LiveScreen):
         return max((now - (since or 0)) // DAY, _LEAST_BILL_DAYS)
 
     def go_back(self) -> bool:
-        """From the chart's cursor to the list."""
-        if not isinstance(self.pane, SpendChart):
+        """From the chart's cursor to the list; then without the steps of a first run."""
+        if isinstance(self.pane, SpendChart):
+            self.remove_class("-chart")
+            self.call_after_refresh(self.query_one(RequestList).focus)
+        elif self._lists_steps:
+            self._first_run.end()
+            self.tick()
+        else:
             return False
-        self.query_one(RequestList).focus()
         return True
 
     def action_chart_cursor(self) -> None:
-        self.query_one(SpendChart).focus()
+        """In a chart that has no room beside the rest, which it replaces until somebody goes back."""
+        chart = self.query_one(SpendChart)
+        if chart not in self.panes:
+            self.add_class("-chart")
+        self.call_after_refresh(chart.focus)
 
     def action_measure(self) -> None:
         self.query_one(SpendChart).turn_measure()

@@ -86,6 +86,15 @@ class Browser:
         """Whether somebody ended the search for this list."""
         return self._given_up is self.listing
 
+    @property
+    def nothing(self) -> str:
+        """What an empty list says."""
+        if self.is_given_up and self.share is not None:
+            return f"nothing in the {int(self.share * 100)} % that were searched; backspace shows all again"
+        if self.share is not None or not self.listing.read:
+            return "nothing found yet"
+        return "nothing matches; backspace shows all again" if self.selection.is_narrowed else "nothing yet"
+
     def give_up(self) -> bool:
         """End the search that is on, and stay with what it found; False where none is."""
         if self.share is None or self.is_given_up:

@@ -220,7 +220,7 @@ class ListPane:
         arrow = glyphs.down_arrow if selection.descending else glyphs.up
         order: Line = [(f"{selection.order} {arrow}", palette.muted)]
         self.rows.note = order if sums is None else self._sums(sums, order)
-        self.rows.nothing = "nothing matches; backspace shows all again" if selection.is_narrowed else "nothing yet"
+        self.rows.nothing = self._browser.nothing
         self.rows.redraw()
 
     def _sums(self, sums: ListedSpend, order: Line) -> Line:

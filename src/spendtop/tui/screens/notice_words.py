@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -21,8 +22,6 @@ _WHOSE = 24
 """Cells of a name."""
 _WIDE = 100
 """Cells from which on amounts have room beside the screen's own remarks."""
-_LEAST = 20
-"""Cells of remarks below which they are left out."""
 _GAP: Piece = ("   ", Style())
 
 
@@ -50,18 +49,21 @@ class NoticeWords:
         if not self._face.time_machine.is_past:
             return ()
         palette = self._face.palette
-        return [(" THE PAST ", palette.banner), ("  ( earlier  ) later  :now goes back   ", palette.muted)]
+        return [(" THE PAST ", palette.banner), ("  ( earlier  ) later  :now goes back", palette.muted)]
 
     def important(self) -> Line:
         """What is amiss, what a changed configuration did, and what waits for a person."""
         waiting = self._waiting()
-        return [*self._amiss(waiting), *self._config_outcome(waiting), *waiting]
+        return _spaced(self._amiss(waiting), self._config_outcome(waiting), waiting)
 
     def before(self, remarks: Line) -> Line:
-        """What is important, and the screen's own remarks where there is room for more than their beginning."""
-        line = [*self.of_past(), *self.important()]
-        room = self._width - 2 - length(line)
-        return [*line, *remarks] if not line or room >= min(length(remarks), _LEAST) else line
+        """What is important, and of the screen's own remarks as many as there is room for."""
+        line = _spaced(self.of_past(), self.important())
+        if not line:
+            return remarks
+        room = self._width - 2 - length([*line, _GAP])
+        fitting = takewhile(lambda lengths: lengths <= room, accumulate(length([remark]) for remark in remarks))
+        return _spaced(line, remarks[: len([*fitting])])
 
     def of_day(self) -> Line:
         """Which day "today" is, where it is not the one of the machine's own clock."""
@@ -90,7 +92,7 @@ class NoticeWords:
         if length([words]) > self._room([*more, *waiting]) and any(each.sentence == known[0] for each in conditions):
             first = re.split(r"(?<=\.)\s", known[0], maxsplit=1)[0]
             words, more = (f"! {clean_line(first)}", style), [(" 8 shows all", palette.muted)]
-        return [*self._cut(words, [*more, *waiting]), *more, _GAP]
+        return [*self._cut(words, [*more, *waiting]), *more]
 
     def _config_outcome(self, waiting: Line) -> Line:
         status, headline, now = self._face.config_status, self._face.headline, self._face.session.clock()
@@ -98,38 +100,46 @@ class NoticeWords:
         if outcome is None:
             return ()
         if outcome.ok:
-            return [*self._cut((f"{outcome.text}", palette.good), waiting), _GAP]
+            return self._cut((f"{outcome.text}", palette.good), waiting)
         key = "enter" if status.is_unread(headline, now) else ":refusal"
         rest: Line = [(f"  {key} shows all", palette.muted)]
-        return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *waiting]), *rest, _GAP]
+        return [*self._cut((f"! {first_slip(outcome.text)}", palette.bad), [*rest, *waiting]), *rest]
 
-    def _cut(self, words: Piece, after: Line) -> Line:
+    def _cut(self, words: Piece, after: Line) -> list[Piece]:
         """Cut to the room that the words after it leave."""
         return clip([words], self._room(after))
 
     def _room(self, after: Line) -> int:
         """Cells before these words, at least half the line."""
-        return max(self._width - length(after) - 6, self._width // 2)
+        return max(self._width - 2 - length(after) - (length([_GAP]) if after else 0), self._width // 2)
 
     def _waiting(self) -> list[Piece]:
         headline, palette = self._face.headline, self._face.palette
         if headline is None:
             return []
         attention = headline.attention
-        words: list[Piece] = []
+        words: list[Line] = []
         if attention.unrecognized:
             count = formats.count(attention.unrecognized)
-            words.append((f"!! {count} not understood: 8 shows them   ", palette.bad))
+            words.append([(f"!! {count} not understood: 8 shows them", palette.bad)])
         if attention.dead_deliveries:
             count = formats.count(attention.dead_deliveries)
-            words.append((f"!! {count} undelivered: 6 shows them   ", palette.bad))
+            words.append([(f"!! {count} undelivered: 6 shows them", palette.bad)])
         if (unusual := attention.unusual) is not None:
             whose = fit(unusual.whose, _WHOSE).rstrip()
             much = unusual.unusual_words
             if self._width < _WIDE:
                 much = f"{times_of(unusual.used.nano, unusual.limit.nano)} the usual"
-            words.append((f"! {whose} {much}: 6 shows it   ", palette.warn))
+            words.append([(f"! {whose} {much}: 6 shows it", palette.warn)])
         if attention.tests:
             tests = "test" if attention.tests == 1 else "tests"
-            words.append((f"T {formats.count(attention.tests)} {tests}   ", palette.test))
-        return words
+            words.append([(f"T {formats.count(attention.tests)} {tests}", palette.test)])
+        return _spaced(*words)
+
+
+def _spaced(*lines: Line) -> list[Piece]:
+    """One line of those that say something."""
+    pieces: list[Piece] = []
+    for line in lines:
+        pieces += [_GAP, *line] if pieces and line else line
+    return pieces

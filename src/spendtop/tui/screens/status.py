@@ -110,12 +110,12 @@ class StatusLine(Canvas):
             figures = [_Figure(self._today(headline, wide), partial(face.list_requests, "t:today"))]
         else:
             figures = [_Figure(self._billed(bills, headline.at), ledger)]
-        if under_plan := headline.under_plan:
-            figures.append(_Figure(self._plan(under_plan), partial(face.list_requests, "~plan t:today")))
         if alerts := headline.attention.unattended:
             style = palette.bad if headline.attention.critical else palette.warn
             count: Piece = (f"!{alerts}", style)
             figures.append(_Figure([[("alerts ", palette.muted), count], [count]], partial(face.open_screen, "alerts")))
+        if under_plan := headline.under_plan:
+            figures.append(_Figure(self._plan(under_plan), partial(face.list_requests, "~plan t:today")))
         if bills is not None:
             figures.append(_Figure(self._left(bills, headline), ledger))
         if headline.worst:

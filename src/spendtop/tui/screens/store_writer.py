@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _LOOK, _PATIENCE = 0.1, 20.0
-"""Seconds between two looks at a task, and after which one that is not begun is no longer waited for."""
+"""Seconds between two looks at a task, and after which it is told of one that is not begun."""
+_NOT_BEGUN = "The collector has not taken it up yet; it stays queued."
 
 
 class StoreWriter:
@@ -110,6 +111,8 @@ class StoreWriter:
         from spendtop.services.tasks import TaskState
 
         if task is not None and not task.finished:
+            if task.state is TaskState.QUEUED and task.progress:
+                self._screen.warn(task.progress)
             return
         words = (task.result if task else None) or "The collector did not say what came of it."
         failed = task is None or task.state is TaskState.FAILED
@@ -117,17 +120,18 @@ class StoreWriter:
 
     def _look(self, task_id: int, seen: Callable[[Task | None], None]) -> None:
         """Runs in a thread until the task has a result."""
+        from msgspec.structs import replace
+
         from spendtop.services.tasks import TaskState
 
         deadline, before = monotonic() + _PATIENCE, None
         while self._screen.is_running:
             task = self._task(task_id)
+            if task is not None and task.state is TaskState.QUEUED and monotonic() > deadline:
+                task = replace(task, progress=_NOT_BEGUN)
             if task is None or task != before:
                 self._screen.app.call_from_thread(seen, task)
             if task is None or task.finished:
-                return
-            if task.state is TaskState.QUEUED and monotonic() > deadline:
-                self._screen.report("The collector has not taken it up yet; it stays queued.", "warning")
                 return
             before = task
             sleep(_LOOK)

@@ -75,7 +75,7 @@ class SessionTable(ListTable["SessionRow", str]):
         """Ids of the sessions that look like loops."""
 
     def layouts(self) -> Sequence[Columns[SessionRow]]:
-        state = Column("STATE", 7, self._state, rank=5)
+        state = Column("STATE", 7, self._state, rank=2)
         return tuple((layout[0], state, *self._money(layout[1:])) for layout in _LAYOUTS)
 
     def _money(self, columns: Columns[SessionRow]) -> Iterator[Column[SessionRow]]:
@@ -188,14 +188,14 @@ _NAME = Column("SESSION", 12, _name, wished=40, grows=True)
 _REQUESTS: Column[SessionRow] = Column("REQ", 5, _requests, right=True, order="requests")
 _COST: Column[SessionRow] = Column("COST", 11, cost_cell, right=True, order="cost")
 _PLAN: Column[SessionRow] = Column("PLAN", 10, plan_cell, right=True, order="plan")
-_TOKENS: Column[SessionRow] = Column("TOKENS", 6, _tokens, rank=1, right=True, order="tokens")
-_RATE = Column("$/MIN", 7, _rate, rank=2, right=True, order="$/min")
-_MODELS = Column("MODELS", 13, _models, rank=4, grows=True)
-_USER = Column("USER", 8, _users, wished=16, rank=6)
+_TOKENS: Column[SessionRow] = Column("TOKENS", 6, _tokens, rank=4, right=True, order="tokens")
+_RATE = Column("$/MIN", 7, _rate, rank=3, right=True, order="$/min")
+_MODELS = Column("MODELS", 13, _models, rank=6, grows=True)
+_USER = Column("USER", 8, _users, wished=16, rank=1)
 _DURATION = Column("FOR", 5, _duration, rank=7, right=True)
 _USUAL = (
     *(_NAME, _USER, _REQUESTS, _COST, _TOKENS, _RATE),
-    Column("FIRST", 5, _first, rank=3, right=True, order="first"),
+    Column("FIRST", 5, _first, rank=5, right=True, order="first"),
     Column("LAST", 5, _last, right=True, order="last"),
     _DURATION,
     _MODELS,

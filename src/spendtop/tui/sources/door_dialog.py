@@ -69,6 +69,7 @@ class DoorScreen(ReadingDialog):
         from spendtop.services.tasks import TaskState
 
         if task is not None and not task.finished:
+            self.remark(task.progress or "")
             return
         if task is None or task.state is not TaskState.DONE or task.result is None:
             self.remark((task and task.result) or "The collector did not say what came.")

@@ -97,8 +97,8 @@ class SourceFacts(Panel):
             formats.requests(headline.recorded),
             f"bodies {self._bodies(size, calendar)}",
         ]
-        if headline.applied is not None and self.collector is not None:
-            parts.append(f"up {self._uptime(headline.applied)}")
+        if headline.applied is not None and self.collector is not None and (up := self._uptime(headline.applied)):
+            parts.append(f"up {up}")
         return [(_whole(parts, f" {self.glyphs.between} ", width), self.palette.muted)]
 
     def _short_prices(self, width: int) -> Line:
@@ -127,7 +127,10 @@ class SourceFacts(Panel):
             self._fact(
                 "process", f"{process.pid} on {clean_line(process.host, 30)}, v{clean_line(process.version, 20)}"
             ),
-            self._fact("up", f"{self._uptime(applied)}, since {formats.day_clock(process.started_at, calendar)[:-3]}"),
+            self._fact(
+                "up",
+                f"{self._uptime(applied) or 'not yet'}, since {formats.day_clock(process.started_at, calendar)[:-3]}",
+            ),
             self._fact("viewers", ", ".join(("this one", *watching))),
         ]
 
@@ -161,7 +164,9 @@ class SourceFacts(Panel):
         ]
 
     def _uptime(self, applied: Applied) -> str:
-        return formats.span(max(self.face.session.clock() - applied.collector.started_at, 0))
+        """Empty before it started."""
+        up = self.face.session.clock() - applied.collector.started_at
+        return formats.span(up) if up >= 0 else ""
 
     def _bodies(self, size: StoreSize, calendar: Calendar) -> str:
         return "none" if size.bodies_since is None else f"since {calendar.local(size.bodies_since):%Y-%m-%d}"

@@ -61,7 +61,7 @@ class PostScreen(ReadingDialog):
         """A newer or an older one."""
         self._position = max(0, min(self._position + step, len(self._posts) - 1))
         post = self._posts[self._position]
-        self._show([[("asking the collector", self._face.palette.muted)]])
+        self._say("asking the collector")
         self._ask(post, lambda task: self._hear(post, task))
 
     def _hear(self, post: PostOutline, task: Task | None) -> None:
@@ -70,14 +70,18 @@ class PostScreen(ReadingDialog):
         from spendtop.domain.bodies.outlines import PostBody
         from spendtop.services.tasks import TaskState
 
-        is_shown = self.is_running and post is self._posts[self._position]
-        if not is_shown or (task is not None and not task.finished):
+        if not self.is_running or post is not self._posts[self._position]:
             return
-        if task is None or task.state is not TaskState.DONE or task.result is None:
+        if task is not None and not task.finished:
+            self._say(task.progress or "asking the collector")
+        elif task is None or task.state is not TaskState.DONE or task.result is None:
             words = (task and task.result) or "The collector did not say what came."
             self._show([[(words, self._face.palette.warn)]])
         else:
             self._show(list(self._lines(json.decode(task.result, type=PostBody))))
+
+    def _say(self, words: str) -> None:
+        self._show([[(words, self._face.palette.muted)]])
 
     def _lines(self, post: PostBody) -> Iterator[Line]:
         if post.remark:

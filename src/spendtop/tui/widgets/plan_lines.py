@@ -36,12 +36,12 @@ class PlanStanding:
 
     def lines(self, width: int, palette: Palette, glyphs: Glyphs) -> list[Line]:
         """What providers say first; of a window that is over nothing is known."""
-        told = [self._window(each, width, palette, glyphs) for each in self.windows if not each.is_over(self.now)]
+        told = [self._window(each, width, palette, glyphs) for each in self.windows if each.stands(self.now)]
         return [*told, *(line for block in self.blocks for line in self._block(block, width, palette))]
 
     def words_of(self, agent: str, palette: Palette) -> Line:
         """The windows of one agent in a line: `5h 45% said 12m ago  `."""
-        standing = [each for each in self.windows if each.agent == agent and not each.is_over(self.now)]
+        standing = [each for each in self.windows if each.agent == agent and each.stands(self.now)]
         return [piece for each in standing for piece in self._words(each, palette)]
 
     def _words(self, window: PlanWindow, palette: Palette) -> Line:

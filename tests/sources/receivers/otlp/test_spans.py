@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
+from spendtop.sources.receivers import Unreadable
 from spendtop.sources.receivers.otlp.spans import SpanEvent, TraceSpan, spans_of_json, spans_of_protobuf
 from tests.otlp_posts import END, START, TRACE, by, export, in_json, in_protobuf, span
 
@@ -88,3 +94,35 @@ def test_values_without_end_are_cut_off() -> None:
     while isinstance(value, list):
         depth, value = depth + 1, value[0]
     assert (depth, value) == (65, None)
+
+
+NAMES = st.text("ab.", max_size=2)
+PLAIN = st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2) | st.text("ab", min_size=200)
+VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2))
+
+
+@settings(max_examples=20, deadline=None)
+@examples(st.lists(st.dictionaries(NAMES, VALUES, max_size=3), max_size=3))
+def test_attributes_that_came_before_say_what_they_say_in_json(told: list[dict[str, Any]]) -> None:
+    posted = export(*(span(number + 1, attributes) for number, attributes in enumerate(told)))
+    assert spans_of_protobuf(in_protobuf(posted)) == spans_of_json(in_json(posted))
+
+
+def test_spans_share_no_mappings() -> None:
+    attributes = {"named": {"a": {"b": "c"}}, "within": [1, {"a": "b"}], "deeper": [[{"a": "b"}]]}
+    first, second = spans_of_protobuf(in_protobuf(export(span(1, attributes), span(2, attributes))))
+    assert first.attributes == second.attributes == attributes
+    assert all(first.attributes[name] is not second.attributes[name] for name in attributes)
+
+
+@pytest.mark.parametrize("broken", [b"\x0a\x05ab", b"\x0a\x01\xff", b"\x12\x03\x0a\x01\xff"])
+def test_one_broken_attribute_is_a_broken_post(broken: bytes) -> None:
+    posted = ExportTraceServiceRequest.FromString(in_protobuf(export(span(1, {"a": "b"}))))
+    (pair,) = posted.resource_spans[0].scope_spans[0].spans[0].attributes
+    whole = KeyValue.SerializeToString(pair)
+    damaged = posted.SerializeToString().replace(whole, broken.ljust(len(whole), b"\x80")[: len(whole)])
+    assert damaged != posted.SerializeToString()
+    for _ in range(2):
+        with pytest.raises(Unreadable) as raised:
+            spans_of_protobuf(damaged)
+        assert raised.value.code == "malformed"

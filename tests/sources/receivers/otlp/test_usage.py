@@ -175,8 +175,9 @@ ANTHROPIC = {"cache_read_input_tokens": 400, "cache_creation_input_tokens": 50}
     ],
 )
 def test_every_familys_names(attributes: dict[str, Any]) -> None:
+    stated = readable(attributes)
     assert counted(attributes) == WHOLE
-    assert list(unread(readable(attributes))) == []
+    assert list(unread(stated, form_of(stated))) == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_compaction_is_used_besides() -> None:
         "anthropic.usage.compaction.output_tokens": 700,
     }
     assert counted(compacted) == Usage(prompt=5100, completion=710)
-    assert list(unread(compacted)) == []
+    assert list(unread(compacted, form_of(compacted))) == []
 
 
 def test_parts_larger_than_their_whole_stay_so() -> None:
@@ -259,7 +260,8 @@ def test_counts_that_nobody_reads_are_named() -> None:
         "gen_ai.usage.cache_read.input_cost": 7,
         "other": 7,
     }
-    assert list(unread(attributes)) == ["gen_ai.usage.weird_units", "llm.token_count.prompt_details.smell"]
+    told = list(unread(attributes, form_of(attributes)))
+    assert told == ["gen_ai.usage.weird_units", "llm.token_count.prompt_details.smell"]
 
 
 def test_costs_in_their_order() -> None:

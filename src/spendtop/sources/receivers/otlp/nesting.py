@@ -44,6 +44,8 @@ class SpanReading(Struct, frozen=True):
     item: Request | Invalid
     models: Sequence[str] = ()
     """All names that it has for the model."""
+    unread: Sequence[str] = ()
+    """Counts that nobody reads."""
 
 
 class Settled(Struct, frozen=True):

@@ -143,7 +143,7 @@ def _reading(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanR
     if request.model is None and request.usage.total is None and request.cost.reported is None:
         missing = "is missing, and so is everything else that tells what the call cost"
         return SpanReading(Invalid({NAMES.model[0]: missing, INPUT_TOKENS: missing}))
-    return SpanReading(request, call.models)
+    return SpanReading(request, call.models, call.unread)
 
 
 def _content_type(named: Sequence[bytes]) -> ContentType:

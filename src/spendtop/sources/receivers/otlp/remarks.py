@@ -62,8 +62,7 @@ def remarks_on(
             elif place not in settled.around and _has_tokens(attributes):
                 yield remark(RemarkKind.NOT_TAKEN, _named(span, attributes), _NOT_A_CALL)
         elif isinstance(reading.item, Request):
-            for name in unread(attributes):
-                yield _unpriced(name)
+            yield from map(_unpriced, reading.unread)
         elif place not in settled.around:
             yield remark(RemarkKind.REFUSED, _refused(span), _reason(reading.item))
 
@@ -72,7 +71,7 @@ def remarks_on_pushed(source: Source, spans: Sequence[TraceSpan]) -> Iterator[Re
     """One for each count in a provider's own spans that nobody read, and for each attribute that nobody knows."""
     documented = PUSHES[source.name]
     for span in spans:
-        yield from map(_unpriced, unread(span.attributes))
+        yield from map(_unpriced, unread(span.attributes, form_of(span.attributes)))
         for name in span.attributes:
             if not (name in documented or name in LISTED or name.startswith(_TAKEN)):
                 yield ignored(name)

@@ -20,7 +20,7 @@ from spendtop.sources.receivers.otlp.messages import request_body, response_body
 from spendtop.sources.receivers.otlp.names import AttributeNames
 from spendtop.sources.receivers.otlp.spans import Attributes, TraceSpan
 from spendtop.sources.receivers.otlp.terms import terms_of
-from spendtop.sources.receivers.otlp.usage import completed, quantities, reported_cost, usage
+from spendtop.sources.receivers.otlp.usage import completed, quantities, reported_cost, unread, usage
 
 ANTHROPIC_REQUEST = "anthropic.request.id"
 NANO_PER_MS = 1_000_000
@@ -45,6 +45,8 @@ class SpanCall(Struct, frozen=True):
     request: Request
     models: Sequence[str]
     """All names that the span has for the model."""
+    unread: Sequence[str]
+    """Counts that nobody reads."""
 
 
 def call_of(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanCall:
@@ -93,7 +95,7 @@ def call_of(span: TraceSpan, attributes: Attributes, received_at: int) -> SpanCa
         response_body=bodies[1],
         body_state=BodyState.NOT_SENT if bodies == (None, None) else BodyState.STORED,
     )
-    return SpanCall(call, terms.models)
+    return SpanCall(call, terms.models, tuple(unread(attributes, form)))
 
 
 def anthropic_request_id(attributes: Attributes) -> str | None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from spendtop.sources.receivers import NotJson, Unreadable, words_of
 from spendtop.sources.receivers.otlp.extent import check_json, check_protobuf, check_spans, malformed
+from spendtop.sources.receivers.otlp.undecoded import export_type, pair_type
 from spendtop.sources.repaired_json import decoded
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-    from opentelemetry.proto.trace.v1 import trace_pb2
 
 Attributes: TypeAlias = Mapping[str, object]
 """Values are texts, booleans, numbers, None, and lists and dicts of these."""
 
+_LONGEST_KNOWN = 128
+"""Bytes of an attribute that may come again in the next span; prompts and answers do not."""
 _DEEPEST = 64
 """Values that are nested deeper are left out, so that whoever walks them has an end."""
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
@@ -73,15 +76,15 @@ def spans_of_protobuf(raw: bytes) -> list[TraceSpan]:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     check_protobuf(raw, ExportTraceServiceRequest.DESCRIPTOR)
+    spans = []
     try:
-        export = ExportTraceServiceRequest.FromString(raw)
+        for of_resource in export_type().FromString(raw).resource_spans:
+            resource = _attributes(of_resource.resource.attributes)
+            for of_scope in of_resource.scope_spans:
+                name, version = of_scope.scope.name, of_scope.scope.version
+                spans += [_span(span, name, version, resource) for span in of_scope.spans]
     except DecodeError as error:
         raise malformed() from error
-    spans = []
-    for of_resource in export.resource_spans:
-        resource = _attributes(of_resource.resource.attributes)
-        for of_scope in of_resource.scope_spans:
-            spans += [_span(span, of_scope.scope.name, of_scope.scope.version, resource) for span in of_scope.spans]
     return spans
 
 
@@ -116,7 +119,7 @@ def attributes_of_json(pairs: object) -> Attributes:
         return {}
 
 
-def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: Attributes) -> TraceSpan:
+def _span(span: Any, scope_name: str, scope_version: str, resource: Attributes) -> TraceSpan:
     status, events = span.status, span.events
     return TraceSpan(
         trace_id=_id(span.trace_id, 16),
@@ -131,7 +134,7 @@ def _span(span: trace_pb2.Span, scope_name: str, scope_version: str, resource: A
         has_failed=status.code == 2,
         has_succeeded=status.code == 1,
         message=status.message,
-        attributes=_attributes(span.attributes),
+        attributes=_decoded(span.attributes),
         events=tuple([SpanEvent(each.name, each.time_unix_nano, _attributes(each.attributes)) for each in events]),
         resource=resource,
     )
@@ -142,9 +145,27 @@ def _id(raw: bytes, length: int) -> str:
     return raw.hex() if len(raw) == length and raw.strip(b"\0") else ""
 
 
+def _decoded(raws: Iterable[bytes]) -> Attributes:
+    decode = pair_type().FromString
+    return dict([(len(raw) <= _LONGEST_KNOWN and _known(raw)) or _pair(decode(raw)) for raw in raws])
+
+
+@lru_cache(maxsize=1024)
+def _known(raw: bytes) -> tuple[str, object] | None:
+    """An attribute; None for one with mappings in it, of which each span has its own to put things into."""
+    name, value = _pair(pair_type().FromString(raw))
+    inside = value if isinstance(value, list) else [value]
+    return None if any(isinstance(each, list | dict) for each in inside) else (name, value)
+
+
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
+    return dict(map(_pair, pairs))
+
+
+def _pair(pair: KeyValue) -> tuple[str, object]:
     # Most values are texts or numbers: what is asked for and is none of a value costs less than what it is.
-    return {pair.key: (value := pair.value).string_value or value.int_value or _value(value) for pair in pairs}
+    value = pair.value
+    return pair.key, value.string_value or value.int_value or _value(value)
 
 
 def _value(value: AnyValue, depth: int = 0) -> object:

@@ -13,7 +13,7 @@ from spendtop.domain.usage import MOST_TOKENS, count
 from spendtop.domain.usage.levels import level_word, place_word, speed_word
 from spendtop.domain.usage.levels import service_level as level_of
 from spendtop.sources.receivers.otlp.attributes import CannotTake
-from spendtop.sources.receivers.otlp.forms import SpanForm, form_of
+from spendtop.sources.receivers.otlp.forms import SpanForm
 from spendtop.sources.receivers.otlp.names import NAMES, AttributeNames
 from spendtop.sources.receivers.otlp.spans import Attributes
 from spendtop.sources.receivers.otlp.writers import CONVENTIONS, SpanWriter
@@ -139,9 +139,9 @@ def completed(stated: Usage, answered: Usage) -> Usage:
     )
 
 
-def unread(attributes: Attributes) -> Iterator[str]:
+def unread(attributes: Attributes, form: SpanForm) -> Iterator[str]:
     """Names of counts that mean nothing to us, so that nobody prices them."""
-    for name in form_of(attributes).unread:
+    for name in form.unread:
         value = attributes[name]
         if (type(value) is int or type(value) is float) and value:
             yield name
