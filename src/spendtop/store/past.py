@@ -84,13 +84,14 @@ def _lay_over(connection: Connection, at: int, schema: str) -> None:
     of_days = f"SELECT dimension, key, bucket - bucket % {DAY}, shard, {_SUMS} FROM begun_total WHERE bucket < {until}"
     views = {
         "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_total",
-        "day_total": f"SELECT * FROM {schema}.day_total UNION ALL {of_days}",
         "meta": f"SELECT name, {_earlier(hour)} AS value FROM {schema}.meta",
         "alert": _alerts(at, schema),
         "delivery": _deliveries(at, schema),
         "silence": _silences(at, schema),
         **{name: f"SELECT * FROM {schema}.{name} WHERE {came} <= {at}" for name, came in _CAME.items()},
     }
+    if any(bucket < hour for *_, bucket in sums):  # else days are read as fast as ever
+        views["day_total"] = f"SELECT * FROM {schema}.day_total UNION ALL {of_days}"
     for name, query in views.items():
         connection.execute(text(f"CREATE TEMP VIEW {name} AS {query}"))
 
