@@ -16,6 +16,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm.exc import UnmappedClassError
 from sqlmodel import SQLModel
 
 from spendtop.domain.errors import ConfigError, ExitCode, StoreCorrupt
@@ -24,6 +26,7 @@ from spendtop.domain.sources.records import HELICONE, HELICONE_API, INGEST
 from spendtop.store.engine import Store
 from spendtop.store.ids import identity
 from spendtop.store.schema import head, refuse_gaps, upgrade, version
+from spendtop.store.tables import RequestTable
 from tests.store.conftest import Recorded
 from tests.store.earlier_store import make_schema
 
@@ -52,6 +55,11 @@ def test_the_models_are_the_migrated_schema(store: Store) -> None:
             connection, opts={"compare_type": True, "include_name": lambda name, kind, _: name not in beside}
         )
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_models_have_no_mappers_as_rows_are_no_objects() -> None:
+    with pytest.raises(UnmappedClassError):
+        class_mapper(RequestTable)
 
 
 def test_the_models_indexes_are_the_migrated_ones(store: Store) -> None:

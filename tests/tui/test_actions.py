@@ -31,6 +31,7 @@ ONE_THING = {
     "b": {"backfill", "backtest", "rows"},  # goes over the past again; what is gone over
     "d": {"diff", "toggle-token", "why"},  # what is different
     "plus": {"record", "raise"},  # puts money in
+    "z": {"fold", "zoom-in"},  # less is shown: of the messages, of the time
     "T": {"send-test", "test"},  # sends something to see that the way is open
     "u": {"undo-entry", "undo-raise", "undo"},  # takes back what was done here last
     "right_square_bracket": {"next-branch", "next-account", "next-part"},  # the next part of what the list shows

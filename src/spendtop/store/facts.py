@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
+from spendtop.store.fixed_select import FixedSelect
 from spendtop.store.statements import insert_or_replace, table_of
 from spendtop.store.tables import MetaTable
 
@@ -15,6 +16,7 @@ _COMPLETE_SINCE = "complete since "
 _BILLED_UNTIL, _SPLIT = "billed until ", "split of "
 _IMPORTED = "imported "
 _META = table_of(MetaTable)
+_VALUE = FixedSelect(select(_META.c.value).where(_META.c.name == bindparam("name")))
 
 
 def complete_since(poller: str) -> str:
@@ -48,7 +50,8 @@ def put(connection: Connection, name: str, value: str) -> None:
 
 def get(connection: Connection, name: str) -> str | None:
     """A fact, or None when it was never set."""
-    return connection.execute(select(_META.c.value).where(_META.c.name == name)).scalar()
+    found = _VALUE.run(connection, {"name": name})
+    return str(found[0][0]) if found else None
 
 
 def beginning(connection: Connection, with_: str) -> dict[str, str]:

@@ -88,7 +88,7 @@ class HeldFile:
             if moved is not None:
                 return (
                     f"The store {moved}: nothing is recorded. Put the same file back as {self._path}, and recording"
-                    " goes on; or stop the collector (`spendtop stop`), put a backup there, and start it again."
+                    " goes on; or `spendtop stop`, put a backup there, and start again."
                 )
             if self._spoilt is None:
                 self._spoilt = self._cut()

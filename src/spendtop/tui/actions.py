@@ -154,6 +154,7 @@ DETAIL = (
         "act",
         4,
     ),
+    Action("fold", "z", "screen.fold", "fold", "messages as their first lines, or whole", "open", 12),
     Action("wrap", "w", "screen.wrap", "wrap", "wrap long lines or cut them", "open", 13),
 )
 

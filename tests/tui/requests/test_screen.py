@@ -401,6 +401,18 @@ async def test_one_match_is_one_request(app: SpendtopApp) -> None:
         await until(pilot, lambda: "1 request " in picture(pilot).splitlines()[-1] + " ")
 
 
+async def test_a_door_leads_to_the_top_of_its_list_whatever_window_of_time_was_chosen(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await listed(pilot)
+        await pilot.press("j", "j", "j")
+        app.list_requests("user:alice")
+        await until(pilot, lambda: "row 1 of 20" in picture(pilot))
+        await pilot.press("t", "3")
+        await until(pilot, lambda: "yesterday" in picture(pilot) and "nothing matches" in picture(pilot))
+        app.list_requests("user:bob")
+        await until(pilot, lambda: "row 1 of 20" in picture(pilot) and "user:bob" in picture(pilot))
+
+
 async def test_text_is_searched_in_prompts_and_answers(app: SpendtopApp) -> None:
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         screen = await listed(pilot)

@@ -40,18 +40,27 @@ def stored(store: Store, till: Till) -> object:
     return record
 
 
-def shown(found: RequestDetail, pane: Pane) -> str:
+def shown(found: RequestDetail, pane: Pane, page: PaneFormat = PAGE) -> str:
     """The pane as text."""
-    lines = lines_of(found, parse_conversation(found.request_body, found.response_body), pane, PAGE)
+    lines = lines_of(found, parse_conversation(found.request_body, found.response_body), pane, page)
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
 def test_the_chat_names_roles_and_keeps_paragraphs(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     found = stored(a_request(0, clock(), request_body=chat("First.\n\nSecond " + "word " * 30)))
     text = shown(found, Pane.CHAT)
-    assert "── user ──" in text and "── assistant ──" in text
+    assert "── user ──" in text and "── assistant ──" in text and " of in ──" in text and " of out ──" in text
     assert "First.\n\nSecond" in text
     assert max(map(len, text.split("\n"))) <= 60 + 30
+
+
+def test_a_message_says_its_size_and_its_share_and_folded_only_its_first_line(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    said = [{"role": "system", "content": "x" * 300}, {"role": "user", "content": "yy\n" + "y" * 97}]
+    found = stored(a_request(0, clock(), request_body=json.dumps({"messages": said}).encode()))
+    text = shown(found, Pane.CHAT, PaneFormat(60, True, PLAIN, "─", Calendar(), folded=True, figures=False))
+    first, _, second, line, *_ = text.split("\n")
+    assert first.endswith(" 300 B, 75% of in ──") and second.endswith(" 100 B, 25% of in ──")
+    assert line == "yy" and "cost " not in text
 
 
 def test_tool_calls_are_named(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]

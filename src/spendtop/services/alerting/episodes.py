@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select
 
 from spendtop.domain.alerting.episode import Decision, Episode, EpisodeState, Reading, continues
 from spendtop.domain.limits.limit import Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import CALENDAR_KINDS, ENDING_KINDS, Calendar, WindowKind, bounds
 from spendtop.services.alerting import alert_rows
+from spendtop.store.fixed_select import FixedSelect, any_of, named, size_for
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable
 
@@ -30,6 +32,9 @@ def current(
     connection: Connection, limit: Limit, entities: Sequence[str], window_start: int | None, now: int
 ) -> dict[str, Any]:
     """The alert rows that crossings in this window belong to, by entity; where there is none a new episode opens."""
+    entities = _alerted(connection, limit, entities)
+    if not entities:
+        return {}
     same = (_ALERT.c.rule == rule_of(limit.name), _ALERT.c.entity.in_(entities))
     if limit.window.kind in ENDING_KINDS:
         query = select(_ALERT).where(*same, _ALERT.c.window_start == window_start)
@@ -40,6 +45,22 @@ def current(
         query = select(_ALERT).where(_ALERT.c.id.in_(newest))
     rows = connection.execute(query)
     return {row.entity: row for row in rows if not _is_over(limit, row, now)}
+
+
+def _alerted(connection: Connection, limit: Limit, entities: Sequence[str]) -> list[str]:
+    """Those that were ever alerted about, mostly none."""
+    found: list[str] = []
+    for part in (entities[start : start + _AT_ONCE] for start in range(0, len(entities), _AT_ONCE)):
+        rows = _alerted_of(size_for(part)).run(connection, {**named(part), "rule": rule_of(limit.name)})
+        found += (entity for (entity,) in rows)
+    return found
+
+
+@cache
+def _alerted_of(size: int) -> FixedSelect:
+    return FixedSelect(
+        select(_ALERT.c.entity).where(_ALERT.c.rule == bindparam("rule"), _ALERT.c.entity.in_(any_of(size))).distinct()
+    )
 
 
 def _is_over(limit: Limit, row: Any, now: int) -> bool:

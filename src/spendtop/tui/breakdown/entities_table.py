@@ -37,7 +37,7 @@ class EntityTable(ListTable["Entity", str]):
 
     def layouts(self) -> Sequence[Columns[Entity]]:
         """Beside the cost what calls under a plan would have cost, where there are some; alone where all are."""
-        share = Column("SHARE", 5, self._share, rank=3, right=True)
+        share = Column("SHARE", 5, self._share, rank=2, right=True)
         plan = (_PLAN,) if self._has_plan else ()
         if self._has_plan and not self._has_spend:
             return ((self._who, *plan, _REQUESTS, *_STANDING),)
@@ -97,7 +97,7 @@ def _limits(row: Entity, ink: Ink, width: int) -> Piece:
 _COST = Column("COST", 11, _cost, right=True, order="cost")
 _PLAN = Column("PLAN", 10, _plan, right=True, order="plan")
 _CHANGE = Column("CHANGE", 6, _change, right=True, order="change")
-_REQUESTS = Column("REQ", 5, _requests, rank=2, right=True)
+_REQUESTS = Column("REQ", 5, _requests, rank=3, right=True)
 _TREND = Column("TREND", 6, _trend, rank=4, wished=12)
 _STANDING: Columns[Entity] = (
     Column("LAST", 4, _last, right=True),

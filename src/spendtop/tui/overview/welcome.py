@@ -73,8 +73,9 @@ class Welcome(Panel):
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
         first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
         why: list[Line] = []
-        if self.why_unrecorded:
+        if self.why_unrecorded or self._is_down:
             first = [(f"{self._nothing}.", strong)]
+        if self.why_unrecorded:
             why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
@@ -143,6 +144,12 @@ class Welcome(Panel):
         if self.agents:
             return "No spend seen yet"
         return "No requests seen yet" if self.is_billed else "Nothing recorded yet"
+
+    @property
+    def _is_down(self) -> bool:
+        """Whether the collector cannot record."""
+        conditions = () if self.collector is None else self.collector.conditions
+        return any(each.status is ConditionStatus.DOWN for each in conditions)
 
     def _amiss(self, width: int) -> list[Line]:
         """The worst condition of the collector whole, and how many more there are."""

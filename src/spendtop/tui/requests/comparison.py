@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -30,6 +31,8 @@ Side = tuple["RequestDetail", "Conversation"]
 _CONTEXT = 2
 """Equal lines around those that differ."""
 _NAME = 10
+_LINE = 71
+"""Cells of a name and both values up to which they stand in one line, at 80 columns too."""
 
 
 class RequestComparison:
@@ -75,7 +78,10 @@ def _lines(older: Side, newer: Side, calendar: Calendar, palette: Palette) -> It
         if before == after:
             yield line.append(before, palette.text)
         else:
-            yield line.append(f"- {before}", palette.bad).append(f"   + {after}", palette.good)
+            line.append(f"- {before}", palette.bad)
+            is_long = line.cell_len + cell_len(after) > _LINE
+            gap = f"\n{'':{_NAME}}" if is_long else "   "
+            yield line.append(f"{gap}+ {after}", palette.good)
     for title, text in (("prompt", prompt_text), ("answer", response_text)):
         yield Text()
         yield Text(title, palette.title)

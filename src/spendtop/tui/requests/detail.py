@@ -11,7 +11,7 @@ from textual import events
 from spendtop.domain.bodies.conversation import Conversation
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of
+from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of, summary
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
 from spendtop.tui.widgets.request_table import cost_word, signs, status_word
 
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from spendtop.store.reads.requests.detail import RequestDetail
 
 
+_ROOMY = 16
+"""Rows from which on the figures stay above what is scrolled."""
+
+
 class DetailView(Panel):
-    """Scrolls; keeps pane and wrapping from one request to the next."""
+    """Scrolls; keeps pane, wrapping and folds from one request to the next."""
 
     def __init__(self) -> None:
         super().__init__(id="detail")
         self.calendar = Calendar()
         self.wrap = True
+        self.folded = False
         self.detail: RequestDetail | None = None
         self._conversation = Conversation()
         self._pane = Pane.CHAT
@@ -83,6 +88,17 @@ class DetailView(Panel):
         self.wrap = not self.wrap
         self._renew()
 
+    def may(self, action_id: str) -> bool:
+        """Whether one of its actions has an effect on what is in view."""
+        if action_id == "fold":
+            return self._pane is Pane.CHAT and bool(self._conversation.turns)
+        return self.match_count > 0 or action_id not in ("find-next", "find-previous")
+
+    def toggle_fold(self) -> None:
+        """Messages as their first lines, or whole."""
+        self.folded, self._top = not self.folded, 0
+        self._renew()
+
     def move(self, step: int) -> None:
         self._show_from(self._top + step)
 
@@ -98,7 +114,7 @@ class DetailView(Panel):
 
     @property
     def rows_high(self) -> int:
-        return max(self.size.height - 3, 1)
+        return max(self.size.height - 3 - len(self._head), 1)
 
     def find(self, needle: str) -> None:
         """Look for a text in this pane and go to its first match from here on."""
@@ -120,9 +136,10 @@ class DetailView(Panel):
             return self.unread
         if self.detail is None:
             return [[("No request is selected.", palette.faint)]]
-        body = self._body()
-        shown = body[self._top : self._top + height - 1]
-        lines = [self._panes(width, len(body), height - 1)]
+        body, head = self._body(), self._head
+        room = height - 1 - len(head)
+        shown = body[self._top : self._top + room]
+        lines = [self._panes(width, len(body), room), *head]
         return [*lines, *(self._lit(line, self._top + index) for index, line in enumerate(shown))]
 
     def on_resize(self) -> None:
@@ -185,12 +202,26 @@ class DetailView(Panel):
         self._matches = [number for number, line in lines if needle in "".join(text for text, _ in line).lower()]
         self._match = min(self._match, max(len(self._matches) - 1, 0))
 
-    def _body(self) -> list[Line]:
+    @property
+    def _page(self) -> PaneFormat:
         width = max(self.size.width - 4, 1)
+        return PaneFormat(
+            *(width, self.wrap, self.palette, self.glyphs.across, self.calendar),
+            folded=self.folded,
+            figures=self.size.height < _ROOMY,
+        )
+
+    @property
+    def _head(self) -> list[Line]:
+        """The figures, above what is scrolled."""
+        page = self._page
+        return [] if self.detail is None or page.figures else [*summary(self.detail, page), ()]
+
+    def _body(self) -> list[Line]:
         if self.detail is None:
             return []
-        if self._lines is None or self._lines_for != (width, self.app.theme):
-            page = PaneFormat(width, self.wrap, self.palette, self.glyphs.across, self.calendar)
+        page = self._page
+        if self._lines is None or self._lines_for != (page.width, self.app.theme):
             self._lines = lines_of(self.detail, self._conversation, self._pane, page)
-            self._lines_for = (width, self.app.theme)
+            self._lines_for = (page.width, self.app.theme)
         return self._lines

@@ -90,6 +90,17 @@ class ListPane:
         self.begin()
         self._screen.tick()
 
+    def toggle_follow(self) -> None:
+        """Keep the newest in view from now on, or no longer."""
+        browser = self._browser
+        if browser.following:
+            browser.follow(False)
+            self._screen.tick()
+        else:
+            browser.selection = replace(browser.selection, order="time")
+            browser.follow(True)
+            self.begin_newest()
+
     def jump(self, first: bool) -> None:
         """To the first or last row, which may have to be read first; where new ones are announced there, to these."""
         browser = self._browser

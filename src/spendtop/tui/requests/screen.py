@@ -145,9 +145,7 @@ class RequestsScreen(LiveScreen):
             return self.layout_shown is Layout.DETAIL
         if action.id in ("next-request", "previous-request"):
             return self.rows.row is not None
-        if action.id in ("find-next", "find-previous"):
-            return self.detail.match_count > 0
-        return True
+        return self.detail.may(action.id)
 
     @property
     def can_fetch(self) -> bool:
@@ -213,8 +211,11 @@ class RequestsScreen(LiveScreen):
     # What is listed
 
     def lead_to(self, text: str) -> None:
-        """List what a door of another screen leads to, which is no filter that was chosen here."""
+        """List what a door of another screen leads to, from its top and of any time, which is no filter that was
+        chosen here."""
         self._led = text, self.chosen_selection
+        self.rows.selected = None
+        self.list_pane.limit_to(ALL_TIME)
         self.list_only(text)
 
     def list_only(self, text: str) -> None:
@@ -263,13 +264,7 @@ class RequestsScreen(LiveScreen):
             super().complete(kind, text, step)
 
     def action_follow(self) -> None:
-        if self.browser.following:
-            self.browser.follow(False)
-            self.tick()
-        else:
-            self.browser.selection = replace(self.browser.selection, order="time")
-            self.browser.follow(True)
-            self.list_pane.begin_newest()
+        self.list_pane.toggle_follow()
 
     # What is done with rows
 
@@ -291,6 +286,9 @@ class RequestsScreen(LiveScreen):
     def export(self, kind: str, path: str) -> None:
         """Write the marked rows, or all that are listed."""
         self.exporter.write(kind, self.face.session.folder / Path(path).expanduser())
+
+    def action_fold(self) -> None:
+        self.detail.toggle_fold()
 
     def action_wrap(self) -> None:
         self.detail.toggle_wrap()

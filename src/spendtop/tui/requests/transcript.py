@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -19,8 +20,10 @@ from spendtop.domain.bodies.conversation import (
     ToolCall,
     ToolResult,
     Turn,
+    turn_text,
 )
 from spendtop.domain.cost_words import bounded
+from spendtop.domain.percent import percent_of
 from spendtop.domain.requests.provider_usage import unpack
 from spendtop.domain.requests.request import BodyState, ServiceLevel
 from spendtop.domain.untrusted import clean_line, clean_text
@@ -68,13 +71,18 @@ class PaneFormat:
     palette: Palette
     rule: str
     calendar: Calendar
+    folded: bool = False
+    """Whether messages are shown as their first lines."""
+    figures: bool = True
+    """Whether the figures stand above the chat."""
 
 
 def lines_of(detail: RequestDetail, conversation: Conversation, pane: Pane, layout: PaneFormat) -> list[Line]:
     """The pane's lines, cleaned and fitted to the layout."""
     match pane:
         case Pane.CHAT:
-            return [*summary(detail, layout), (), *_chat(detail, conversation, layout)]
+            figures = [*summary(detail, layout), ()] if layout.figures else []
+            return [*figures, *_chat(detail, conversation, layout)]
         case Pane.REQUEST:
             return list(_raw(detail.request_body, detail.row.body_state, layout))
         case Pane.RESPONSE:
@@ -140,20 +148,34 @@ def _chat(detail: RequestDetail, conversation: Conversation, layout: PaneFormat)
         yield _rule("error", "", palette.bad, layout)
         yield from _wrapped(conversation.error, palette.bad, layout)
         yield ()
-    for turn in conversation.turns:
-        yield from _turn(turn, layout)
+    for side, name in ((conversation.prompt, "in"), (conversation.response, "out")):
+        sizes = [len(turn_text(turn).encode(errors="replace")) for turn in side]
+        for turn, size in zip(side, sizes, strict=True):
+            yield from _turn(turn, _weight(turn, size, sum(sizes), name), layout)
     if not conversation.turns and conversation.error is None:
         yield [(_absence(detail.row.body_state), palette.muted)]
         if detail.request_body or detail.response_body:
             yield [("The bodies are of a shape that is not known; tab shows them raw.", palette.muted)]
 
 
-def _turn(turn: Turn, layout: PaneFormat) -> Iterator[Line]:
+def _weight(turn: Turn, size: int, whole: int, side: str) -> str:
+    """How large a message is, and its share of what is paid for on its side: `1.2 kB, 38% of in`."""
+    words = [formats.size(size)]
+    if turn.tokens is not None:
+        words.insert(0, f"{formats.grouped(turn.tokens)} tok")
+    if whole:
+        words.append(f"{percent_of(size, whole)} of {side}")
+    return ", ".join(words)
+
+
+def _turn(turn: Turn, weight: str, layout: PaneFormat) -> Iterator[Line]:
     styles = {"user": layout.palette.who, "assistant": layout.palette.good, "system": layout.palette.title}
-    tokens = f"{formats.grouped(turn.tokens)} tok" if turn.tokens is not None else ""
-    yield _rule(clean_line(turn.role, 30), tokens, styles.get(turn.role, layout.palette.key), layout)
-    for part in turn.parts:
-        yield from _part(part, layout)
+    yield _rule(clean_line(turn.role, 30), weight, styles.get(turn.role, layout.palette.key), layout)
+    lines = (line for part in turn.parts for line in _part(part, layout))
+    if layout.folded:
+        yield from islice(lines, 1)
+        return
+    yield from lines
     yield ()
 
 

@@ -11,7 +11,8 @@ from spendtop.domain.filters.filters import FilterContext, Subject, matches, par
 from spendtop.domain.limits.limit import Each, Limit, LimitState, family_of
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, parse_window
-from spendtop.store.reads.limits.uses import Use, most_of_uses, use, uses
+from spendtop.store.reads.limits.entity_uses import EntityUses
+from spendtop.store.reads.limits.uses import Use, use, uses
 from spendtop.store.reads.rows import RequestRow
 from tests.store.conftest import Recorded
 from tests.store.reads.random_requests import MANY, START, Drawn, brute_force, many_drawn, spans, within
@@ -53,13 +54,13 @@ class TestUse:
         recorded.clear()
         recorded.add([one.request(recorded) for one in requests], LIMITS)
         inside = [one for one in requests if within(*span, one.occurred_at)]
+        reader = EntityUses()
         with recorded.store.reading() as connection:
             for entity in entities(rule):
                 expected = brute_force(one for one in inside if counts(one, rule, entity))
                 found = use(connection, rule, entity, Bounds(*span))
                 assert found == Use(expected.cost, expected.unpriced)
-                most = most_of_uses(connection, rule, [entity], Bounds(*span))
-                assert found.used.nano <= most.get(entity, 0)
+                assert reader.reaching(connection, rule, [entity], Bounds(*span), found.used.nano) == {entity}
 
     def test_prices_unpriced_requests_at_the_edges_at_the_ceiling(self, recorded: Recorded) -> None:
         rule = limit(reserve="gpt-4o")

@@ -14,7 +14,7 @@ from spendtop.domain.windows import Bounds
 from spendtop.store.day_totals import until
 from spendtop.store.engine import Store
 from spendtop.store.reads.limits.entity_uses import EntityUses
-from spendtop.store.reads.limits.uses import most_of_uses, use
+from spendtop.store.reads.limits.uses import use
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.sums import by_key, per_bucket, spend
@@ -62,7 +62,8 @@ def test_they_are_exact_wherever_they_end(
         assert spend(connection, *span, "user", "alice") == expected
         assert use(connection, each_user, "alice", Bounds(*span)).used == expected.cost
         assert EntityUses().uses(connection, each_user, ["alice"], Bounds(*span))["alice"].used == expected.cost
-        assert most_of_uses(connection, each_user, ["alice"], Bounds(*span)).get("alice", 0) >= expected.cost.nano
+        reached = EntityUses().reaching(connection, each_user, ["alice"], Bounds(*span), expected.cost.nano)
+        assert reached == {"alice"}
         sums = {key: brute_force(one for one in inside if (one.user or "") == key) for key in ("", "alice", "bob")}
         rows = {row.key.raw: row.spend for row in by_key(connection, "user", *span, most=9).rows}
         for key, expected in sums.items():

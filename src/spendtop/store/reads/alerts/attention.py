@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, Literal
 
 from msgspec import Struct, json
-from sqlalchemy import ColumnElement, Connection, Label, ScalarSelect, Select, Table, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Label,
+    ScalarSelect,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from spendtop.domain.alerting.episode import AlertStage, Message, MessageKind, unusual_words
 from spendtop.domain.alerting.silences import Silence
@@ -15,6 +28,7 @@ from spendtop.domain.limits.limit import Each, LimitState
 from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
+from spendtop.store.fixed_select import FixedSelect
 from spendtop.store.reads.alerts.silences import Silencing
 from spendtop.store.reads.configuration.applied import applied
 from spendtop.store.reads.rows import outside
@@ -166,23 +180,29 @@ class AlertRow(Struct, frozen=True):
 
 def attention(connection: Connection, now: int) -> Attention:
     """What waits at `now` (UTC µs), in numbers."""
+    ((unrecognized, tests, dead, waiting, unresolved, unattended, critical),) = _counts().run(connection, {"now": now})
+    silencing = Silencing(connection, now)
+    if silencing:
+        unattended, critical = _unsilenced(connection, silencing, now)
+    unusual = _unusual(connection, silencing, now) if unattended else None
+    return Attention(unrecognized, tests, dead, waiting, unresolved, unattended, critical, unusual)
+
+
+@cache
+def _counts() -> FixedSelect:
     event, delivery, alert = table_of(QuarantineTable), table_of(DeliveryTable), table_of(AlertTable)
-    unrecognized, tests, dead, waiting, unresolved, unattended, critical = connection.execute(
+    unattended = _is_unattended(bindparam("now", 0, BigInteger()))
+    return FixedSelect(
         select(
             _count(event, event.c.kind == "unrecognized", event.c.state == "open"),
             _count(event, event.c.kind == "test"),
             _count(delivery, delivery.c.state == "dead"),
             _count(delivery, delivery.c.state.in_(("pending", "sending"))),
             _count(alert, alert.c.state.in_(_UNRESOLVED)),
-            _count(alert, *_is_unattended(now)),
-            _count(alert, *_is_unattended(now), alert.c.severity == "critical"),
+            _count(alert, *unattended),
+            _count(alert, *unattended, alert.c.severity == "critical"),
         )
-    ).one()
-    silencing = Silencing(connection, now)
-    if silencing:
-        unattended, critical = _unsilenced(connection, silencing, now)
-    unusual = _unusual(connection, silencing, now)
-    return Attention(unrecognized, tests, dead, waiting, unresolved, unattended, critical, unusual)
+    )
 
 
 def _unsilenced(connection: Connection, silencing: Silencing, now: int) -> tuple[int, int]:
@@ -193,7 +213,7 @@ def _unsilenced(connection: Connection, silencing: Silencing, now: int) -> tuple
     return len(left), sum(row.severity == "critical" for row in left)
 
 
-def _is_unattended(now: int) -> tuple[ColumnElement[bool], ...]:
+def _is_unattended(now: int | ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
     table = table_of(AlertTable)
     awake = or_(table.c.snoozed_until.is_(None), table.c.snoozed_until <= now)
     return table.c.state.in_(_UNRESOLVED), table.c.acked_at.is_(None), awake

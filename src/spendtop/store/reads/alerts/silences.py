@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from spendtop.domain.alerting.silences import Facts, Silence, parse_silence
 from spendtop.domain.filters.filters import Filter, FilterError, Or
 from spendtop.domain.limits.limit import Each
 from spendtop.domain.requests.token_names import names_of
 from spendtop.domain.windows import WindowKind
+from spendtop.store.fixed_select import FixedSelect
 from spendtop.store.reads.configuration.applied import Applied, applied
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
@@ -20,6 +21,8 @@ from spendtop.store.tables import RequestTable, SilenceTable
 MOST_SILENCES = 100
 """Silences that can be in force at once."""
 _SILENCE, _REQUEST = table_of(SilenceTable), table_of(RequestTable)
+_ENDING = select(_SILENCE).where(_SILENCE.c.until > bindparam("since", type_=BigInteger()))
+_LATEST = FixedSelect(_ENDING.order_by(_SILENCE.c.until.desc(), _SILENCE.c.id).limit(MOST_SILENCES))
 _KINDS = {
     "limit": "limit",
     "provider": "limit",
@@ -34,7 +37,6 @@ _KINDS = {
 
 def silences(connection: Connection, since: int) -> list[Silence]:
     """Those that end after `since` (UTC µs), the one that ends last first."""
-    newest = select(_SILENCE).where(_SILENCE.c.until > since).order_by(_SILENCE.c.until.desc(), _SILENCE.c.id)
     return [
         Silence(
             id=row.id,
@@ -44,7 +46,7 @@ def silences(connection: Connection, since: int) -> list[Silence]:
             created_at=row.created_at,
             until=row.until,
         )
-        for row in connection.execute(newest.limit(MOST_SILENCES))
+        for row in _LATEST.run(connection, {"since": since})
     ]
 
 

@@ -6,12 +6,12 @@ Totals of whole hours are kept for every limit: those of its `each` dimension, o
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, case, func, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import EVERYTHING, FilterContext
@@ -20,20 +20,20 @@ from spendtop.domain.limits.raises import Raise, Raises
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Bounds, Calendar, WindowKind, widest
+from spendtop.store.fixed_select import FixedSelect
 from spendtop.store.reads.limits.raises import raises_in_force
 from spendtop.store.reads.limits.whose import whose, windows_of
 from spendtop.store.reads.requests.filter_sql import condition
 from spendtop.store.reads.requests.model_families import is_one_of, names_of
 from spendtop.store.reads.rows import RequestRow, from_row, selected
+from spendtop.store.reads.spending import fixed_sums
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.spend_sql import Portion, measured
 from spendtop.store.reads.spending.sums import scope, scoped_spend
-from spendtop.store.reads.spending.totals import totals, totals_of_keys
+from spendtop.store.reads.spending.totals import Totals, totals_of_keys
 from spendtop.store.reads.tokens.names import token_names
 from spendtop.store.statements import table_of
 from spendtop.store.tables import RequestTable
-
-_ENTITIES_AT_ONCE = 500
 
 Ceiling = Callable[[RequestRow], Usd]
 """The most that a request of unknown cost can have cost, at the price of a limit's `reserve`."""
@@ -95,24 +95,6 @@ def use(connection: Connection, limit: Limit, entity: str, bounds: Bounds, ceili
         return Use(spend.cost, spend.unpriced)
     reserved = [ceiling(row) for edge in edges for row in _unpriced(connection, edge, part)]
     return Use(sum(reserved, spend.cost), spend.unpriced)
-
-
-def most_of_uses(connection: Connection, limit: Limit, entities: Sequence[str], bounds: Bounds) -> dict[str, int]:
-    """The most nano-USD that each entity's use can be, from whole hours alone; without those that spent nothing.
-
-    Cheaper than `use`, and one statement for many entities.
-    """
-    most: defaultdict[str, int] = defaultdict(int)
-    for part in totals(connection, limit.dimension, Span(bounds.start_us, bounds.end_us).widened(HOUR)):
-        for start in range(0, len(entities), _ENTITIES_AT_ONCE):
-            statement = (
-                select(part.key, func.sum(part.table.c.cost_nano))
-                .where(part.holds, part.key.in_(entities[start : start + _ENTITIES_AT_ONCE]))
-                .group_by(part.key)
-            )
-            for key, nano in connection.execute(statement):
-                most[key] += int(nano)
-    return most
 
 
 def uses(
@@ -207,16 +189,21 @@ def largest_entities(
 ) -> tuple[list[str], int]:
     """Those that spend most in the window by whole hours, and how many there are altogether."""
     since = now - RECENT if window.start_us is None else window.start_us
-    span = Span(since, window.end_us).widened(HOUR)
-    part = union_all(
+    parts = totals_of_keys(connection, limit.dimension, Span(since, window.end_us).widened(HOUR))
+    largest = _largest(fixed_sums.shapes(parts)).run(connection, {**fixed_sums.values(parts), "most": most})
+    return [key for key, _ in largest], largest[0][1] if largest else 0
+
+
+@cache
+def _largest(parts: tuple[Totals, ...]) -> FixedSelect:
+    each = union_all(
         *(
             select(part.grouping.label("key"), part.table.c.cost_nano).where(part.holds, part.key != "")
-            for part in totals_of_keys(connection, limit.dimension, span)
+            for part in parts
         )
     ).subquery()
-    entities = select(part.c.key, func.count().over()).group_by(part.c.key)
-    largest = connection.execute(entities.order_by(func.sum(part.c.cost_nano).desc(), part.c.key).limit(most)).all()
-    return [key for key, _ in largest], largest[0][1] if largest else 0
+    entities = select(each.c.key, func.count().over()).group_by(each.c.key)
+    return FixedSelect(entities.order_by(func.sum(each.c.cost_nano).desc(), each.c.key).limit(bindparam("most")))
 
 
 def costliest_request(

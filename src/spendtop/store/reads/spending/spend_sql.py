@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Label, Table, and_, case, func, or_
+from sqlalchemy.sql.elements import True_
 
 from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.money import Usd
@@ -69,6 +70,8 @@ class Portion(NamedTuple):
 
     def where(self, condition: ColumnElement[bool]) -> Portion:
         """Those of them that meet a condition, too."""
+        if isinstance(condition, True_):
+            return self
         return Portion(self.cost, and_(self.condition, condition))
 
 

@@ -37,7 +37,7 @@ from spendtop.domain.requests.request import Status
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.property_sql import property_value
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import spend_sql
+from spendtop.store.reads.spending import fixed_sums, spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.reads.spending.totals import Totals, totals, totals_of_keys
 from spendtop.store.reads.tokens.names import token_names
@@ -108,17 +108,19 @@ def scoped_spend(connection: Connection, span: Span, dimension: str, key: str, p
     """Exact sums in `span`: whole hours from the totals of `dimension` and `key`, the edges from the requests of
     `part`, which must be just what those totals sum."""
     hours, edges = span.cut(HOUR)
-    parts: list[Select[Any]] = []
-    if hours is not None:
-        parts += [_sums(each).where(each.key == key) for each in totals(connection, dimension, hours)]
+    summed = [] if hours is None else totals(connection, dimension, hours)
+    seconds: list[Span] = []
     for edge in edges:
         minutes, rest = edge.cut(MINUTE) if dimension == ALL else (None, (edge,))
         if minutes is not None:
-            parts.append(_sums(Totals(table_of(TotalTable), MINUTES, minutes)))
-        parts.extend(_requests(seconds, part) for seconds in rest)
-    if not parts:
-        return Spend.nothing()
-    return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))))
+            summed.append(Totals(table_of(TotalTable), MINUTES, minutes))
+        seconds += rest
+    found = fixed_sums.of_key(connection, summed, key)
+    if part is spend_sql.spent():
+        found += fixed_sums.of_requests(connection, seconds)
+    elif seconds:
+        found += connection.execute(union_all(*(_requests(each, part) for each in seconds))).all()
+    return reduce(add, map(spend_sql.to_spend, found), Spend.nothing())
 
 
 def shadow_spend(connection: Connection, since: int | None, until: int | None) -> Spend:
@@ -137,10 +139,12 @@ def _beside(
     """Sums over requests that count in no total of spend, but in this dimension, and meet this condition."""
     request = table_of(RequestTable)
     hours, edges = span.cut(HOUR)
-    parts = [] if hours is None else [_sums(part) for part in totals(connection, dimension, hours)]
-    uncounted = (request.c.counted.is_(False), condition)
-    parts.extend(select(*columns).where(*uncounted, edge.holds(request.c.occurred_at)) for edge in edges)
-    return reduce(add, map(spend_sql.to_spend, connection.execute(union_all(*parts))), Spend.nothing())
+    found = fixed_sums.of_all_keys(connection, [] if hours is None else totals(connection, dimension, hours))
+    if edges:
+        uncounted = (request.c.counted.is_(False), condition)
+        parts = (select(*columns).where(*uncounted, edge.holds(request.c.occurred_at)) for edge in edges)
+        found += connection.execute(union_all(*parts)).all()
+    return reduce(add, map(spend_sql.to_spend, found), Spend.nothing())
 
 
 def by_key(connection: Connection, dimension: str, since: int | None, until: int | None, most: int) -> Breakdown:
