@@ -348,6 +348,18 @@ async def test_a_request_from_another_session_is_reached_without_a_terminal_in_b
         await until(pilot, lambda: "Ticket 59:" in picture(pilot))
 
 
+async def test_a_request_that_is_not_in_the_list_is_opened_and_no_other_one_in_its_place(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await listed(pilot)
+        screen.rows.to(3)
+        of_alice = screen.rows.selected
+        assert of_alice is not None
+        app.list_requests("user:bob")
+        await until(pilot, lambda: "row 1 of 20" in picture(pilot))
+        app.open_request(of_alice)
+        await until(pilot, lambda: "Ticket 3:" in picture(pilot) and "row 4 of 60" in picture(pilot))
+
+
 async def test_columns_stay_where_they_are_when_other_requests_arrive(
     app: SpendtopApp, filled: Till, clock: SettableClock
 ) -> None:

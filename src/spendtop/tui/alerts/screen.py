@@ -95,7 +95,7 @@ class AlertsScreen(LiveScreen):
         channels = headline.applied.channels if headline.applied else ()
         if answer.question.is_open is (self.part is AlertPart.OPEN):
             self._newest = answer.rows
-            told = "T tests the channels" if channels else "no [[channel]] would be told"
+            told = "T tests the channels" if channels else "[[channel]] in spendtop.toml says whom to tell"
             nothing = "nothing calls for anybody" if self.part is AlertPart.OPEN else "nothing was ever amiss"
             table.nothing = f"{nothing}; {told}"
             table.show(table.in_order(answer.rows))

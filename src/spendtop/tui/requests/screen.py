@@ -203,8 +203,10 @@ class RequestsScreen(LiveScreen):
         return True
 
     def open_request(self, request_id: int) -> None:
-        """One request's detail, also when it is not in the list."""
+        """One request's detail; where it is not in the list, all is listed anew."""
         self.browser.follow(False)
+        if self.rows.position_of(request_id) is None:
+            self.list_pane.choose(Selection())
         self.rows.select(request_id)
         self.lay_out(Layout.SPLIT if self.size.width >= _SPLIT_FROM else Layout.DETAIL)
 
