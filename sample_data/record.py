@@ -42,7 +42,8 @@ from spendtop.store.schema import upgrade
 _MADE_OF = "made_of.txt"
 _MISSED = range(to_micros(END) - 27 * HOUR, to_micros(END) - 27 * HOUR + 11 * MINUTE)
 """When no webhook came."""
-_YESTERDAYS = "SELECT id FROM alert WHERE state != 'resolved' AND rule != 'limit/one request'"
+_SEEN_AT = to_micros(END) - 18 * HOUR
+_STANDING = "SELECT id FROM alert WHERE state != 'resolved' AND rule != 'limit/one request'"
 _INPUTS = ("*.py", "*.toml")
 
 
@@ -78,17 +79,22 @@ def record(file: Path, requests: Iterable[Request]) -> None:
         while recorder.run(has_marks).result():
             recorder.run(partial(evaluator.evaluate, now=end)).result()
         recorder.run(partial(evaluator.revisit, now=end)).result()
+        if end == _SEEN_AT:
+            recorder.run(_see).result()
     recorder.run(partial(_look_back, missed=missed)).result()
     recorder.stop(60)
     store.checkpoint()
     store.close()
 
 
+def _see(connection: Connection) -> None:
+    """Somebody takes on the alerts that stand."""
+    for alert_id in connection.execute(text(_STANDING)).scalars().all():
+        alert_actions.ack(connection, alert_id, "maren", _SEEN_AT)
+
+
 def _look_back(connection: Connection, missed: Sequence[Request]) -> None:
-    """What people and the poller did: somebody has seen yesterday's alerts, and a poll found what no webhook told."""
-    end = to_micros(END)
-    for alert_id in connection.execute(text(_YESTERDAYS)).scalars().all():
-        alert_actions.ack(connection, alert_id, "maren", end - 18 * HOUR)
+    """A poll finds what no webhook told."""
     note_gap(connection, HELICONE.name, missed, _MISSED.start, _MISSED.stop + 14 * MINUTE)
 
 

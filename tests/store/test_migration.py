@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
@@ -28,6 +29,7 @@ from spendtop.store.engine import Store
 from spendtop.store.past import PastStore
 from spendtop.store.reads.alerts.announcements import announcements_of
 from spendtop.store.reads.alerts.attention import alerts
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, applied_at, as_text, keep
 from spendtop.store.schema import head, pending, upgrade, upgrading, version
 from tests.services.conftest import Sums, day_sums, hour_sums_by_day, sums, totals
 from tests.store import earlier_store
@@ -261,3 +263,15 @@ def test_alerts_are_known_as_they_began_and_as_they_stand(empty: Store) -> None:
             assert [(each.state, each.acked_at) for each in reversed(listed)] == stood
             assert {*announcements_of(connection, listed)} == {1}
         past.close()
+
+
+def test_the_limits_in_force_are_the_first_that_are_known(empty: Store) -> None:
+    info = CollectorInfo(version="0", host="here", pid=1, url="http://here", started_at=1)
+    present = Applied(limits=LIMITS, calendar=Calendar(), channels=(), collector=info, at=7, config_digest="d")
+    earlier_store.make_schema(empty, "0016", {"meta": [{"name": "applied", "value": as_text(present)}]})
+    assert upgrade(empty) == "0016"
+    with empty.writing() as connection:
+        keep(connection, replace(present, at=8))
+        keep(connection, replace(present, at=9, limits=()))
+        assert [applied_at(connection, at) for at in (1, 8)] == [present, present]
+        assert applied_at(connection, 9) == replace(present, at=9, limits=())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
@@ -15,11 +16,13 @@ from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Request
 from spendtop.domain.windows import Calendar, bounds, parse_window
+from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.recording.scoped_totals import rebuild_changed
 from spendtop.store import day_totals
 from spendtop.store.past import PastStore, oldest_request
 from spendtop.store.reads.alerts.attention import deliveries, deliveries_of
 from spendtop.store.reads.alerts.silences import silences
-from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, keep
+from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, applied, keep
 from spendtop.store.reads.limits.uses import use
 from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.spending.sums import COLUMNS, by_key, per_bucket, shadow_spend, spend
@@ -42,6 +45,11 @@ LIMITS = (
     Limit(name="own", window=DAY_WINDOW, amount=Usd(100), where=parse_filter(WHERE), where_text=WHERE, each=Each.USER),
     Limit(name="families", window=DAY_WINDOW, amount=Usd(100), each=Each.MODEL_FAMILY),
 )
+
+
+RAISED = tuple(replace(limit, amount=Usd(200)) for limit in LIMITS)
+HERE = CollectorInfo(version="0", host="here", pid=1, url="http://here", started_at=START)
+APPLIED = Applied(limits=LIMITS, calendar=Calendar(), channels=(), collector=HERE, at=START, config_digest="d")
 
 
 def requests(recorded: Recorded) -> list[Request]:
@@ -72,15 +80,17 @@ def figures(connection: Connection) -> list[Any]:
         [use(connection, LIMITS[0], "ann", window), use(connection, LIMITS[1], "gpt-4o", window)],
         [row.id for row in page(connection, RequestQuery(), FilterContext(AT, Calendar()), None, 20).rows],
         oldest_request(connection),
+        configuration.limits if (configuration := applied(connection)) else None,
     ]
 
 
-@pytest.mark.parametrize("days_are_summed", [False, True])
-def test_it_is_what_a_store_without_later_requests_says(recorded: Recorded, days_are_summed: bool) -> None:
-    info = CollectorInfo(version="0", host="here", pid=1, url="http://here", started_at=START)
-    applied = Applied(limits=LIMITS, calendar=Calendar(), channels=(), collector=info, at=START, config_digest="d")
+@pytest.mark.parametrize(("days_are_summed", "limits_now"), [(False, RAISED), (True, ())])
+def test_it_is_what_a_store_without_later_requests_says(
+    recorded: Recorded, days_are_summed: bool, limits_now: tuple[Limit, ...]
+) -> None:
     with recorded.store.writing() as connection:
-        keep(connection, applied)
+        keep(connection, APPLIED)
+        rebuild_changed(connection, LimitBook(LIMITS, Calendar(), {}))
     every = requests(recorded)
     recorded.add([request for request in every if request.occurred_at <= AT], LIMITS)
     with recorded.store.reading() as connection:
@@ -90,6 +100,9 @@ def test_it_is_what_a_store_without_later_requests_says(recorded: Recorded, days
         with recorded.store.writing() as connection:
             while day_totals.add_hours(connection, AT + 2 * DAY):
                 pass
+    with recorded.store.writing() as connection:
+        keep(connection, replace(APPLIED, limits=limits_now, at=AT + 1))
+        rebuild_changed(connection, LimitBook(limits_now, Calendar(), {}))
     past = PastStore(recorded.store.url, AT)
     try:
         for _ in range(2):
@@ -101,6 +114,21 @@ def test_it_is_what_a_store_without_later_requests_says(recorded: Recorded, days
         past.close()
     with recorded.store.reading() as connection:
         assert figures(connection) != then
+
+
+def test_of_a_time_before_it_is_known_the_first_configuration_holds(recorded: Recorded) -> None:
+    with recorded.store.writing() as connection:
+        for at, limits in ((AT, LIMITS), (AT + 2, LIMITS), (AT + 5, RAISED)):
+            keep(connection, replace(APPLIED, limits=limits, at=at))
+    found = []
+    for at in (AT - 1, AT, AT + 4, AT + 5):
+        past = PastStore(recorded.store.url, at)
+        with past.reading() as connection:
+            then = applied(connection)
+            assert then is not None
+            found.append((then.limits, then.at))
+        past.close()
+    assert found == [(LIMITS, AT), (LIMITS, AT), (LIMITS, AT), (RAISED, AT + 5)]
 
 
 def add(connection: Connection, table: type[SQLModel], **values: Any) -> None:

@@ -26,6 +26,8 @@ async def test_all_screens_are_of_that_time_and_now_goes_on(app: SpendtopApp, ti
         assert "AT 2026-11-20 12:00" in shown.splitlines()[0] and "LIVE" not in shown
         assert "THE PAST" in shown and "today $2.00" in shown
         till.record(a_request(0, clock() - 4 * HOUR, external_id="late", user_id="latecomer"))
+        await pilot.press("5")
+        await until(pilot, lambda: "as configured from 14:03 on" in picture(pilot))
         await pilot.press("1")
         await until(pilot, lambda: "Users today" in picture(pilot) and "by-3" in picture(pilot))
         assert "by-1 " not in picture(pilot) and "alice" not in picture(pilot)

@@ -2,32 +2,29 @@
 
 What is read there needs no other questions than the present does. Requests are those that had happened by then,
 whenever they were reported. The totals are whole up to the hour of the instant; that hour is summed anew when a
-connection is made. Names, prices and what is configured are those of the present.
+connection is made. Limits, calendar and accounts are those in force then; names, prices and what else is configured are
+those of the present.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, ColumnElement, Connection, and_, func, literal, not_, select, text, true
+from sqlalchemy import URL, Connection, func, select, text
 from sqlmodel import SQLModel
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE
 from spendtop.domain.errors import UsageError
-from spendtop.domain.limits.limit import OWN_DIMENSION, Each, Limit
-from spendtop.domain.model_names import family
+from spendtop.domain.windows import WindowKind
 from spendtop.store.day_totals import UNTIL
 from spendtop.store.engine import SCHEMA, Store
-from spendtop.store.reads.configuration.applied import applied
-from spendtop.store.reads.limits.uses import summed
-from spendtop.store.reads.limits.whose import whose
+from spendtop.store.past_totals import sums_then
+from spendtop.store.reads.configuration.applied import NAME as APPLIED
+from spendtop.store.reads.configuration.applied import applied, applied_at, as_text
 from spendtop.store.reads.rows import Spend
-from spendtop.store.reads.spending import spend_sql
-from spendtop.store.reads.spending.bucket_spans import Span
-from spendtop.store.reads.spending.sums import ALL, COLUMNS, MINUTES, ONLY_WHERE_SET, PLAN, SHADOW
+from spendtop.store.reads.spending.sums import MINUTES
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, SilenceTable, TotalTable
 from spendtop.store.tables.alerts import AlertStanding
@@ -43,8 +40,7 @@ _CAME = {
 }
 """Tables whose rows were there from an instant on that one of their columns names."""
 
-Key = tuple[str, str, int]
-"""Dimension, key and bucket of a row of `total`."""
+_SUMS = ", ".join(column.name for column in table_of(TotalTable).columns if not column.primary_key)
 
 
 class PastStore(Store):
@@ -75,21 +71,20 @@ class PastStore(Store):
 
 def _lay_over(connection: Connection, at: int, schema: str) -> None:
     """Views of the same names as the tables, which hide them on this connection."""
-    hour = at // HOUR * HOUR
-    begun = _hour_so_far(connection, Span(hour, at + 1))
-    total = table_of(TotalTable)
-    names = [column.name for column in total.columns]
-    connection.execute(text(f"CREATE TEMP TABLE begun_hour AS SELECT * FROM {schema}.total WHERE 1 = 0"))
-    rows = [
-        dict(zip(names, (*key, 0, spend.requests, spend.cost.nano, *_counts(spend)), strict=True))
-        for key, spend in begun.items()
-    ]
-    if rows:
-        values = ", ".join(f":{name}" for name in names)
-        connection.execute(text(f"INSERT INTO begun_hour ({', '.join(names)}) VALUES ({values})"), rows)
+    hour, then = at // HOUR * HOUR, applied_at(connection, at)
+    present = applied(connection)
+    _fill(connection, "was_applied", f"SELECT value FROM {schema}.meta", [] if then is None else [(as_text(then),)])
+    limits = present.limits if present else ()
+    kept = {limit.dimension for limit in limits if limit.window.kind is not WindowKind.REQUEST}
+    sums = sums_then(connection, then, kept, at)
+    rows = [(*key, 0, spend.requests, spend.cost.nano, *_counts(spend)) for key, spend in sums.items()]
+    _fill(connection, "begun_total", f"SELECT * FROM {schema}.total", rows)
     whole = f"bucket < {hour} OR (dimension = '{MINUTES}' AND bucket + {MINUTE} <= {at + 1})"
+    until = f"(SELECT CAST({_earlier(hour)} AS BIGINT) FROM {schema}.meta WHERE name = '{UNTIL}')"
+    of_days = f"SELECT dimension, key, bucket - bucket % {DAY}, shard, {_SUMS} FROM begun_total WHERE bucket < {until}"
     views = {
-        "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_hour",
+        "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_total",
+        "day_total": f"SELECT * FROM {schema}.day_total UNION ALL {of_days}",
         "meta": f"SELECT name, {_earlier(hour)} AS value FROM {schema}.meta",
         "alert": _alerts(at, schema),
         "delivery": _deliveries(at, schema),
@@ -100,10 +95,21 @@ def _lay_over(connection: Connection, at: int, schema: str) -> None:
         connection.execute(text(f"CREATE TEMP VIEW {name} AS {query}"))
 
 
+def _fill(connection: Connection, name: str, like: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """A table of this connection's own with the columns of a query."""
+    connection.execute(text(f"CREATE TEMP TABLE {name} AS {like} WHERE 1 = 0"))
+    if rows:
+        places = [f"of_{number}" for number in range(len(rows[0]))]
+        values = ", ".join(f":{place}" for place in places)
+        insertion = text(f"INSERT INTO {name} VALUES ({values})")
+        connection.execute(insertion, [dict(zip(places, row, strict=True)) for row in rows])
+
+
 def _earlier(hour: int) -> str:
-    """Up to where days are summed; where that is beyond `hour`, up to its day, whose sum holds what came later."""
+    """Facts as they were: the limits in force; and up to where days are summed, where that is beyond `hour` up to its
+    day, whose sum holds what came later."""
     later = f"CASE WHEN CAST(value AS BIGINT) > {hour} THEN '{hour // DAY * DAY}' ELSE value END"
-    return f"CASE name WHEN '{UNTIL}' THEN {later} ELSE value END"
+    return f"CASE name WHEN '{UNTIL}' THEN {later} WHEN '{APPLIED}' THEN (SELECT value FROM was_applied) ELSE value END"
 
 
 def _alerts(at: int, schema: str) -> str:
@@ -149,61 +155,6 @@ def _with(then: Mapping[str, str], table: type[SQLModel], of: str) -> str:
 
 def _counts(spend: Spend) -> tuple[int, ...]:
     return spend.unpriced, spend.errors, spend.prompt_tokens, spend.completion_tokens, spend.failed
-
-
-def _hour_so_far(connection: Connection, span: Span) -> dict[Key, Spend]:
-    """What the totals held of the hour in which `span` ends."""
-    assert span.since is not None and span.until is not None
-    hour, minute = span.since, (span.until - 1) // MINUTE * MINUTE
-    request = table_of(RequestTable)
-    counted = request.c.counted.is_(True)
-    sums: dict[Key, Spend] = {}
-
-    def add(dimension: str, bucket: int, column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> None:
-        for key, spend in _spends(connection, Span(bucket, span.until), column, and_(true(), *conditions)).items():
-            sums[dimension, key, bucket] = spend
-
-    add(ALL, hour, literal(""), counted)
-    add(MINUTES, minute, literal(""), counted)
-    uncounted, is_plan = request.c.counted.is_(False), spend_sql.is_plan()
-    add(SHADOW, hour, request.c.token, uncounted, not_(is_plan))
-    under_plan = _spends(connection, span, request.c.source, and_(uncounted, is_plan), spend_sql.of_plan())
-    sums |= {(PLAN, source, hour): spend for source, spend in under_plan.items()}
-    for dimension, name in COLUMNS.items():
-        column = request.c[name]
-        add(dimension, hour, column, counted, *([column.is_not(None)] if dimension in ONLY_WHERE_SET else []))
-    config = applied(connection)
-    for limit in config.limits if config else ():
-        if limit.dimension.startswith(OWN_DIMENSION):
-            for entity, spend in _of_limit(connection, limit, span).items():
-                sums[limit.dimension, entity, hour] = spend
-    return sums
-
-
-def _of_limit(connection: Connection, limit: Limit, span: Span) -> dict[str, Spend]:
-    """What counts for a limit that keeps totals of its own, by entity. What a `reserve` adds is not in it."""
-    part = summed(connection, limit)
-    found = _spends(connection, span, whose(connection, limit), part.condition, part.columns)
-    if limit.each is not Each.MODEL_FAMILY:
-        return found
-    families: defaultdict[str, Spend] = defaultdict(Spend.nothing)
-    for model, spend in found.items():
-        families[family(model)] += spend
-    return families
-
-
-def _spends(
-    connection: Connection,
-    span: Span,
-    column: ColumnElement[Any],
-    selects: ColumnElement[bool],
-    columns: Sequence[ColumnElement[Any]] | None = None,
-) -> dict[str, Spend]:
-    """Spend by the values of a column, empty where it has none."""
-    at = table_of(RequestTable).c.occurred_at
-    key = func.coalesce(column, "").label("key_")
-    statement = select(*(columns or spend_sql.of_requests()), key).where(span.holds(at), selects).group_by("key_")
-    return {str(row.key_): spend_sql.to_spend(row) for row in connection.execute(statement)}
 
 
 def oldest_request(connection: Connection) -> int | None:

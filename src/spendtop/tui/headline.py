@@ -63,7 +63,7 @@ class ConfigStatus:
     def present(self, headline: Headline | None, now: int) -> ConfigOutcome | None:
         """What still matters at `now` (UTC µs). Whatever was applied after a refusal has repaired it."""
         outcome = headline.config_news if headline else None
-        if headline is None or outcome is None:
+        if headline is None or outcome is None or outcome.at > now:
             return None
         if outcome.ok:
             return outcome if now - outcome.at < _SUCCESS_SHOWN else None

@@ -155,8 +155,8 @@ async def test_the_detail_tells_what_came_of_each_delivery_and_who_drove_it(face
         assert "(0.4 s)" in row_of(pilot, " ops ")
         assert "dead: 550 mailbox; R sends" in row_of(pilot, " mail ")
         assert "waits, due " in row_of(pilot, " chat ")
-        assert "said $0.725 of $0.500 at 13:56" in row_of(pilot, "said ")
-        assert "before 13:55 approaching: $0.45 of $0.50" in row_of(pilot, "before ")
+        assert "said 13:56 exceeded: $0.90 of $0.50" in row_of(pilot, "said ")
+        assert "13:55 approaching: $0.45 of $0.50" in row_of(pilot, " approaching:")
         assert "most of model gpt-4.1" in row_of(pilot, "most of")
         assert "exceeded; nobody takes care of it" in lines and "In the next window, from " in lines
 

@@ -19,13 +19,12 @@ from spendtop.store.ids import SLOTS, identity
 _KEY, _NAMED = "identity(each.key, each.value)", "request, json_each(request.external_ids) AS each"
 """The key of a request's id from a source, in SQL, and what it is read from."""
 _LARGEST = 256 * 1024 * 1024
+_STANDING = ("window_end", "crossed_at", "below_since", "resolved_at", "acked_at")
 _TIMES = {
     "request": ("occurred_at", "received_at"),
     "total": ("bucket",),
-    "alert": (
-        *("window_start", "window_end", "crossed_at", "below_since"),
-        *("opened_at", "updated_at", "resolved_at", "acked_at"),
-    ),
+    "alert": ("window_start", "opened_at", "updated_at", *_STANDING),
+    "alert_transition": ("at", *_STANDING),
     "alert_action": ("at", "until"),
     "gap": ("since", "until", "found_at"),
 }

@@ -131,7 +131,7 @@ def _change(connection: Connection, alert_id: int, what: str, by: str, now: int,
     row = connection.execute(select(_ALERT).where(_ALERT.c.id == alert_id)).one_or_none()
     if row is None:
         raise NoSuchAlert(f"There is no alert {alert_id}. `spendtop alert list --all` names them.")
-    if not alert_rows.change(connection, and_(_ALERT.c.id == alert_id, ~is_resolved()), values, now):
+    if not alert_rows.change_all(connection, and_(_ALERT.c.id == alert_id, ~is_resolved()), values, now):
         raise AlertIsOver(f"Alert {alert_id} is resolved; there is nothing left to do about it.")
     before = msgspec.json.encode({name: getattr(row, name) for name in values}).decode()
     _note(connection, what, by, now, alert_id=alert_id, until=values.get("snoozed_until"), before=before)

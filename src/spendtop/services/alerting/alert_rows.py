@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, AlertTransitionTable
@@ -13,6 +13,7 @@ from spendtop.store.tables.alerts import AlertStanding
 
 _ALERT, _TRANSITION = table_of(AlertTable), table_of(AlertTransitionTable)
 _BEGIN = insert(_ALERT).returning(_ALERT.c.id)
+_CHANGE = update(_ALERT).where(_ALERT.c.id == bindparam("of_id"), _ALERT.c.version == bindparam("of_version"))
 _STANDING = tuple(AlertStanding.model_fields)
 _KEEP = insert(_TRANSITION).from_select(
     ["alert_id", "version", "at", *_STANDING],
@@ -31,15 +32,19 @@ def begin(connection: Connection, values: Mapping[str, Any], now: int) -> int:
     return alert_id
 
 
-def change(connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any], at: int) -> int:
+def change(connection: Connection, row: Any, values: Mapping[str, Any], at: int) -> bool:
+    """Change the alert of a row that was read, unless somebody else has changed it since."""
+    this = {"of_id": row.id, "of_version": row.version}
+    if not connection.execute(_CHANGE, {**this, **values, "version": row.version + 1, "updated_at": at}).rowcount:
+        return False
+    connection.execute(_KEEP, {"ids": [row.id]})
+    return True
+
+
+def change_all(connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any], at: int) -> int:
     """Change the alerts that are selected; how many those were."""
     changed = update(_ALERT).where(which).values({**values, "version": _ALERT.c.version + 1, "updated_at": at})
     ids = connection.execute(changed.returning(_ALERT.c.id)).scalars().all()
     for start in range(0, len(ids), _AT_ONCE):
         connection.execute(_KEEP, {"ids": ids[start : start + _AT_ONCE]})
     return len(ids)
-
-
-def unchanged(row: Any) -> ColumnElement[bool]:
-    """Selects the alert of a row that was read, where nobody has changed it since."""
-    return and_(_ALERT.c.id == row.id, _ALERT.c.version == row.version)

@@ -270,5 +270,5 @@ def _written(connection: Connection, change: Anomaly, now: int) -> int | None:
         rule = f"{ANOMALY_RULE}{change.dimension}"
         values |= {"rule": rule, "entity": change.entity, "window_start": episode.window_start}
         return alert_rows.begin(connection, values, now)
-    is_ours = alert_rows.change(connection, alert_rows.unchanged(change.row), values, now)
+    is_ours = alert_rows.change(connection, change.row, values, now)
     return int(change.row.id) if is_ours else None

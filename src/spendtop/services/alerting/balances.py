@@ -214,5 +214,5 @@ def _go_on(connection: Connection, change: Change, now: int) -> int:
         "spoke": _FIRST if change.message is None else _LAST,
         "resolved_at": None if stands_again else now,
     }
-    alert_rows.change(connection, _ALERT.c.id == change.row.id, values, now)
+    alert_rows.change_all(connection, _ALERT.c.id == change.row.id, values, now)
     return int(change.row.id)

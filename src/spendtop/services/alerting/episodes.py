@@ -121,7 +121,7 @@ def end(connection: Connection, ids: Sequence[int], now: int) -> None:
     """End episodes without a word: their window is over, or their limit is gone. What they announced stays known."""
     over = {"state": EpisodeState.RESOLVED.value, "resolved_at": now}
     for part in (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)):
-        alert_rows.change(connection, and_(_ALERT.c.id.in_(part), ~is_resolved()), over, now)
+        alert_rows.change_all(connection, and_(_ALERT.c.id.in_(part), ~is_resolved()), over, now)
 
 
 def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -> None:
@@ -143,7 +143,7 @@ def resume(connection: Connection, limit: Limit, calendar: Calendar, now: int) -
     standing = {EpisodeState.EXCEEDED: _ALERT.c.announced >= 1, EpisodeState.APPROACHING: _ALERT.c.announced < 1}
     for state, announced in standing.items():
         again = {"state": state.value, "resolved_at": None}
-        alert_rows.change(connection, and_(*same, _ALERT.c.announced > 0, announced), again, now)
+        alert_rows.change_all(connection, and_(*same, _ALERT.c.announced > 0, announced), again, now)
 
 
 def write(
@@ -180,4 +180,4 @@ def write(
     if row is None:
         values |= {"rule": rule, "entity": entity, "window_start": episode.window_start}
         return alert_rows.begin(connection, values, reading.at)
-    return int(row.id) if alert_rows.change(connection, alert_rows.unchanged(row), values, reading.at) else None
+    return int(row.id) if alert_rows.change(connection, row, values, reading.at) else None

@@ -122,7 +122,7 @@ def _written(connection: Connection, change: FoundLoop, now: int) -> int | None:
     if change.row is not None:
         values = {"state": episode.state.value, "spoke": episode.spoke, "snoozed_until": episode.snoozed_until}
         values |= {"resolved_at": now if over else None}
-        is_ours = alert_rows.change(connection, alert_rows.unchanged(change.row), values, now)
+        is_ours = alert_rows.change(connection, change.row, values, now)
         return int(change.row.id) if is_ours else None
     assert found is not None
     begun = {

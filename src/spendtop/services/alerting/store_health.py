@@ -53,7 +53,7 @@ def keep(connection: Connection, troubles: Sequence[StoreTrouble], now: int) -> 
 
 def _resolve(connection: Connection, row: Any, at: int) -> None:
     values = {"state": EpisodeState.RESOLVED.value, "resolved_at": at}
-    alert_rows.change(connection, _ALERT.c.id == row.id, values, at)
+    alert_rows.change_all(connection, _ALERT.c.id == row.id, values, at)
 
 
 def _begin(connection: Connection, trouble: StoreTrouble, now: int) -> None:

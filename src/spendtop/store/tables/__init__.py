@@ -27,6 +27,7 @@ from spendtop.store.tables.ledger import (
 )
 from spendtop.store.tables.limits import LimitRaiseTable
 from spendtop.store.tables.operations import (
+    AppliedTable,
     CheckpointTable,
     GapTable,
     LeaseTable,
@@ -57,6 +58,7 @@ __all__ = [
     "AlertActionTable",
     "AlertTable",
     "AlertTransitionTable",
+    "AppliedTable",
     "BalanceReadingTable",
     "BilledNameTable",
     "BodyTable",

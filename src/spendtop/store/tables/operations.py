@@ -125,6 +125,17 @@ class MetaTable(Stored, table=True):
     value: str = Field(sa_type=Text)
 
 
+class AppliedTable(Stored, table=True):
+    """Limits, calendar and accounts as they were in force from an instant on, append-only."""
+
+    __tablename__: ClassVar[Any] = "applied"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int = Field(sa_type=BigInteger)
+    value: str = Field(sa_type=Text)
+    """JSON object."""
+
+
 class RemarkTable(Stored, table=True):
     """What a source sent that was not read or not taken, by name; so many names of each source."""
 

@@ -72,8 +72,7 @@ class AlertDetailPanel(Panel):
         stage = row.stage(self.now)
         yield self._fact("state", self._stage(row, stage))
         yield from self._amounts(detail)
-        for number, said in enumerate(reversed(detail.announcements[:-1])):
-            yield self._fact("" if number else "before", f"{self._moment(said.at)} {said.words}", self.palette.muted)
+        yield from self._said(detail, width)
         yield from self._wrapped("why", detail.evidence or "", width)
         if not detail.deliveries:
             yield from self._wrapped("told", words.nobody_told(row), width)
@@ -104,27 +103,28 @@ class AlertDetailPanel(Panel):
 
     def _amounts(self, detail: AlertDetail) -> Iterator[Line]:
         row, now = detail.row, detail.used_now
-        if row.kind == "anomaly":
-            yield self._fact("said", f"{row.unusual_words}{self._when_said(detail)}")
-            return
         if row.kind == "loop":
             yield self._fact("cost", str(row.used if now is None else now.used), self.palette.money)
-            return
-        if row.limit <= ZERO:
             return
         if row.kind == "balance":
             left, least = side_by_side(row.used if now is None else now.used, row.limit)
             yield self._fact("left", f"{left}, less than {least}")
             return
-        if now is not None:
-            yield self._fact(
-                "used", use_words(now.used, now.unpriced, row.limit, row.measure), self.palette.value(row.measure)
-            )
-        said = use_words(row.used, row.unpriced, row.limit, row.measure)
-        yield self._fact("said", f"{said}{self._when_said(detail)}")
+        if now is not None and row.kind == "limit" and row.limit > ZERO:
+            used = use_words(now.used, now.unpriced, row.limit, row.measure)
+            yield self._fact("used", used, self.palette.value(row.measure))
 
-    def _when_said(self, detail: AlertDetail) -> str:
-        return f" at {self._moment(detail.announcements[-1].at)}" if detail.announcements else ""
+    def _said(self, detail: AlertDetail, width: int) -> Iterator[Line]:
+        """What it said, the newest first; of one about which no more is known, the amount that it keeps."""
+        row = detail.row
+        for number, said in enumerate(reversed(detail.announcements)):
+            yield from self._wrapped("" if number else "said", f"{self._moment(said.at)} {said.words}", width)
+        if detail.announcements:
+            return
+        if row.kind == "anomaly":
+            yield self._fact("said", row.unusual_words)
+        if row.kind == "limit" and row.limit > ZERO:
+            yield self._fact("said", use_words(row.used, row.unpriced, row.limit, row.measure))
 
     def _drivers(self, detail: AlertDetail) -> str:
         """Who and what spent most of it: `user alice $9.10 · model o3 $8.20`."""

@@ -69,7 +69,8 @@ class LimitsScreen(LiveScreen):
             else "limits are known once a collector ran"
         )
         ours = [use.state for each in answer.limits for use in each.uses]
-        table.note = self._note([*ours, *(row.state for row in answer.told)])
+        since = headline.applied.at if headline.applied and headline.applied.at > headline.at else None
+        table.note = [*self._known_from(since), *self._note([*ours, *(row.state for row in answer.told)])]
         table.renew(answer.limits, answer.forecasts, answer.told)
         self._select_written()
         self._raise_asked()
@@ -84,6 +85,13 @@ class LimitsScreen(LiveScreen):
         if row is not None:
             self.config_desk.written = None
             self.table.select(row.key)
+
+    def _known_from(self, since: int | None) -> Line:
+        """That the limits of a past time are not known, but only those from an instant (UTC µs) on."""
+        if since is None:
+            return []
+        first = formats.moment(since, self.table.now, self.table.calendar)
+        return [(f"as configured from {first} on {self.face.glyphs.between} ", self.face.palette.warn)]
 
     def _note(self, states: Sequence[LimitState]) -> Line:
         """How many are over, and near."""

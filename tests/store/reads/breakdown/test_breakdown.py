@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import reduce
 from itertools import product
 
 import pytest
@@ -196,6 +197,24 @@ def test_by_one_dimension_totals_say_the_same_as_requests(recorded: Recorded, na
         summary = spend(connection, *span)
     total = read(recorded, by(name), Times(span, earlier, START + DAY)).total.whole
     assert total == Measured(summary.requests, summary.cost.nano, summary.unpriced)
+
+
+@pytest.mark.parametrize("name", ["user", "model", "session"])
+def test_few_rows_are_the_first_of_all_and_the_rest_is_what_is_left(recorded: Recorded, name: str) -> None:
+    recorded.add(requests_of(recorded, START))
+    recorded.add(recorded.request(START + at * HOUR, 5, user_id="é", session_id=key) for at, key in enumerate("bBaé"))
+    times = Times(Span(START + 9 * HOUR + 7, START + 29 * HOUR + 3), Span(START, START + 9 * HOUR + 7), START + DAY)
+    by_name = read(recorded, by(name), times, GridSize(rows=99, columns=0, order=GridOrder.NAME))
+    for order, descending, most in product((GridOrder.TOTAL, GridOrder.CHANGE), (True, False), (2,)):
+        size = GridSize(rows=99, columns=0, order=order, descending=descending)
+        every, few = read(recorded, by(name), times, size), read(recorded, by(name), times, replace(size, rows=most))
+        assert sorted(map(repr, every.rows)) == sorted(map(repr, by_name.rows))
+        assert few.rows == every.rows[:most]
+        left = every.rows[most:]
+        assert few.others.whole == reduce(Measured.plus, (row.whole for row in left), Measured())
+        assert few.others.before == reduce(Measured.plus, (row.before or Measured() for row in left), Measured())
+        assert few.other_keys == sum(any(row.whole) for row in left)
+        assert few.total == every.total == by_name.total
 
 
 def test_what_only_totals_know_any_more_is_counted(recorded: Recorded) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from spendtop.domain.alerting.episode import EpisodeState, MessageKind, unusual_words
@@ -28,8 +28,7 @@ _KINDS: Mapping[str, MessageKind] = {
 _WITHOUT_AMOUNT = (MessageKind.STALE, MessageKind.NOT_RECORDING)
 
 
-@dataclass(frozen=True, slots=True)
-class AlertAnnouncement:
+class AlertAnnouncement(Struct, frozen=True):
     """One thing that an alert had to say."""
 
     at: int

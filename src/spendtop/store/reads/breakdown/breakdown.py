@@ -19,7 +19,8 @@ from spendtop.domain.model_names import family
 from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.breakdown.dimension_sql import CellGrouping, of_totals
-from spendtop.store.reads.breakdown.grid import Grid, GridSize, GridSums, grid
+from spendtop.store.reads.breakdown.grid import Grid, GridOrder, GridSize, GridSums, grid
+from spendtop.store.reads.breakdown.largest import NAMED_BY_KEY, largest
 from spendtop.store.reads.spending.bucket_spans import Span, extent
 from spendtop.store.reads.spending.kept_sums import OF_PLANS, OF_SPEND, KeptSums, Key, Values, step_of
 from spendtop.store.reads.spending.sums import ALL, COLUMNS, FAMILY, ONLY_WHERE_SET, spend
@@ -153,13 +154,21 @@ def _from_totals(
 ) -> Grid:
     """`models` takes the exact names of families."""
     step = max(times.step, HOUR)
+    earlier, rest = times.earlier, None
+    if cut.rows.name in NAMED_BY_KEY and size.order is not GridOrder.NAME:
+        first = largest(connection, cut.rows, cut.measure, times.span, earlier, size)
+        cells, before, rest = first.cells, first.before, first.rest
+    else:
+        cells = _by_totals(connection, cut, times.span, models)
+        before = {} if earlier is None else _by_totals(connection, cut, earlier, models)
     sums = GridSums(
         measure=cut.measure,
         has_columns=False,
-        cells=_by_totals(connection, cut, times.span, models),
-        before=None if times.earlier is None else _by_totals(connection, cut, times.earlier, models),
+        cells=cells,
+        before=None if earlier is None else before,
         steps=lambda rows: _steps(connection, cut, times.span, step, rows, models),
         starts=times.starts(step),
+        rest=rest,
     )
     return _grid(cut, sums, size, tokens)
 

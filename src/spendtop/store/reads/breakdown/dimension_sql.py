@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Table,
     Text,
     and_,
@@ -66,12 +67,13 @@ class CellGrouping:
         folds = [self._fold(each) for each in self._dimensions]
         takes = [*folds, int, str if self._measure is LATENCY else int, int]
         for part in self.parts(span):
-            for rows in connection.execute(self._statement(connection, part)).partitions(_TOGETHER):
+            for rows in connection.execute(self.statement(connection, part)).partitions(_TOGETHER):
                 columns = [map(take, map(itemgetter(at), rows)) for at, take in enumerate(takes)]
                 keys, values = columns[: len(folds)], columns[len(folds) :]
                 yield from zip(zip(*keys, strict=True), zip(*values, strict=True), strict=True)
 
-    def _statement(self, connection: Connection, span: Span) -> Any:
+    def statement(self, connection: Connection, span: Span) -> Select[Any]:
+        """The same before keys are folded, of a span that is one of `parts`."""
         labels = [f"key_{number}" for number in range(len(self._dimensions))]
         columns = [self.column(each, connection, span) for each in self._dimensions]
         named = [column.label(label) for column, label in zip(columns, labels, strict=True)]

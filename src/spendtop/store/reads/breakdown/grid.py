@@ -33,6 +33,14 @@ class GridSize(Struct, frozen=True, kw_only=True):
     descending: bool = True
 
 
+class Rest(Struct, frozen=True, kw_only=True):
+    """Rows that are not shown, as far as they were summed before."""
+
+    keys: int
+    whole: Values
+    before: Values
+
+
 class GridSums(Struct, frozen=True, kw_only=True):
     """What a grid is made of. The first part of a key is the row, the second the column where there are columns."""
 
@@ -45,6 +53,8 @@ class GridSums(Struct, frozen=True, kw_only=True):
     """Of some rows at least, by row and begin of a part of the time."""
     starts: Sequence[int]
     """Where these parts begin."""
+    rest: Rest | None = None
+    """What `cells` and `before` leave out."""
 
 
 class GridHead(Struct, frozen=True, kw_only=True):
@@ -137,7 +147,7 @@ def grid(sums: GridSums, size: GridSize, row_name: Callable[[str], str], column_
         measure=measure,
         rows=tuple(row(line, _head(key, row_name)) for line, key in enumerate(shown)),
         others=row(len(shown), nobody),
-        other_keys=sum(key in rows for key in in_order[size.rows :]),
+        other_keys=sum(key in rows for key in in_order[size.rows :]) + (sums.rest.keys if sums.rest else 0),
         total=row(len(shown) + 1, nobody),
         columns=tuple(_head(key, column_name) for key in heads),
         other_columns=len(columns) - len(heads),
@@ -194,6 +204,8 @@ def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[
     for key, values in sums.cells.items():
         place = places.get(str(key[1]), -2) if sums.has_columns else -2
         pools[lines.get(str(key[0]), -2)][place].add(values)
+    if sums.rest is not None:
+        pools[-2][-2].add(sums.rest.whole)
     everything = pools[-1]
     for line in pools[:-1]:
         for place, pool in enumerate(line[:-1]):
@@ -210,6 +222,9 @@ def _lines(sums: GridSums, rows: Sequence[str]) -> list[Measured]:
     for key, values in (sums.before or {}).items():
         pools[lines.get(str(key[0]), -2)].add(values)
         pools[-1].add(values)
+    if sums.rest is not None:
+        for pool in pools[-2:]:
+            pool.add(sums.rest.before)
     return [pool.sums(sums.measure) for pool in pools]
 
 

@@ -1,10 +1,11 @@
-"""The configuration as the collector applied it last: what every face shows, wherever it runs."""
+"""The configuration as the collector applied it last, and what of it was in force before: what every face shows,
+wherever it runs."""
 
 from __future__ import annotations
 
 from msgspec import Struct, json
 from msgspec.structs import replace
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from spendtop.domain.filters.filters import parse_filter
 from spendtop.domain.limits.limit import Each, Limit
@@ -15,10 +16,12 @@ from spendtop.domain.untrusted import Untrusted
 from spendtop.domain.windows import Calendar, parse_window
 from spendtop.store import facts
 from spendtop.store.reads.ledger.balances import Account
-from spendtop.store.statements import insert_or_replace, table_of
-from spendtop.store.tables import MetaTable
+from spendtop.store.statements import table_of
+from spendtop.store.tables import AppliedTable
 
-_NAME = "applied"
+NAME = "applied"
+"""The row of `meta` that holds it."""
+_APPLIED = table_of(AppliedTable)
 
 
 class CollectorInfo(Struct, frozen=True, kw_only=True):
@@ -120,22 +123,41 @@ class _WrittenLimit(Struct, frozen=True, kw_only=True):
         )
 
 
-class _Written(Struct, frozen=True, kw_only=True):
+class _Rules(Struct, frozen=True, kw_only=True):
+    """What the past is judged by."""
+
     limits: tuple[_WrittenLimit, ...]
     calendar: Calendar
+    accounts: tuple[Account, ...] = ()
+    include_provider: bool = False
+
+
+class _Written(_Rules, frozen=True, kw_only=True):
     channels: tuple[str, ...]
     collector: CollectorInfo
     at: int
     config_digest: str
     doors: Doors = Doors()
-    accounts: tuple[Account, ...] = ()
     pollers: tuple[PolledSource, ...] = ()
     keeps_bodies: bool = False
-    include_provider: bool = False
 
 
 def keep(connection: Connection, value: Applied) -> None:
-    """Write what the collector applied, in place of what was applied before."""
+    """Write what the collector applied, in place of what was applied before; what limits there were stays known."""
+    facts.put(connection, NAME, as_text(value))
+    in_force = _Rules(
+        limits=tuple(map(_WrittenLimit.of, value.limits)),
+        calendar=value.calendar,
+        accounts=value.accounts,
+        include_provider=value.include_provider,
+    )
+    text = json.encode(in_force, enc_hook=written_amount).decode()
+    if text != connection.execute(select(_APPLIED.c.value).order_by(_APPLIED.c.id.desc()).limit(1)).scalar():
+        connection.execute(insert(_APPLIED).values(at=value.at, value=text))
+
+
+def as_text(value: Applied) -> str:
+    """As the fact `NAME` holds it."""
     written = _Written(
         limits=tuple(map(_WrittenLimit.of, value.limits)),
         calendar=value.calendar,
@@ -149,9 +171,7 @@ def keep(connection: Connection, value: Applied) -> None:
         keeps_bodies=value.keeps_bodies,
         include_provider=value.include_provider,
     )
-    row = {"name": _NAME, "value": json.encode(written, enc_hook=written_amount).decode()}
-    statement = insert_or_replace(MetaTable, connection.dialect)
-    statement.run_many(connection, [tuple(row[name] for name in statement.names)])
+    return json.encode(written, enc_hook=written_amount).decode()
 
 
 def tell_public_url(connection: Connection, url: str) -> None:
@@ -163,8 +183,7 @@ def tell_public_url(connection: Connection, url: str) -> None:
 
 def applied(connection: Connection) -> Applied | None:
     """What the collector applied last, or None when none ran on this store yet."""
-    meta = table_of(MetaTable)
-    text = connection.execute(select(meta.c.value).where(meta.c.name == _NAME)).scalar()
+    text = facts.get(connection, NAME)
     if text is None:
         return None
     written = json.decode(text, type=_Written, dec_hook=read_amount)
@@ -180,6 +199,26 @@ def applied(connection: Connection) -> Applied | None:
         pollers=written.pollers,
         keeps_bodies=written.keeps_bodies,
         include_provider=written.include_provider,
+    )
+
+
+def applied_at(connection: Connection, at: int) -> Applied | None:
+    """The same with the limits, the calendar and the accounts that were in force at an instant (UTC µs). Of a time from
+    which none are known they are the first that are; their `at` is later then."""
+    present = applied(connection)
+    by_then = select(_APPLIED).where(_APPLIED.c.at <= at).order_by(_APPLIED.c.id.desc()).limit(1)
+    first = select(_APPLIED).order_by(_APPLIED.c.id).limit(1)
+    row = connection.execute(by_then).one_or_none() or connection.execute(first).one_or_none()
+    if present is None or row is None:
+        return present
+    then = json.decode(row.value, type=_Rules, dec_hook=read_amount)
+    return replace(
+        present,
+        limits=tuple(each.limit() for each in then.limits),
+        calendar=then.calendar,
+        accounts=then.accounts,
+        include_provider=then.include_provider,
+        at=row.at,
     )
 
 

@@ -1,0 +1,35 @@
+"""Statements that are compiled once say what they say in SQLAlchemy's own way."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import bindparam, select
+
+from spendtop.store import facts
+from spendtop.store.engine import Store
+from spendtop.store.fixed_select import FixedSelect, any_of, named, size_for
+from spendtop.store.statements import table_of
+from spendtop.store.tables import MetaTable
+
+_META = table_of(MetaTable)
+_NAMES = [f"name {number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_takes_as_many_names_as_there_are_and_its_other_values(store: Store, count: int) -> None:
+    asked = _NAMES[:count]
+    statement = select(_META.c.name).where(
+        _META.c.name.in_(any_of(size_for(asked))), _META.c.value >= bindparam("least"), _META.c.value != "100%"
+    )
+    query = FixedSelect(statement.order_by(_META.c.name))
+    with store.writing() as connection:
+        for number, name in enumerate(_NAMES):
+            facts.put(connection, name, str(number))
+        for least in (0, 1):
+            rows = query.run(connection, {**named(asked), "least": str(least)})
+            assert [row.name for row in rows] == asked[least:]
+
+
+def test_statements_are_for_powers_of_two() -> None:
+    assert [size_for(_NAMES[:count]) for count in (1, 2, 3, 4, 5)] == [1, 2, 4, 4, 8]
+    assert list(named(_NAMES[:3]).values()) == ["name 0", "name 1", "name 2", "name 2"]
