@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, func, select, text
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.store import facts
-from spendtop.store.statements import insert_or_add, insert_sums, table_of
+from spendtop.store.statements import cursor_of, insert_or_add, insert_sums, table_of
 from spendtop.store.tables import DayTotalTable, TotalTable
 
 UNTIL = "day totals until"
@@ -30,8 +30,8 @@ TotalRow = tuple[str, str, int, int, int, int, int, int, int, int, int]
 
 def until(connection: Connection) -> int:
     """The hours that begin before this instant (UTC µs) are summed by days; 0 while none is."""
-    mark = connection.exec_driver_sql(_READ_UNTIL).scalar()  # with each group that is recorded
-    return 0 if mark is None else int(mark)
+    mark = cursor_of(connection, _READ_UNTIL).fetchone()  # with each group that is recorded
+    return 0 if mark is None else int(mark[0])
 
 
 class TotalsAddition:

@@ -16,7 +16,7 @@ from spendtop.services.recording import twins
 from spendtop.services.recording.equal_calls import calls_of
 from spendtop.services.recording.rows import from_row
 from spendtop.store import facts
-from spendtop.store.statements import insert_or_ignore, table_of
+from spendtop.store.statements import cursor_of, insert_or_ignore, table_of
 from spendtop.store.tables import MetaTable, RequestTable
 
 _SPACES = "source spaces"
@@ -109,8 +109,8 @@ class Joining:
 def _read(connection: Connection, lock: str) -> frozenset[str]:
     """The kinds of source seen so far; `lock` counts on PostgreSQL, where others may learn of more meanwhile."""
     lock = lock if connection.dialect.name == "postgresql" else ""
-    value = connection.exec_driver_sql(f"SELECT value FROM meta WHERE name = '{_SPACES}' {lock}").scalar()
-    return frozenset(value.split()) if value else frozenset()
+    row = cursor_of(connection, f"SELECT value FROM meta WHERE name = '{_SPACES}' {lock}").fetchone()
+    return frozenset() if row is None else frozenset(row[0].split())
 
 
 def _lock(connection: Connection, response_ids: Iterable[str]) -> None:

@@ -31,6 +31,7 @@ from spendtop.store import dictionaries, facts
 from spendtop.store.day_totals import TotalsAddition, keep_others_out
 from spendtop.store.ids import RequestIds, former_identity
 from spendtop.store.statements import (
+    cursor_of,
     insert_or_ignore,
     insert_or_keep_larger,
     insert_or_replace,
@@ -121,7 +122,7 @@ class Recording:
 
     def _group(self, connection: Connection, requests: Sequence[Prepared]) -> Group:
         """The group with all that is known about its requests."""
-        spaces = {source.space for source in {each.request.source for each in requests}}
+        spaces = {each.request.source.space for each in requests}
         joins = bool(spaces) and self._joining.is_active(connection, spaces)
         keys, stored = self._stored(connection, requests)
         group = Group(self.book, self.price, self._ids.next, keys, stored)
@@ -185,7 +186,7 @@ class Recording:
             part = tuple(digests[start : start + _KEYS_PER_QUERY])
             marks = ",".join([self._placeholder] * len(part))
             sql = f"SELECT digest, request_id, content FROM request_key WHERE digest IN ({marks})"
-            for digest, request_id, content in connection.exec_driver_sql(sql, part):
+            for digest, request_id, content in cursor_of(connection, sql, part):
                 keys[bytes(digest)] = Key(request_id, None if content is None else bytes(content))
         return keys
 

@@ -134,13 +134,13 @@ class RevisionTable(Stored, table=True):
 
 
 class TotalTable(Stored, table=True):
-    """Spend of one key of one dimension in one bucket, kept by difference with every commit."""
+    """Spend of one key of one dimension in one bucket, kept by difference with every commit.
+
+    Rows lie in the order in which they came, so those of the present hour together: what changes them writes few pages.
+    """
 
     __tablename__: ClassVar[Any] = "total"
-    __table_args__: ClassVar[Any] = (
-        Index("total_bucket", "dimension", "bucket"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__: ClassVar[Any] = (Index("total_bucket", "dimension", "bucket"),)
 
     dimension: str = Field(primary_key=True, sa_type=Text)
     key: str = Field(primary_key=True, sa_type=Text)

@@ -93,9 +93,10 @@ def test_long_spans_and_those_of_all_keys_are_read_by_days(recorded: Recorded) -
             ("total", Span(summed, end)),
         ]
         rolling = totals_of_keys(connection, "user", Span(end - 2 * DAY + HOUR, end - HOUR))
-        assert [(part.table.name, part.named_in) for part in rolling] == [
-            ("total", Span(end - 2 * DAY, end)),
-            ("total", None),
+        assert [(part.table.name, part.span) for part in rolling] == [
+            ("day_total", Span(end - DAY, summed)),
+            ("total", Span(end - 2 * DAY + HOUR, end - DAY)),
+            ("total", Span(summed, end - HOUR)),
         ]
 
 

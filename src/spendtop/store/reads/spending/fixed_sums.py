@@ -61,14 +61,13 @@ def _of_requests(count: int) -> FixedSelect:
 
 def shapes(parts: Sequence[Totals]) -> tuple[Totals, ...]:
     """The same with nothing but names for what differs from one time to the next; `values` has that."""
-    return tuple(_shape(number, part.table, part.are_few, part.named_in is None) for number, part in enumerate(parts))
+    return tuple(_shape(number, part.table, part.are_few) for number, part in enumerate(parts))
 
 
 @cache
-def _shape(number: int, table: Table, are_few: bool, has_any_name: bool) -> Totals:
+def _shape(number: int, table: Table, are_few: bool) -> Totals:
     dimension = bindparam(f"dimension_{number}", type_=Text())
-    names = None if has_any_name else _any_span(f"{number}_named")
-    return Totals(table, cast(str, dimension), _any_span(f"{number}"), are_few, names)
+    return Totals(table, cast(str, dimension), _any_span(f"{number}"), are_few)
 
 
 def values(parts: Sequence[Totals]) -> dict[str, object]:
@@ -76,8 +75,6 @@ def values(parts: Sequence[Totals]) -> dict[str, object]:
     found: dict[str, object] = {}
     for number, part in enumerate(parts):
         found |= {f"dimension_{number}": part.dimension, **_ends(part.span, f"{number}")}
-        if part.named_in is not None:
-            found |= _ends(part.named_in, f"{number}_named")
     return found
 
 

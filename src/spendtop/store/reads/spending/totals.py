@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func
 
-from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.clock import DAY
 from spendtop.store import day_totals
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.store.statements import table_of
@@ -15,7 +15,7 @@ from spendtop.store.tables import DayTotalTable, TotalTable
 _WORTH_DAYS = 2 * DAY
 """Of shorter spans the hours are read sooner than the question is answered up to where days are summed."""
 _FEW = 12
-"""Buckets whose rows are found soonest by their time."""
+"""Days whose rows are found soonest by their time."""
 
 
 class Totals(NamedTuple):
@@ -26,9 +26,7 @@ class Totals(NamedTuple):
     dimension: str
     span: Span
     are_few: bool = False
-    """Whether they are of so few buckets that they are found soonest by time."""
-    named_in: Span | None = None
-    """Days whose sums name all keys of it, which are then found one by one."""
+    """Whether they are of so few days that they are found soonest by time."""
 
     @property
     def key(self) -> ColumnElement[str]:
@@ -36,8 +34,8 @@ class Totals(NamedTuple):
 
     @property
     def grouping(self) -> ColumnElement[str]:
-        """The key, to group by. SQLite walks through a whole dimension in the order of its keys, where it can, also for
-        a few buckets, whose rows it finds many times faster by their time."""
+        """The key, to group by. SQLite walks through a dimension's days in the order of their keys, where it can, also
+        for a few days, whose rows it finds many times faster by their time."""
         return func.coalesce(self.key, "") if self.are_few else self.key
 
     @property
@@ -46,18 +44,13 @@ class Totals(NamedTuple):
 
     @property
     def holds(self) -> ColumnElement[bool]:
-        held = and_(self.table.c.dimension == self.dimension, self.span.holds(self.bucket))
-        if self.named_in is None:
-            return held
-        day = table_of(DayTotalTable)
-        named = select(day.c.key).where(day.c.dimension == self.dimension, self.named_in.holds(day.c.bucket))
-        return and_(held, self.key.in_(named))
+        return and_(self.table.c.dimension == self.dimension, self.span.holds(self.bucket))
 
 
 def totals(connection: Connection, dimension: str, hours: Span) -> list[Totals]:
     """What makes up `hours`, which begin and end with an hour or are open. Not for the dimension of minutes."""
     if _is_shorter(hours, _WORTH_DAYS):
-        return [_of_hours(dimension, hours)]
+        return [Totals(table_of(TotalTable), dimension, hours)]
     return totals_of_keys(connection, dimension, hours)
 
 
@@ -67,24 +60,16 @@ def totals_of_keys(connection: Connection, dimension: str, hours: Span) -> list[
     summed = day_totals.until(connection)
     last = summed if until is None or until >= summed else until // DAY * DAY
     first = None if since is None else -(-since // DAY) * DAY
-    before, days, after = Span(since, first), Span(first, last), Span(last, until)
+    days = Span(first, last)
     if not summed or days.is_empty:
-        return [_of_hours(dimension, hours)]
-    begun = Span(since, last)
-    if _is_shorter(begun, _WORTH_DAYS) and not _is_shorter(before, _FEW * HOUR):
-        parts = [Totals(table_of(TotalTable), dimension, begun, named_in=begun.widened(DAY))]
-    else:
-        parts = [Totals(table_of(DayTotalTable), dimension, days, _is_shorter(days, _FEW * DAY))]
-        if since != first:
-            parts.append(_of_hours(dimension, before))
-    if last != until:
-        # Days are summed up to the present, behind which there is little.
-        parts.append(Totals(table_of(TotalTable), dimension, after, last == summed or _is_shorter(after, _FEW * HOUR)))
+        return [Totals(table_of(TotalTable), dimension, hours)]
+    parts = [Totals(table_of(DayTotalTable), dimension, days, _is_shorter(days, _FEW * DAY))]
+    parts += [
+        Totals(table_of(TotalTable), dimension, rest)
+        for rest in (Span(since, first), Span(last, until))
+        if rest.since != rest.until
+    ]
     return parts
-
-
-def _of_hours(dimension: str, hours: Span) -> Totals:
-    return Totals(table_of(TotalTable), dimension, hours, _is_shorter(hours, _FEW * HOUR))
 
 
 def _is_shorter(span: Span, length: int) -> bool:
