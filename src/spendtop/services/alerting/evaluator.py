@@ -42,9 +42,10 @@ from spendtop.store.tables import LimitMarkTable, RequestTable
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
 _NEXT = FixedSelect(select(func.min(_MARK.c.limit_name)).where(_MARK.c.limit_name > bindparam("after")))
 _SOME = select(*_MARK.primary_key).where(_MARK.c.limit_name == bindparam("name")).order_by(*_MARK.primary_key)
-# Another collector's are left to it. Who marks again before our commit waits for that, and leaves a new mark.
-_FREE = _SOME.limit(bindparam("most")).with_for_update(skip_locked=True)
-_TAKEN = FixedSelect(delete(_MARK).where(tuple_(*_MARK.primary_key).in_(_FREE)).returning(_MARK))
+# Another collector's are left to it. Who marks again before our commit waits for that, and leaves a new mark. As a
+# subquery PostgreSQL may ask for them again and again, for others each time.
+_FREE = _SOME.limit(bindparam("most")).with_for_update(skip_locked=True).cte("free")
+_TAKEN = FixedSelect(delete(_MARK).where(tuple_(*_MARK.primary_key).in_(select(_FREE))).returning(_MARK))
 TURN_SECONDS = 0.02
 """How long one call works: recording waits for it."""
 _MARKS_AT_ONCE, _MOST_MARKS_AT_ONCE = 25, 100
