@@ -28,6 +28,11 @@ def locking(store: Store) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def writer(app: SpendtopApp) -> StoreWriter:
+    assert app.live_screen is not None
+    return StoreWriter(app.live_screen)
+
+
 async def test_a_write_that_waits_for_somebody_else_says_so_and_is_done_in_its_turn(
     filled: Till, app: SpendtopApp, locking: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,7 +40,7 @@ async def test_a_write_that_waits_for_somebody_else_says_so_and_is_done_in_its_t
     done: list[int] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, "6")
-        StoreWriter(app.live_screen).write(lambda _: 7, done.append)
+        writer(app).write(lambda _: 7, done.append)
         await until(pilot, lambda: "Somebody else writes to the store" in picture(pilot))
         assert done == []
         locking.execute("ROLLBACK")
@@ -50,14 +55,15 @@ async def test_whoever_asked_is_told_of_any_failure(filled: Till, app: SpendtopA
 
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, "6")
-        StoreWriter(app.live_screen).write(fail, lambda _: None, told.append)
+        writer(app).write(fail, lambda _: None, told.append)
         await until(pilot, lambda: told == ["The store cannot be written (ZeroDivisionError); nothing was changed."])
 
 
 async def test_a_task_is_followed_past_a_time_in_which_the_store_cannot_be_read(
     filled: Till, store: Store, app: SpendtopApp, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, failures, seen = tasks.look, [1, 2, 3], []
+    look, failures = tasks.look, [1, 2, 3]
+    seen: list[Task | None] = []
 
     def look_at_last(connection: Connection, task_id: int) -> Task | None:
         if failures:
@@ -73,7 +79,7 @@ async def test_a_task_is_followed_past_a_time_in_which_the_store_cannot_be_read(
     monkeypatch.setattr(tasks, "look", look_at_last)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, "6")
-        StoreWriter(app.live_screen).follow(ask, seen.append)
+        writer(app).follow(ask, seen.append)
         await until(pilot, lambda: bool(seen))
         assert [task.result for task in seen if task] == ["All were told."]
         assert failures == []
