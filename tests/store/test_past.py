@@ -17,12 +17,14 @@ from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Request
 from spendtop.domain.windows import Calendar, bounds, parse_window
 from spendtop.services.limits.limit_book import LimitBook
+from spendtop.services.limits.raises import raise_limit, take_back
 from spendtop.services.recording.scoped_totals import rebuild_changed
 from spendtop.store import day_totals
 from spendtop.store.past import PastStore, oldest_request
 from spendtop.store.reads.alerts.attention import deliveries, deliveries_of
 from spendtop.store.reads.alerts.silences import silences
 from spendtop.store.reads.configuration.applied import Applied, CollectorInfo, applied, keep
+from spendtop.store.reads.limits.raises import raises_in_force
 from spendtop.store.reads.limits.uses import use
 from spendtop.store.reads.requests.lists import RequestQuery, page
 from spendtop.store.reads.spending.sums import COLUMNS, by_key, per_bucket, shadow_spend, spend
@@ -135,7 +137,7 @@ def add(connection: Connection, table: type[SQLModel], **values: Any) -> None:
     connection.execute(table_of(table).insert().values(**values))
 
 
-def test_messages_and_silences_are_as_they_stood(recorded: Recorded) -> None:
+def test_messages_silences_and_raises_are_as_they_stood(recorded: Recorded) -> None:
     message = {"channel": "ops", "kind": "exceeded", "severity": "critical", "payload": MESSAGE, "created_at": AT - 9}
     tried = {"detail": "refused", "elapsed_ms": 5}
     with recorded.store.writing() as connection:
@@ -151,9 +153,12 @@ def test_messages_and_silences_are_as_they_stood(recorded: Recorded) -> None:
         for what, at in (("silence", AT - 9), ("unsilence", AT + 5)):
             until = AT + HOUR if what == "silence" else None
             add(connection, AlertActionTable, at=at, who="ana", what=what, silence_id=1, until=until)
+        lifted = raise_limit(connection, LIMITS[0], None, Usd(7), AT + HOUR, AT - 9)
+        take_back(connection, lifted.id, AT + 5)
     past = PastStore(recorded.store.url, AT)
     try:
         with past.reading() as connection:
+            assert raises_in_force(connection, AT).all == (lifted,)
             told = deliveries(connection, (), 10)
             of_alerts = deliveries_of(connection, (1, 2))
             (silence,) = silences(connection, AT)

@@ -26,7 +26,7 @@ from spendtop.store.reads.configuration.applied import applied, applied_at, as_t
 from spendtop.store.reads.rows import Spend
 from spendtop.store.reads.spending.sums import MINUTES
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable, DeliveryTable, RequestTable, SilenceTable, TotalTable
+from spendtop.store.tables import AlertTable, DeliveryTable, LimitRaiseTable, RequestTable, SilenceTable, TotalTable
 from spendtop.store.tables.alerts import AlertStanding
 
 _LAID = "past"
@@ -84,13 +84,15 @@ def _lay_over(connection: Connection, at: int, schema: str) -> None:
     of_days = f"SELECT dimension, key, bucket - bucket % {DAY}, shard, {_SUMS} FROM begun_total WHERE bucket < {until}"
     views = {
         "total": f"SELECT * FROM {schema}.total WHERE {whole} UNION ALL SELECT * FROM begun_total",
-        "day_total": f"SELECT * FROM {schema}.day_total UNION ALL {of_days}",
         "meta": f"SELECT name, {_earlier(hour)} AS value FROM {schema}.meta",
         "alert": _alerts(at, schema),
         "delivery": _deliveries(at, schema),
         "silence": _silences(at, schema),
+        "limit_raise": _raises(at, schema),
         **{name: f"SELECT * FROM {schema}.{name} WHERE {came} <= {at}" for name, came in _CAME.items()},
     }
+    if any(bucket < hour for *_, bucket in sums):  # else days are read as fast as ever
+        views["day_total"] = f"SELECT * FROM {schema}.day_total UNION ALL {of_days}"
     for name, query in views.items():
         connection.execute(text(f"CREATE TEMP VIEW {name} AS {query}"))
 
@@ -145,6 +147,12 @@ def _silences(at: int, schema: str) -> str:
     made = f"SELECT max(until) FROM {schema}.alert_action WHERE silence_id = silence.id AND what = 'silence'"
     then = {"until": f"CASE WHEN until > {at} THEN coalesce(({made}), until) ELSE until END"}
     return _with(then, SilenceTable, f"{schema}.silence AS silence WHERE created_at <= {at}")
+
+
+def _raises(at: int, schema: str) -> str:
+    """With the end that each had before it was taken back."""
+    then = {"until": f"CASE WHEN until > {at} THEN coalesce(meant_until, until) ELSE until END"}
+    return _with(then, LimitRaiseTable, f"{schema}.limit_raise WHERE since <= {at}")
 
 
 def _with(then: Mapping[str, str], table: type[SQLModel], of: str) -> str:

@@ -54,5 +54,5 @@ def test_a_slow_search_is_not_repeated_with_every_request_that_arrives(
 ) -> None:
     browser, whole = searched(store, clock)
     assert browser.take(replace(whole, seconds=10.0), 100.0)
-    assert not asked(browser, clock, 150.0).cursors
+    assert not asked(browser, clock, 150.0).cursors and browser.rest(150.0) == 30.0
     assert asked(browser, clock, 181.0).restart

@@ -113,7 +113,7 @@ async def test_state_and_users_are_shown_and_with_more_room_duration(
         assert "✗nightly-1" in row
         assert "failed" in row
         assert " +1 " in row
-        assert " 4m " in row
+        assert "█    4m " in row
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: " 4m " not in picture(pilot))
         assert "✗nightly-1" in picture(pilot) and "failed" in picture(pilot) and " +1 " in picture(pilot)

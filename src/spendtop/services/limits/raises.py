@@ -66,6 +66,7 @@ def raise_limit(
         "amount_nano": amount.nano,
         "since": now,
         "until": until,
+        "meant_until": until,
         "raised_by": storable_name((by or "").strip()) or None,
     }
     return from_row(connection.execute(_RAISE.insert().values(row).returning(_RAISE)).one())

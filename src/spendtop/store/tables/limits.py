@@ -24,6 +24,8 @@ class LimitRaiseTable(Stored, table=True):
     since: int = Field(sa_type=BigInteger)
     until: int = Field(sa_type=BigInteger)
     """The first instant at which it holds no more; of one that was taken back when that was."""
+    meant_until: int | None = Field(default=None, sa_type=BigInteger)
+    """The same before it was taken back; null where that is not known."""
     raised_by: str | None = Field(default=None, sa_type=Text)
     judged_at: int | None = Field(default=None, sa_type=BigInteger)
     """When the limit was judged anew after its end; null until then."""

@@ -81,6 +81,10 @@ class Browser:
             cursors, restart, sums = [], False, False
         return self._ask(dict(cursors), now, calendar, goes_on, restart=restart, sums=sums)
 
+    def rest(self, clock: float) -> float:
+        """Seconds until sums are asked for again; 0 where nothing waits for that."""
+        return 0.0 if self.is_given_up else max(self._sums_due - clock, 0.0)
+
     @property
     def is_given_up(self) -> bool:
         """Whether somebody ended the search for this list."""

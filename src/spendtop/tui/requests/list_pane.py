@@ -35,6 +35,8 @@ class ListPane:
         """What the title calls the list while no filter is set."""
         self._step: Step | None = None
         """Of the groups that the list is shown in; stays while it is the same list."""
+        self._sums_wait = False
+        """Whether sums that were left out are to be asked for."""
 
     @property
     def rows(self) -> RequestList:
@@ -69,7 +71,16 @@ class ListPane:
         if not self._browser.take(answer, monotonic()):
             return False
         self.show(answer.headline.calendar)
+        rest = self._browser.rest(monotonic())
+        if answer.sums is None and rest > 0 and not self._sums_wait:
+            self._sums_wait = True
+            self._screen.set_timer(rest, self._sum)
         return True
+
+    def _sum(self) -> None:
+        """Ask for the sums that were left out, as the last ones took long."""
+        self._sums_wait = False
+        self._screen.news()
 
     def choose(self, selection: Selection) -> None:
         """List something else; the cursor stays on its request where that is listed too."""

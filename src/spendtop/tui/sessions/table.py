@@ -14,8 +14,9 @@ from spendtop.domain.model_names import family
 from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Piece, fit_middle
+from spendtop.tui.widgets.canvas import Piece, fit, fit_middle
 from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.gauge import gauge
 from spendtop.tui.widgets.spend_columns import cost_cell, plan_cell
 from spendtop.tui.widgets.table import ListTable
 
@@ -76,7 +77,8 @@ class SessionTable(ListTable["SessionRow", str]):
 
     def layouts(self) -> Sequence[Columns[SessionRow]]:
         state = Column("STATE", 7, self._state, rank=2)
-        return tuple((layout[0], state, *self._money(layout[1:])) for layout in _LAYOUTS)
+        duration = Column("FOR", 5, self._duration, wished=14, rank=7, right=True)
+        return tuple((layout[0], state, *self._money(layout[1:-1]), duration, layout[-1]) for layout in _LAYOUTS)
 
     def _money(self, columns: Columns[SessionRow]) -> Iterator[Column[SessionRow]]:
         """Beside the cost what calls under a plan would have cost, where there are some; alone where all are."""
@@ -92,6 +94,16 @@ class SessionTable(ListTable["SessionRow", str]):
         state, palette = row.state(ink.now, self.looping), ink.palette
         styles = {"running": palette.good, "idle": palette.faint}
         return ("loop?" if state.value == "loop" else state.value), styles.get(state.value, palette.bad)
+
+    def _duration(self, row: SessionRow, ink: Ink, width: int) -> Piece:
+        """With more room behind a bar, as long as it is beside the longest one."""
+        words, room = formats.span(_length(row)), width - 6
+        longest = max(map(_length, self._newest), default=0)
+        if room < 1 or not longest:
+            return words, ink.palette.muted
+        style = ink.palette.chart
+        (bar, _), *_ = gauge(_length(row) / longest, room, style, style, style, ink.glyphs)
+        return f"{fit(bar, room)} {words:>5}", style
 
     def key(self, row: SessionRow) -> str:
         return row.session.raw
@@ -180,8 +192,9 @@ def _and_more(names: Sequence[Untrusted]) -> str:
     return f" +{len(names) - 1}" if len(names) > 1 else ""
 
 
-def _duration(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return formats.span(row.last_at - row.first_at), ink.palette.muted
+def _length(row: SessionRow) -> int:
+    """µs from its first to its last request."""
+    return row.last_at - row.first_at
 
 
 _NAME = Column("SESSION", 12, _name, wished=40, grows=True)
@@ -192,12 +205,10 @@ _TOKENS: Column[SessionRow] = Column("TOKENS", 6, _tokens, rank=4, right=True, o
 _RATE = Column("$/MIN", 7, _rate, rank=3, right=True, order="$/min")
 _MODELS = Column("MODELS", 13, _models, rank=6, grows=True)
 _USER = Column("USER", 8, _users, wished=16, rank=1)
-_DURATION = Column("FOR", 5, _duration, rank=7, right=True)
 _USUAL = (
     *(_NAME, _USER, _REQUESTS, _COST, _TOKENS, _RATE),
     Column("FIRST", 5, _first, rank=5, right=True, order="first"),
     Column("LAST", 5, _last, right=True, order="last"),
-    _DURATION,
     _MODELS,
 )
 _WIDE = (
@@ -205,7 +216,6 @@ _WIDE = (
     Column("FIRST", 14, _first_time, right=True, order="first"),
     Column("LAST", 14, _last_time, right=True),
     Column("AGO", 5, _last, right=True, order="last"),
-    _DURATION,
     replace(_MODELS, rank=0),
 )
 _LAYOUTS: Sequence[Columns[SessionRow]] = (_WIDE, _USUAL)
