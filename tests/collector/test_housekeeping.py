@@ -73,7 +73,7 @@ async def test_what_is_kept_longer_from_now_on_is_spared_at_once(bench: Bench) -
     bench.start()
     bench.record(*(bench.request(request_body=BODY) for _ in range(300)))
     bench.clock.advance(8 * DAY)
-    said = iter([RetentionPeriods(bodies=7 * DAY, requests=400 * DAY)])
+    said = iter([RetentionPeriods(bodies=7 * DAY, requests=400 * DAY)] * 2)
     kept = RetentionPeriods(bodies=30 * DAY, requests=400 * DAY)
     housekeeping = Housekeeping(
         bench.recorder, bench.recorder, lambda: next(said, kept), bench.clock, lambda: True, bench.store.checkpoint
@@ -141,7 +141,7 @@ async def test_a_month_is_dropped_beside_the_writer_and_by_the_owner_alone(
             await housekeeping_beside(bench, former).work(asyncio.Event())
         assert (droppers, bench.rows("SELECT count(*) FROM request")) == ([], [(1,)])
         await housekeeping_beside(bench, owner).work(asyncio.Event())
-        assert len(droppers) == 1 and droppers[0].startswith("beside the writer")
+        assert {name.rpartition("_")[0] for name in droppers} == {"beside the writer"}
         assert bench.rows("SELECT (SELECT count(*) FROM request), (SELECT count(*) FROM body)") == [(0, 0)]
         assert [outcome.status for outcome in bench.record(request)] == ["duplicate"]
         assert bench.rows("SELECT requests FROM total WHERE dimension = 'all'") == [(1,)]
