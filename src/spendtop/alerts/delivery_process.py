@@ -23,6 +23,8 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
+from spendtop.domain.discreet import Discreet
+
 _DETAIL_LIMIT = 300
 _MEMORY = 400 * 1024 * 1024
 _CODE = re.compile(r"\berror=(\d{3})\b")
@@ -48,7 +50,7 @@ class DeliveryOutcome(StrEnum):
     """Cannot work until the configuration changes."""
 
 
-class DeliveryJob(Struct, frozen=True, kw_only=True):
+class DeliveryJob(Discreet, frozen=True, kw_only=True):
     """One message for one recipient."""
 
     url: str
@@ -58,9 +60,6 @@ class DeliveryJob(Struct, frozen=True, kw_only=True):
     """Apprise's notification type: info, success, warning or failure."""
     deadline: float
     """Seconds that the service may take."""
-
-    def __repr__(self) -> str:
-        return f"DeliveryJob(title={self.title!r})"
 
 
 class DeliveryResult(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.api.counters import Count
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.sources.refusals import RefusalReason
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -25,7 +26,7 @@ SAFE_HEADERS: tuple[Header, ...] = (
 JSON = b"application/json"
 
 
-class HttpAnswer(Struct, frozen=True):
+class HttpAnswer(Discreet, frozen=True):
     status: int
     body: bytes
     headers: tuple[Header, ...] = ()

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import count
 
-from msgspec import Struct
+from spendtop.domain.discreet import Discreet
 
 BEGINNING = 64 * 1024
 """Bytes that are kept of a post."""
@@ -16,7 +16,7 @@ _MOST_BYTES = 2 * 1024 * 1024
 """Of all sources."""
 
 
-class TakenPost(Struct, frozen=True):
+class TakenPost(Discreet, frozen=True):
     id: int
     """Since this process started."""
     at: int

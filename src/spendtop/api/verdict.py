@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
-from msgspec.structs import replace as replace_limit
 from sqlalchemy.exc import SQLAlchemyError
 
 from spendtop.api.answers import HttpAnswer, busy, error
@@ -160,7 +159,7 @@ class VerdictRoute:
         ]
         for use in in_force.told:
             if use.limit is not None and use.used is not None and use.holds_for(subject):
-                limit = replace_limit(use.limit, name=f"{use.provider} {use.holder}")
+                limit = replace(use.limit, name=f"{use.provider} {use.holder}")
                 standings.append(_LimitStanding(limit, use.used, use.bounds.end_us))
         of_plans = [each for each in standings if each.limit.measure is LimitedValue.API_EQUIVALENT]
         by_spend = LimitVerdict.of([each for each in standings if each.limit.measure is LimitedValue.SPEND])

@@ -6,12 +6,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from msgspec import Struct
-
 from spendtop.config.account_settings import AccountSettings
 from spendtop.config.file_edit import read_text, replace_private, with_entry
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.errors import ConfigError, SpendtopError
 from spendtop.domain.sources.push_health import Destination
 from spendtop.domain.sources.records import ANTHROPIC_PUSH, OPENROUTER_PUSH, ProviderPush
@@ -24,25 +23,19 @@ _SECTION, _KEYS = "server", "ingest_keys"
 _SECRET_BYTES = 32
 
 
-class KeptKey(Struct, frozen=True):
+class KeptKey(Discreet, frozen=True):
     """The ingest key that a provider sends."""
 
     value: str
     path: Path | None
     """The file that it was put into just now; None where it was there before."""
 
-    def __repr__(self) -> str:
-        return f"KeptKey(path={self.path!r})"
 
-
-class Credential(Struct, frozen=True):
+class Credential(Discreet, frozen=True):
     """What opens a provider's management API."""
 
     key: str
     base_url: str
-
-    def __repr__(self) -> str:
-        return f"Credential(base_url={self.base_url!r})"
 
 
 def credential_of(push: ProviderPush, settings: Settings) -> Credential | None:

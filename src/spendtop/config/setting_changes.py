@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import Struct
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -13,13 +12,14 @@ from spendtop.config.settings import Settings
 from spendtop.config.shape import is_section, item_type
 from spendtop.config.toml import KeyPath, dotted, value_text
 from spendtop.config.types import Section, as_written
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.money import Usd
 
 RESTART_KEYS = frozenset({"server.host", "server.port", "server.ngrok_authtoken", "database.url"})
 """Keys that a running collector cannot change."""
 
 
-class _Leaf(Struct, frozen=True):
+class _Leaf(Discreet, frozen=True):
     """A single value, and how it is shown."""
 
     value: object

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from spendtop.domain.billers import biller_named
 from spendtop.domain.clock import to_micros
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import BodyState, Cost, Reporter, Request, Status, TimeSource, Usage
 from spendtop.domain.requests.response_ids import provider_response_id
@@ -135,7 +136,7 @@ def instant_of(row: Row) -> int:
     return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-class _RowBody(Struct, frozen=True):
+class _RowBody(Discreet, frozen=True):
     raw: bytes | None
     """Its JSON, or None where nothing was stored."""
     value: object = None

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw, Struct
 
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.errors import UsageError
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.pollers.helicone.access import WHO, ask, helicone
@@ -48,7 +49,7 @@ class _Config(Struct, rename="camel"):
     include_data: bool | None = None
 
 
-class _Listed(Struct):
+class _Listed(Discreet, frozen=True):
     id: int | str
     destination: str
     hmac_key: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from spendtop.domain.clock import HOUR
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.sources.records import AGENT_PUSHES, HELICONE, HELICONE_API, INGEST, LITELLM, OTLP
 from spendtop.sources.agents import AgentReader
 from spendtop.sources.agents.amp import AmpReader
@@ -93,7 +94,7 @@ COST_POLLERS: Mapping[str, type[OpenAIBills] | type[AnthropicReport]] = {
 """Provider to what reads its bills, as `CostPoller`."""
 
 
-class Access(Struct, frozen=True):
+class Access(Discreet, frozen=True):
     """With what an account is asked, from which address, and whose bills."""
 
     key: str

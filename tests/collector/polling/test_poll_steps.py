@@ -44,6 +44,7 @@ from tests.sources.destinations.fake_destinations import FakeAnthropic
 from tests.sources.pollers.fake_helicone import FakeHelicone
 from tests.sources.pollers.fake_openai import ADMIN_KEY, FIRST_DAY, FakeOpenAI, a_month
 from tests.sources.pollers.fake_provider import failed
+from tests.waiting import soon
 
 ONCE = FetchBounds(attempts=1)
 DOLLAR = 1_000_000_000
@@ -195,6 +196,19 @@ async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
     assert groups == [(most, None), (most, None), (1, None)]
     assert office.checkpoint("helicone-api").cursor == "1"
     assert office.stored == 1
+
+
+async def test_a_stored_page_is_told_of_while_the_next_answer_is_waited_for(office: Polling) -> None:
+    class ReadsOn(Pages):
+        async def step(self, cursor: str | None, now: int) -> PolledPage:
+            if cursor is not None:
+                await soon(lambda: office.stored == 1)
+            return replace(await super().step(cursor, now), reads_on=cursor is None)
+
+    pages = ReadsOn((polled(office, 1),), (polled(office, 2),))
+    job = RequestSteps("helicone-api", MINUTE, pages, office.context, pushed_by=HELICONE, since=0)
+    assert await job.step(0) is True
+    assert office.checkpoint("helicone-api").cursor == "1"
 
 
 async def test_a_page_that_cannot_be_stored_is_read_again(office: Polling, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,6 @@ class RequestSteps:
         checkpoint = await self._context.checkpoint(self.name)
         page = await self._pages.page(checkpoint.cursor, self._context.clock())
         await self._pages.beside(self._store_page(page, run_began_at), page, self._context.clock())
-        self._context.stored()
         if not page.more:
             self._tell()
         return page.more
@@ -131,6 +130,7 @@ class RequestSteps:
         for part in first:
             await self._store(part, None, run_began_at)
         await self._store(last, page, run_began_at)
+        self._context.stored()
 
     async def _store(self, requests: Sequence[Request], page: PolledPage | None, run_began_at: int) -> None:
         now = self._context.clock()

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Billing, Quantities, ServiceLevel
 
@@ -42,7 +43,7 @@ class Counts(Struct, frozen=True, kw_only=True):
         return bool(self.prompt or self.output)
 
 
-class AgentCall(Struct, frozen=True, kw_only=True):
+class AgentCall(Discreet, frozen=True, kw_only=True):
     """Texts are as the agent wrote them; times are UTC microseconds."""
 
     agent: str
@@ -61,7 +62,7 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     provider: str | None = None
     model: str | None = None
     counts: Counts
-    units: Quantities = {}
+    units: Quantities = field(default_factory=dict)
     output_final: bool = True
     """Whether the output is all of it; else it is a lower bound."""
     reported: Usd | None = None
@@ -70,10 +71,10 @@ class AgentCall(Struct, frozen=True, kw_only=True):
     geo: str | None = None
     session: str | None = None
     path: str = "/"
-    properties: dict[str, str] = {}
+    properties: dict[str, str] = field(default_factory=dict)
     asked: str = ""
     """What its user wrote last before it, where texts are read."""
-    answered: dict[str, tuple[int, int]] = {}
+    answered: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Blocks of the answer, each as JSON: when it came, and its place among those that came then."""
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from spendtop.domain.bodies.stream import events_of, is_event_stream, reassemble
+from spendtop.domain.discreet import Discreet
 
 _ATTACHMENTS = {
     "image": "image",
@@ -28,26 +29,26 @@ _ATTACHMENTS = {
 _OUTPUT_TOKENS = ("completion_tokens", "output_tokens", "candidatesTokenCount")
 
 
-class Text(Struct, frozen=True):
+class Text(Discreet, frozen=True):
     """Something that was said."""
 
     text: str
 
 
-class Thinking(Struct, frozen=True):
+class Thinking(Discreet, frozen=True):
     """Reasoning that the provider showed."""
 
     text: str
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Discreet, frozen=True):
     """The model calls a tool; arguments are indented JSON where they are JSON."""
 
     name: str
     arguments: str
 
 
-class ToolResult(Struct, frozen=True):
+class ToolResult(Discreet, frozen=True):
     """What a tool answered; `name` is the tool's or the call's id."""
 
     name: str

@@ -6,6 +6,8 @@ import re
 
 from msgspec import Struct
 
+from spendtop.domain.discreet import Discreet
+
 LONGEST_WORD = 40
 """Bytes. Names of models, users and the like are shorter; what is longer, or has a space in it, is text."""
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)*)("?)(\s*:)?', re.DOTALL)
@@ -23,7 +25,7 @@ class PostOutline(Struct, frozen=True):
     """An outline of its beginning; empty where it is no JSON."""
 
 
-class PostBody(Struct, frozen=True):
+class PostBody(Discreet, frozen=True):
     """One post, without the secrets that were recognised."""
 
     id: int

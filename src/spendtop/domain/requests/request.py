@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.provider_usage import unpack
 from spendtop.domain.sources.records import Source
@@ -168,7 +169,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 TextT = TypeVar("TextT", bound=str)
 
 
-class RequestFields(Struct, Generic[TextT], frozen=True, kw_only=True):
+class RequestFields(Discreet, Generic[TextT], frozen=True, kw_only=True):
     """What there is to know of a request. Text from outside is raw where it is a `str`; faces get it `Untrusted`.
 
     Instants are UTC microseconds.
@@ -266,7 +267,7 @@ class Restored(Struct, frozen=True, kw_only=True):
     """Every source's id, by source."""
 
 
-class TestEvent(Struct, frozen=True, kw_only=True):
+class TestEvent(Discreet, frozen=True, kw_only=True):
     """A gateway's test event: shown under Sources, never counted."""
 
     source: Source
@@ -275,7 +276,7 @@ class TestEvent(Struct, frozen=True, kw_only=True):
     raw: bytes
 
 
-class NotUnderstood(Struct, frozen=True, kw_only=True):
+class NotUnderstood(Discreet, frozen=True, kw_only=True):
     """A correctly signed event that does not have a shape we know: kept in quarantine, re-processable."""
 
     source: Source
@@ -284,7 +285,7 @@ class NotUnderstood(Struct, frozen=True, kw_only=True):
     raw: bytes
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
+class Waiting(Discreet, frozen=True, kw_only=True):
     """What cannot be recorded before more of it is told: kept in the store meanwhile, under its name."""
 
     name: str

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.pricing.pricer import Pricer
 from spendtop.domain.requests.fields import REPORTED, ValueKind
 from spendtop.domain.requests.request import (
@@ -34,7 +35,7 @@ _TEXTS = tuple(field.path for field in REPORTED if field.kind is ValueKind.TEXT)
 _texts_of = attrgetter(*_TEXTS)
 
 
-class Prepared(Struct, frozen=True):
+class Prepared(Discreet, frozen=True):
     """A request ready to be recorded."""
 
     digest: bytes
@@ -50,7 +51,7 @@ class Prepared(Struct, frozen=True):
     """Those of them under which another source would tell of the same call."""
 
 
-class SetAside(Struct, frozen=True):
+class SetAside(Discreet, frozen=True):
     """An event that is kept but not counted."""
 
     digest: bytes

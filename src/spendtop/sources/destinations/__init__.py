@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.errors import UsageError
 from spendtop.domain.sources.push_health import Destination
 from spendtop.domain.sources.records import ProviderPush
@@ -20,7 +21,7 @@ TRACES_PATH = "/v1/traces"
 LONGEST_ADDRESS = 2_048
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class Wish(Discreet, frozen=True, kw_only=True):
     """What a destination is to be."""
 
     address: str
@@ -30,9 +31,6 @@ class Wish(Struct, frozen=True, kw_only=True):
     sends_content: bool = False
     workspaces: tuple[str, ...] = ()
     """Only these; empty for all."""
-
-    def __repr__(self) -> str:
-        return f"Wish(address={self.address!r})"
 
 
 class Made(Struct, frozen=True):

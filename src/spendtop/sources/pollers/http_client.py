@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from msgspec import Struct
 
+from spendtop.domain.discreet import Discreet
 from spendtop.sources.documented import ANSWERS
 from spendtop.sources.pollers import KeyRefused, PollFailed
 from spendtop.sources.unknown_fields import tell_beside
@@ -247,7 +248,7 @@ class Fetcher:
                 yield Poll(self.provider, client, self._advise, self._bounds)
 
 
-class FetchedAnswer(Struct, frozen=True):
+class FetchedAnswer(Discreet, frozen=True):
     """A whole answer, unpacked."""
 
     raw: bytes

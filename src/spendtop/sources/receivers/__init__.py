@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.config.settings import Settings
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.requests.request import Parsed, Request, TestEvent, WaitedFor, Waiting
 from spendtop.domain.sources.records import PushedSource, Source
 from spendtop.domain.sources.remarks import Remark
@@ -60,7 +61,7 @@ class Described(Struct, frozen=True, kw_only=True):
     """By media type, where the format has an answer of its own."""
 
 
-class Signing(Struct, frozen=True):
+class Signing(Discreet, frozen=True):
     """How events of a source have to be signed."""
 
     secrets: tuple[bytes, ...]
@@ -121,7 +122,7 @@ def _kinds(named: str) -> str:
     return " or ".join(_KINDS.get(kind, kind) for kind in known)
 
 
-class Reply(Struct, frozen=True):
+class Reply(Discreet, frozen=True):
     """An answer in the sender's own format."""
 
     body: bytes
@@ -152,7 +153,7 @@ TOKEN_HEADER = b"x-tracking-token"
 """Puts all that a post holds under a tracking token, for clients whose format has no room for one."""
 
 
-class Post(Struct, frozen=True):
+class Post(Discreet, frozen=True):
     """One post of a client that holds an ingest key."""
 
     raw: bytes

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import to_micros
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.requests.request import (
     TEST_PROPERTY,
@@ -87,7 +88,7 @@ class _Created(Struct):
     data: _CreatedData
 
 
-class _EventBody(Struct, frozen=True):
+class _EventBody(Discreet, frozen=True):
     """A prompt or response: its JSON as sent, or None where nothing worth keeping was, and the same decoded."""
 
     raw: bytes | None

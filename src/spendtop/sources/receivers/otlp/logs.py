@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from spendtop.domain.clock import SECOND
+from spendtop.domain.discreet import Discreet
 from spendtop.sources.agents.fields import instant
 from spendtop.sources.receivers import NotJson, Unreadable, words_of
 from spendtop.sources.receivers.otlp.extent import check_json, check_protobuf, check_spans, malformed
@@ -17,7 +18,7 @@ from spendtop.sources.repaired_json import decoded
 _NANO_PER_MICRO = 1_000_000_000 // SECOND
 
 
-class LogRecord(Struct, frozen=True):
+class LogRecord(Discreet, frozen=True):
     """One event: its name, when it happened (UTC µs; None where it does not say), and what it says."""
 
     name: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from spendtop.domain.discreet import Discreet
 from spendtop.sources.receivers import NotJson, Unreadable, words_of
 from spendtop.sources.receivers.otlp.extent import check_json, check_protobuf, check_spans, malformed
 from spendtop.sources.receivers.otlp.undecoded import export_type, pair_type
@@ -38,7 +39,7 @@ _KINDS: Mapping[int | str, int] = {
 _Item = TypeVar("_Item")
 
 
-class SpanEvent(Struct, frozen=True):
+class SpanEvent(Discreet, frozen=True):
     """Something that happened during a span, at Unix nanoseconds."""
 
     name: str
@@ -46,7 +47,7 @@ class SpanEvent(Struct, frozen=True):
     attributes: Attributes
 
 
-class TraceSpan(Struct, frozen=True, kw_only=True):
+class TraceSpan(Discreet, frozen=True, kw_only=True):
     """One span. Ids are lower-case hex, empty where they are missing or not valid; times Unix ns, 0 where unknown."""
 
     trace_id: str

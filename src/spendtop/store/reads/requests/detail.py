@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from spendtop.domain.discreet import Discreet
 from spendtop.domain.usage import contradiction
 from spendtop.store import bodies, dictionaries
 from spendtop.store.reads.requests.identities import known_as
@@ -30,7 +31,7 @@ class Revision(Struct, frozen=True):
     """What it said against an earlier one of the same source, and what was not taken: field name to (kept, said)."""
 
 
-class RequestDetail(Struct, frozen=True):
+class RequestDetail(Discreet, frozen=True):
     """One request with its bodies as stored (redacted JSON), or None where they are not kept."""
 
     row: RequestRow
