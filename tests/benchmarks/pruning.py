@@ -23,6 +23,7 @@ from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
 from spendtop.store.schema import upgrade
 from spendtop.store.table_copy import copy_tables
+from spendtop.store.transactions import OwnTransactions
 from tests.benchmarks.measuring import Figure, percentile, say
 from tests.benchmarks.postgres import postgres
 from tests.benchmarks.reading import limits
@@ -119,6 +120,7 @@ def _prune(recorder: Recorder, store: Store, now: int) -> None:
     too_old, all_of_it = RetentionPeriods(bodies=DAY, requests=DAY), RetentionPeriods(bodies=now, requests=now)
     housekeeping = Housekeeping(
         recorder,
+        recorder if store.is_sqlite else OwnTransactions(store),
         lambda: too_old if time.monotonic() < ends else all_of_it,
         lambda: now,
         lambda: True,

@@ -100,13 +100,19 @@ def are_slots_free(connection: psycopg.Connection[Any]) -> bool:
     return connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").fetchone() is None
 
 
+def bench_on(store: Store, clock: SettableClock, folder: Path) -> Bench:
+    """A bench with the least configuration."""
+    file = folder / "spendtop.toml"
+    file.touch(mode=0o600)
+    made = Bench(store, clock, file)
+    made.configure()
+    return made
+
+
 @pytest.fixture
 def bench(sqlite_store: Store, clock: SettableClock, tmp_path: Path) -> Iterator[Bench]:
-    """A bench whose writer the test starts. What the collector's rooms do is the same on both databases."""
-    file = tmp_path / "spendtop.toml"
-    file.touch(mode=0o600)
-    made = Bench(sqlite_store, clock, file)
-    made.configure()
+    """A bench whose writer the test starts. What the collector's rooms do is mostly the same on both databases."""
+    made = bench_on(sqlite_store, clock, tmp_path)
     yield made
     if hasattr(made, "recorder"):
         made.recorder.stop(DEADLINE)

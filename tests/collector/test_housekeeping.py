@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import event
 
 from spendtop.collector.housekeeping import Housekeeping
 from spendtop.domain.clock import DAY
 from spendtop.services.retention import RetentionPeriods
-from tests.collector.conftest import Bench
+from spendtop.services.stores.lease import Lease, LostLease, OwnedWrites
+from spendtop.store import partitions
+from spendtop.store.engine import Store
+from spendtop.store.ids import SLOTS
+from spendtop.store.transactions import OwnTransactions, write
+from tests.collector.conftest import Bench, bench_on
+from tests.conftest import SettableClock
 from tests.services.conftest import day_sums, hour_sums_by_day
-from tests.waiting import soon
+from tests.waiting import DEADLINE, soon
 
 BODY = b'{"messages": []}'
 KEPT = '[retention]\nbodies = "7d"\nrequests = "400d"\n'
@@ -21,7 +30,13 @@ KEPT = '[retention]\nbodies = "7d"\nrequests = "400d"\n'
 @asynccontextmanager
 async def keeping_house(bench: Bench, owns: bool = True) -> AsyncIterator[None]:
     housekeeping = Housekeeping(
-        bench.recorder, lambda: bench.active.retention, bench.clock, lambda: owns, bench.store.checkpoint, (0.0, 0.05)
+        bench.recorder,
+        bench.recorder,
+        lambda: bench.active.retention,
+        bench.clock,
+        lambda: owns,
+        bench.store.checkpoint,
+        (0.0, 0.05),
     )
     async with running(housekeeping):
         yield
@@ -58,10 +73,10 @@ async def test_what_is_kept_longer_from_now_on_is_spared_at_once(bench: Bench) -
     bench.start()
     bench.record(*(bench.request(request_body=BODY) for _ in range(300)))
     bench.clock.advance(8 * DAY)
-    said = iter([RetentionPeriods(bodies=7 * DAY, requests=400 * DAY)])
+    said = iter([RetentionPeriods(bodies=7 * DAY, requests=400 * DAY)] * 2)
     kept = RetentionPeriods(bodies=30 * DAY, requests=400 * DAY)
     housekeeping = Housekeeping(
-        bench.recorder, lambda: next(said, kept), bench.clock, lambda: True, bench.store.checkpoint
+        bench.recorder, bench.recorder, lambda: next(said, kept), bench.clock, lambda: True, bench.store.checkpoint
     )
     await housekeeping.work(asyncio.Event())
     assert 0 < bodies(bench) < 300
@@ -103,6 +118,49 @@ async def test_hours_that_are_over_are_summed_by_days(bench: Bench) -> None:
     assert day_sums(bench.store) == hour_sums_by_day(bench.store)
 
 
+async def test_a_month_is_dropped_beside_the_writer_and_by_the_owner_alone(
+    postgres_store: Store, clock: SettableClock, tmp_path: Path
+) -> None:
+    bench = bench_on(postgres_store, clock, tmp_path)
+    bench.start()
+    clock.now = past_end(postgres_store) - DAY
+    request = bench.request(request_body=BODY)
+    bench.record(request)
+    clock.advance(500 * DAY)
+    droppers: list[str] = []
+
+    @event.listens_for(postgres_store.write_engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
+        if statement.startswith("DROP TABLE"):
+            droppers.append(threading.current_thread().name)
+
+    former, owner = Lease("former"), Lease("owner")
+    former.epoch = owner.epoch = await write(bench.recorder, owner.renew)
+    try:
+        with pytest.raises(LostLease):
+            await housekeeping_beside(bench, former).work(asyncio.Event())
+        assert (droppers, bench.rows("SELECT count(*) FROM request")) == ([], [(1,)])
+        await housekeeping_beside(bench, owner).work(asyncio.Event())
+        assert {name.rpartition("_")[0] for name in droppers} == {"beside the writer"}
+        assert bench.rows("SELECT (SELECT count(*) FROM request), (SELECT count(*) FROM body)") == [(0, 0)]
+        assert [outcome.status for outcome in bench.record(request)] == ["duplicate"]
+        assert bench.rows("SELECT requests FROM total WHERE dimension = 'all'") == [(1,)]
+    finally:
+        bench.recorder.stop(DEADLINE)
+
+
+def housekeeping_beside(bench: Bench, lease: Lease) -> Housekeeping:
+    beside = OwnedWrites(OwnTransactions(bench.store), lease)
+    kept = RetentionPeriods(bodies=7 * DAY, requests=400 * DAY)
+    return Housekeeping(bench.recorder, beside, lambda: kept, bench.clock, lambda: True, bench.store.checkpoint)
+
+
+def past_end(store: Store) -> int:
+    """The end of the last month that has a partition."""
+    with store.reading() as connection:
+        return max(partitions._ends(connection, "request").values()) // SLOTS
+
+
 async def test_it_comes_round_again(bench: Bench) -> None:
     bench.configure(KEPT)
     bench.start()
@@ -129,6 +187,7 @@ async def test_a_clock_that_jumps_forward_erases_nothing(bench: Bench, caplog: p
     bench.record(bench.request(request_body=BODY))
     passed = 0.0
     housekeeping = Housekeeping(
+        bench.recorder,
         bench.recorder,
         lambda: bench.active.retention,
         bench.clock,

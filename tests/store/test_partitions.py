@@ -10,16 +10,18 @@ from spendtop.domain.bodies.redaction import Redactor
 from spendtop.domain.clock import DAY, HOUR, month_of, next_month, to_datetime
 from spendtop.domain.requests.request import BodyState
 from spendtop.services.recording.preparation import Preparer
-from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.services.retention import RetentionPeriods, forget_month, forget_some
 from spendtop.store import partitions
 from spendtop.store.engine import Store
 from spendtop.store.ids import SLOTS
 from spendtop.store.replacement import replace
 from spendtop.store.statements import table_of
 from spendtop.store.tables import BodyTable, RequestKeyTable, RequestTable, RevisionTable
+from spendtop.store.transactions import OwnTransactions
 from spendtop.store.verification import verify
 from tests.conftest import SettableClock
 from tests.services.conftest import PRICER, Collecting, request, rows
+from tests.waiting import eventually
 
 KEPT = RetentionPeriods(bodies=30 * DAY, requests=60 * DAY)
 _PARTS = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:table) ORDER BY 1")
@@ -35,11 +37,18 @@ def add_months(store: Store, now: int) -> None:
         assert not partitions.add_months(connection, now)
 
 
+def is_waited_for(store: Store, table: str) -> bool:
+    with store.reading() as connection:
+        waiting = text("SELECT 1 FROM pg_locks WHERE relation = to_regclass(:table) AND NOT granted")
+        return connection.execute(waiting, {"table": table}).first() is not None
+
+
 @pytest.fixture
 def later(postgres_store: Store) -> int:
-    """An instant in a month that has a partition of its own, whose tables are gone after the test."""
-    with postgres_store.reading() as connection:
+    """An instant in the only month that has a partition, whose tables are gone after the test."""
+    with postgres_store.writing() as connection:
         last = max(partitions._ends(connection, "request").values())
+        partitions.drop(connection, partitions.KEYS, last - 1)
     return last // SLOTS - DAY
 
 
@@ -54,10 +63,11 @@ def record(store: Store, clock: SettableClock, *ats: int) -> Collecting:
 
 
 def forget(store: Store, now: int) -> None:
-    goes_on = True
-    while goes_on:
-        with store.writing() as connection:
-            goes_on = forget_some(connection, KEPT, now)
+    for part in (forget_month, forget_some, forget_month):
+        goes_on = True
+        while goes_on:
+            with store.writing() as connection:
+                goes_on = part(connection, KEPT, now)
 
 
 def test_months_are_made_ahead_and_only_once(postgres_store: Store, later: int) -> None:
@@ -120,6 +130,47 @@ def test_a_month_that_somebody_reads_is_dropped_another_time(
         assert partitions.drop(connection, ["request", "body"], end)
         assert partitions.past_end(connection, "request", end) is None
     assert rows(postgres_store, RequestTable) == []
+
+
+def test_a_correction_that_comes_while_its_month_is_waited_for_goes_with_it(
+    postgres_store: Store, clock: SettableClock, later: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "_PATIENCE", "60s")
+    record(postgres_store, clock, later)
+    beside, now = OwnTransactions(postgres_store), later + 120 * DAY
+    with postgres_store.writing() as connection:
+        (old,) = connection.execute(select(table_of(RequestTable).c.id).with_for_update()).scalars()
+        dropping = beside.run(lambda other: forget_month(other, KEPT, now))
+        eventually(lambda: is_waited_for(postgres_store, "request"))
+        connection.execute(table_of(RevisionTable).insert().values(request_id=old, at=1, source="x", changes="{}"))
+    assert dropping.result()
+    assert (rows(postgres_store, RequestTable), rows(postgres_store, RevisionTable)) == ([], [])
+    assert not verify(postgres_store, lambda share: None).flaws
+
+
+def test_a_month_of_bodies_goes_once_all_are_deleted_and_stays_while_one_is_left(
+    postgres_store: Store, clock: SettableClock, later: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "_PATIENCE", "60s")
+    record(postgres_store, clock, later)
+    requests, now = parts(postgres_store), later + 45 * DAY
+    (body,) = rows(postgres_store, BodyTable)
+    with postgres_store.writing() as connection:
+        assert not forget_month(connection, KEPT, now), "it is not deleted yet"
+        while forget_some(connection, KEPT, now):
+            pass
+    beside = OwnTransactions(postgres_store)
+    with postgres_store.writing() as connection:
+        connection.execute(select(table_of(BodyTable))).all()
+        dropping = beside.run(lambda other: forget_month(other, KEPT, now))
+        eventually(lambda: is_waited_for(postgres_store, "body"))
+        connection.execute(table_of(BodyTable).insert().values(**body._mapping))
+    assert not dropping.result(), "another report of the request came with one"
+    assert parts(postgres_store, "body") == [name.replace("request", "body") for name in requests]
+    forget(postgres_store, now)
+    assert len(parts(postgres_store, "body")) < len(requests)
+    assert parts(postgres_store) == requests
+    assert [row.body_state for row in rows(postgres_store, RequestTable)] == ["purged"]
 
 
 def test_another_failure_than_their_use_is_told(postgres_store: Store, clock: SettableClock, later: int) -> None:

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from spendtop.domain.errors import StoreCorrupt
 from spendtop.store import facts
 from spendtop.store.engine import Store
-from spendtop.store.transactions import read, write
+from spendtop.store.transactions import OwnTransactions, read, write
 from spendtop.store.writer import Writer
 
 
@@ -47,3 +48,13 @@ async def test_a_write_that_fails_raises_and_leaves_nothing(store: Store, writer
     with pytest.raises(ValueError, match="no"):
         await write(writer, fail)
     assert await read(store, lambda connection: facts.get(connection, "shape")) is None
+
+
+async def test_what_is_written_beside_the_writer_waits_for_none_of_its_transactions(postgres_store: Store) -> None:
+    beside = OwnTransactions(postgres_store)
+    with postgres_store.writing() as connection:
+        facts.put(connection, "shape", "round")
+        assert (await write(beside, put)).startswith("beside the writer")
+        assert await read(postgres_store, lambda reader: facts.get(reader, "colour")) == "green"
+    with pytest.raises(StoreCorrupt):
+        await write(beside, lambda other: other.execute(text("SELECT 1 FROM nowhere")))

@@ -73,6 +73,7 @@ from spendtop.services.stores.presence import CollectorState
 from spendtop.store import files, schema
 from spendtop.store.changes import Notifier
 from spendtop.store.engine import Store, named
+from spendtop.store.transactions import OwnTransactions
 
 _log = logging.getLogger(__name__)
 _VITALS_EVERY = 0.5
@@ -160,6 +161,7 @@ class Collector:
             store, self._recorder, lock.ownership, lambda: self._active.evaluator, setup.clock, self._announced
         )
         self._owned = OwnedWrites(self._recorder, lock.ownership)
+        self._beside = self._owned if store.is_sqlite else OwnedWrites(OwnTransactions(store), lock.ownership)
         self._accounts = AccountWatch(
             store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
         )
@@ -272,6 +274,7 @@ class Collector:
         )
         housekeeping = Housekeeping(
             self._owned,
+            self._beside,
             lambda: self._active.retention,
             clock,
             owns,

@@ -18,7 +18,7 @@ from spendtop.domain.clock import MINUTE, SECOND, Clock
 from spendtop.domain.sources.records import source_named
 from spendtop.services.recording import missed_requests, remarks
 from spendtop.services.recording.recorder import Recorder
-from spendtop.services.retention import RetentionPeriods, forget_some
+from spendtop.services.retention import RetentionPeriods, forget_month, forget_some
 from spendtop.services.stores.lease import LostLease
 from spendtop.store.day_totals import add_hours
 from spendtop.store.dictionaries import forget_unused
@@ -43,12 +43,14 @@ class Housekeeping:
     the disk, and empties the write-ahead log, which still holds what was deleted.
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
-    `waits` are the seconds before the first round and between two; `quiet_for` tells for how many nobody has submitted.
+    `beside` does what takes too long for the writer's turn, where the database can do both at once. `waits` are the
+    seconds before the first round and between two; `quiet_for` tells for how many nobody has submitted.
     """
 
     def __init__(
         self,
         writes: WriteQueue,
+        beside: WriteQueue,
         kept: Callable[[], RetentionPeriods],
         clock: Clock,
         owns: Callable[[], bool],
@@ -58,6 +60,7 @@ class Housekeeping:
         quiet_for: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._writes = writes
+        self._beside = beside
         self._kept = kept
         self._clock = clock
         self._owns = owns
@@ -80,15 +83,17 @@ class Housekeeping:
     async def work(self, stop: asyncio.Event) -> None:
         """One round, or what of it is done until the stop event. Raises LostLease when another collector keeps house by
         now."""
-        await self._repeat(self._add_months, stop)
-        await self._repeat(self._sum_some, stop)
+        await self._repeat(self._writes, self._add_months, stop)
+        await self._repeat(self._writes, self._sum_some, stop)
+        await self._repeat(self._beside, self._forget_month, stop)
         await self._repeat_in_time(self._forget_some, stop)
-        await self._repeat(forget_unused, stop)
+        await self._repeat(self._beside, self._forget_month, stop)  # of which all bodies are deleted by now
+        await self._repeat(self._writes, forget_unused, stop)
         await self._repeat_in_time(give_back_some, stop)
         await asyncio.to_thread(self._checkpoint)
 
-    async def _repeat(self, part: Callable[[Connection], bool], stop: asyncio.Event) -> None:
-        while not stop.is_set() and await write(self._writes, part):
+    async def _repeat(self, writes: WriteQueue, part: Callable[[Connection], bool], stop: asyncio.Event) -> None:
+        while not stop.is_set() and await write(writes, part):
             await pause(stop, _BREATH)
 
     async def _repeat_in_time(self, part: Callable[[Connection, int], bool], stop: asyncio.Event) -> None:
@@ -114,6 +119,9 @@ class Housekeeping:
 
     def _sum_some(self, connection: Connection) -> bool:
         return add_hours(connection, self._clock())
+
+    def _forget_month(self, connection: Connection) -> bool:
+        return forget_month(connection, self._kept(), self._clock())
 
     def _forget_some(self, connection: Connection, most: int) -> bool:
         return forget_some(connection, self._kept(), self._clock(), most)

@@ -46,7 +46,8 @@ class RetentionPeriods(Struct, frozen=True):
 def forget_some(connection: Connection, kept: RetentionPeriods, now: int, most: int = _BATCH) -> bool:
     """Delete one batch of what is too old, of so many requests or bodies at most; True when there may be more.
 
-    Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate.
+    Requests go by whole UTC months of arrival; their keys stay for ever, so that a replay is still a duplicate. Those
+    that have partitions of their own are left to `forget_month`.
     """
     return (
         _requests(connection, month_of(now - kept.requests), most)  # first, so that bodies go with them
@@ -58,6 +59,17 @@ def forget_some(connection: Connection, kept: RetentionPeriods, now: int, most: 
     )
 
 
+def forget_month(connection: Connection, kept: RetentionPeriods, now: int) -> bool:
+    """On PostgreSQL, drop the oldest month that is too old: of requests with their bodies, or of bodies once all of
+    them are deleted. True when there may be more. One that somebody uses is left for another time.
+
+    Has to be done beside the writer, as the server takes the files away before it answers the commit.
+    """
+    return _month(connection, month_of(now - kept.requests)) or partitions.drop_empty(
+        connection, "body", (now - kept.bodies) * SLOTS
+    )
+
+
 def _bodies(connection: Connection, before: int, most: int) -> bool:
     old = select(_BODY.c.request_id).where(_BODY.c.request_id < before * SLOTS).order_by(_BODY.c.request_id)
     ids = list(connection.execute(old.limit(most)).scalars())
@@ -65,17 +77,15 @@ def _bodies(connection: Connection, before: int, most: int) -> bool:
         purged = {"body_state": BodyState.PURGED.value}
         connection.execute(update(_REQUEST).where(_REQUEST.c.id.in_(ids)).values(purged))
         connection.execute(delete(_BODY).where(_BODY.c.request_id.in_(ids)))
-    gone = connection.execute(
-        update(_QUARANTINE).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None)).values(raw=None)
-    )
-    more = len(ids) == most or bool(gone.rowcount and gone.rowcount >= _BATCH)
-    return more or partitions.drop(connection, ["body"], before * SLOTS)
+    raw = select(_QUARANTINE.c.id).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None))
+    emptied = update(_QUARANTINE).where(_QUARANTINE.c.id.in_(raw.order_by(_QUARANTINE.c.id).limit(most)))
+    gone = connection.execute(emptied.values(raw=None)).rowcount
+    return most in (len(ids), gone)
 
 
 def _requests(connection: Connection, before: int, most: int) -> bool:
-    end = partitions.past_end(connection, "request", before * SLOTS)
-    if end is not None:
-        return _month(connection, end, before)
+    if partitions.past_end(connection, "request", before * SLOTS) is not None:
+        return False
     old = select(_REQUEST.c.id).where(_REQUEST.c.id < before * SLOTS).order_by(_REQUEST.c.id)
     ids = list(connection.execute(old.limit(most)).scalars())
     if ids:
@@ -90,16 +100,23 @@ def _requests(connection: Connection, before: int, most: int) -> bool:
     return len(ids) == most
 
 
-def _month(connection: Connection, end: int, before: int) -> bool:
-    """Drop the requests up to an id at once; what was kept about them elsewhere goes first, in batches."""
-    revised = select(_REVISION.c.id).where(_REVISION.c.request_id < end).limit(_BATCH)
-    if connection.execute(delete(_REVISION).where(_REVISION.c.id.in_(revised))).rowcount:
+def _month(connection: Connection, before: int) -> bool:
+    """What was kept about the requests elsewhere goes first, in batches, and with them what came meanwhile."""
+    end = partitions.past_end(connection, "request", before * SLOTS)
+    if end is None:
+        return False
+    is_of_month = _REVISION.c.request_id < end
+    some = select(_REVISION.c.id).where(is_of_month).limit(_BATCH)
+    if connection.execute(delete(_REVISION).where(_REVISION.c.id.in_(some))).rowcount:
         return True
+    if forget_changes_before(connection, end):
+        return True
+    if not partitions.drop(connection, ["request", "body"], end):
+        return False
+    connection.execute(delete(_REVISION).where(is_of_month))
     forget_changes_before(connection, end)
-    is_dropped = partitions.drop(connection, ["request", "body"], end)
-    if is_dropped:
-        facts.put(connection, facts.VERIFIED_FROM, str(before))
-    return is_dropped
+    facts.put(connection, facts.VERIFIED_FROM, str(before))
+    return True
 
 
 def _quarantined(connection: Connection, before: int) -> bool:

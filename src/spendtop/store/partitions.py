@@ -72,8 +72,19 @@ def past_end(connection: Connection, table: str, before: int) -> int | None:
 
 def drop(connection: Connection, tables: Collection[str], before: int) -> bool:
     """Drop the months of these tables that end by the id `before`; False when somebody uses the tables for so long that
-    it is left for another time, or there are none."""
+    it is left for another time, or there are none.
+
+    Others can go on once the transaction is durable; whoever commits it waits until the files are gone, too.
+    """
     names = [name for table in tables for name, end in _ends(connection, table).items() if end <= before]
+    return bool(names) and _at_once(connection, [f"DROP TABLE {', '.join(names)}"])
+
+
+def drop_empty(connection: Connection, table: str, before: int) -> bool:
+    """The same of a table's months that hold nothing."""
+    if not _empty(connection, table, before) or not _at_once(connection, [f"LOCK TABLE ONLY {table}"]):
+        return False
+    names = _empty(connection, table, before)  # nobody can write to them by now
     return bool(names) and _at_once(connection, [f"DROP TABLE {', '.join(names)}"])
 
 
@@ -92,6 +103,15 @@ def _ends(connection: Connection, table: str) -> dict[str, int]:
         return {}
     found = ((name, _END.search(bounds)) for name, bounds in connection.execute(_BOUNDS, {"table": table}))
     return {name: int(end[1]) for name, end in found if end is not None}
+
+
+def _empty(connection: Connection, table: str, before: int) -> list[str]:
+    """Months of a table that end by the id `before` and hold nothing."""
+    return [
+        name
+        for name, end in _ends(connection, table).items()
+        if end <= before and connection.execute(text(f"SELECT min({KEYS[table]}) FROM {name}")).scalar() is None
+    ]
 
 
 def _added(table: str, start: int, end: int) -> Sequence[str]:

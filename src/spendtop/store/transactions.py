@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -20,6 +20,23 @@ class WriteQueue(Protocol):
     def run(self, work: Callable[[Connection], T]) -> Future[T]:
         """The result of `work` once its transaction is committed."""
         ...
+
+
+class OwnTransactions:
+    """Write transactions in a thread and on a connection of their own, beside the writer. For PostgreSQL alone, as a
+    SQLite file has one writer at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(1, "beside the writer")
+
+    def run(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The result of `work` once its transaction is committed; raises what `named` makes of failures."""
+        return self._thread.submit(self._done, work)
+
+    def _done(self, work: Callable[[Connection], T]) -> T:
+        with named(self._store), self._store.writing() as connection:
+            return work(connection)
 
 
 async def read(store: Store, question: Callable[[Connection], T]) -> T:

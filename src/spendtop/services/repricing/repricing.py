@@ -267,9 +267,9 @@ def forget_changes(connection: Connection, request_ids: Sequence[int]) -> None:
     connection.execute(delete(_CHANGE).where(_of_runs(), _CHANGE.c.request_id.in_(request_ids)))
 
 
-def forget_changes_before(connection: Connection, request_id: int) -> None:
-    """The same of all requests with smaller ids."""
-    connection.execute(delete(_CHANGE).where(_of_runs(), _CHANGE.c.request_id < request_id))
+def forget_changes_before(connection: Connection, request_id: int) -> bool:
+    """The same of all requests with smaller ids; whether there were any."""
+    return connection.execute(delete(_CHANGE).where(_of_runs(), _CHANGE.c.request_id < request_id)).rowcount > 0
 
 
 def _of_runs() -> ColumnElement[bool]:
