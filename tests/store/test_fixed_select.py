@@ -33,3 +33,19 @@ def test_takes_as_many_names_as_there_are_and_its_other_values(store: Store, cou
 def test_statements_are_for_powers_of_two() -> None:
     assert [size_for(_NAMES[:count]) for count in (1, 2, 3, 4, 5)] == [1, 2, 4, 4, 8]
     assert list(named(_NAMES[:3]).values()) == ["name 0", "name 1", "name 2", "name 2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["%", "%s", "%(name)s", "?", ":least", "'", '"', "\\", "é𝄞", "", "NULL", "x' OR '1'='1"]
+)
+def test_any_text_is_a_value_whether_it_changes_or_not(store: Store, text: str) -> None:
+    constant = select(_META.c.name).where(
+        _META.c.name == text, _META.c.name.in_([text, "other"]), _META.c.value != None
+    )  # noqa: E711
+    changing = select(_META.c.name).where(_META.c.name.in_(any_of(2)), _META.c.name.not_in(["never"]))
+    with store.writing() as connection:
+        facts.put(connection, "", "nothing")
+        facts.put(connection, text, "100%")
+        assert [row.name for row in FixedSelect(constant).run(connection, {})] == [text]
+        for asked in ([text, "absent"], ["absent", text]):
+            assert [row.name for row in FixedSelect(changing).run(connection, named(asked))] == [text]
