@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import HOUR
-from spendtop.tui.actions import APP, LIVE, Action, bindings
+from spendtop.tui.actions import APP, CHANGING, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.early_key import EarlyKey
@@ -146,13 +146,22 @@ class LiveScreen(ReaderScreen):
         """A dialog has the keyboard now, or another screen."""
         self.tick()
 
+    @property
+    def may_change(self) -> bool:
+        """Whether anything can be changed from here; a key that would says why not."""
+        return not (self.face.session.read_only or self.face.time_machine.is_past)
+
     def offered(self) -> list[tuple[Action, str]]:
         """The actions that work now, with the first key of each as the user's keymap has it."""
         keys: dict[str, str] = {}
         for key, active in self.active_bindings.items():
             if active.enabled and active.binding.id:
                 keys.setdefault(active.binding.id, key)
-        actions = (action for action in (*self.ACTIONS, *APP) if action.id in keys and _works(self, action))
+        actions = (
+            action
+            for action in (*self.ACTIONS, *APP)
+            if action.id in keys and _works(self, action) and (self.may_change or action.id not in CHANGING)
+        )
         offered = [(action, keys[action.id]) for action in actions]
         if self.is_root:
             return [(replace(action, label="leave") if action.id == "back" else action, key) for action, key in offered]
