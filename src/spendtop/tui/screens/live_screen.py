@@ -146,22 +146,13 @@ class LiveScreen(ReaderScreen):
         """A dialog has the keyboard now, or another screen."""
         self.tick()
 
-    @property
-    def may_change(self) -> bool:
-        """Whether anything can be changed from here; a key that would says why not."""
-        return not (self.face.session.read_only or self.face.time_machine.is_past)
-
     def offered(self) -> list[tuple[Action, str]]:
         """The actions that work now, with the first key of each as the user's keymap has it."""
         keys: dict[str, str] = {}
         for key, active in self.active_bindings.items():
             if active.enabled and active.binding.id:
                 keys.setdefault(active.binding.id, key)
-        actions = (
-            action
-            for action in (*self.ACTIONS, *APP)
-            if action.id in keys and _works(self, action) and (self.may_change or action.id not in CHANGING)
-        )
+        actions = (action for action in (*self.ACTIONS, *APP) if action.id in keys and _works(self, action))
         offered = [(action, keys[action.id]) for action in actions]
         if self.is_root:
             return [(replace(action, label="leave") if action.id == "back" else action, key) for action, key in offered]
@@ -338,6 +329,10 @@ class LiveScreen(ReaderScreen):
 
 
 def _works(screen: LiveScreen, action: Action) -> bool:
-    """Whether an action of the screen works now; where a dialog is above, Textual asks that one."""
+    """Whether an action of the screen works now; where a dialog is above, Textual asks that one. A key
+    that would change something in the past, or of a viewer that only reads, just says why not."""
+    face = screen.face
+    if action.id in CHANGING and (face.session.read_only or face.time_machine.is_past):
+        return False
     whose, _, call = action.call.partition(".")
     return whose != "screen" or bool(screen.check_action(call.partition("(")[0], ()))
