@@ -281,23 +281,17 @@ class LiveScreen(ReaderScreen):
             self._pane = event.widget
             self.tick()
 
-    def to_pane(self, pane: Widget) -> None:
-        """Give it the keys, at once: the next one may have been typed already."""
-        self._pane = pane
-        self.rest_focus()
-
     def action_pane(self, step: int) -> None:
-        self.to_pane(self.panes[(self.panes.index(self.pane) + step) % len(self.panes)])
+        panes = self.panes
+        self._pane = panes[(panes.index(self.pane) + step) % len(panes)]  # at once: the next key may be typed already
+        self.set_focus(self._pane)
 
     def action_sideways(self, step: int) -> None:
         self.action_pane(step)
 
     def rest_focus(self) -> None:
-        """Focus what the keys belong to, once it is in view."""
-        if self.pane.focusable:
-            self.set_focus(self.pane)
-        else:
-            self.call_after_refresh(self.pane.focus)
+        """Focus what the keys belong to."""
+        self.pane.focus()
 
     # Keys of lists
 
