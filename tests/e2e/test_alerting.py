@@ -46,7 +46,10 @@ def test_a_crossing_speaks_once_however_many_requests_follow(tmp_path: Path, con
             spend(collector, 8, 2, 0.1)
             spend(collector, 10, 400, 0.01)
             eventually(lambda: settled(collector))
-            alerts = collector.rows("SELECT state, used_nano >= limit_nano, spoke FROM alert")
+            # Where it takes long, requests so alike are a loop, too, which has an alert of its own.
+            alerts = collector.rows(
+                "SELECT state, used_nano >= limit_nano, spoke FROM alert WHERE rule = 'limit/all day'"
+            )
             deliveries = collector.rows("SELECT channel, kind, state FROM delivery ORDER BY id")
             lines = collector.lines
 
@@ -61,7 +64,7 @@ def test_a_crossing_speaks_once_however_many_requests_follow(tmp_path: Path, con
         assert "approaching" in said[0].lower()
         assert "exceeded" in said[1].lower()
         assert all("all day" in title for title in said)
-    warning, alert = (line for line in lines if line.startswith(("WARNING", "ALERT")))
+    warning, alert = (line for line in lines if line.startswith(("WARNING", "ALERT")) and "all day" in line)
     assert warning == "WARNING approaching all day: $0.80 of $1.00"
     assert re.fullmatch(r"ALERT all day exceeded: \$\d\.\d\d of \$1\.00", alert)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.domain.bodies.redaction import Redactor
@@ -25,6 +26,7 @@ from spendtop.services.retention import RetentionPeriods, forget_some
 from spendtop.services.tasks import TaskKind, TaskState
 from spendtop.store import bodies, facts
 from spendtop.store.engine import Store
+from spendtop.store.statements import table_of
 from spendtop.store.tables import (
     AlertTransitionTable,
     BodyTable,
@@ -83,6 +85,23 @@ def test_raw_quarantined_events_go_with_the_bodies_but_stay_listed(store: Store,
     recorder.stop()
     forget(store, at)
     assert [row.raw is None for row in rows(store, QuarantineTable)] == [True, False]
+
+
+def test_raw_quarantined_events_go_in_small_steps(store: Store, clock: SettableClock) -> None:
+    at = clock()
+    events = [
+        {"digest": bytes([number]), "received_at": at - 31 * DAY, "raw": b"old", "size": 3}
+        | {"source": "helicone", "kind": "unrecognized", "state": "open", "reason": "why"}
+        for number in range(5)
+    ]
+    with store.writing() as connection:
+        connection.execute(table_of(QuarantineTable).insert(), events)
+        left: list[int] = []
+        while not left or left[-1]:
+            more = forget_some(connection, KEPT, at, 2)
+            left.append(sum(row.raw is not None for row in connection.execute(select(table_of(QuarantineTable)))))
+            assert more == (left[-1] > 0)
+    assert left == [3, 1, 0]
 
 
 def test_requests_go_by_whole_months_of_arrival_and_their_keys_stay(store: Store, clock: SettableClock) -> None:

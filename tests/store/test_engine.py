@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,18 @@ def test_nobody_who_writes_waits_for_the_log_to_be_emptied_beside_a_long_read(tm
                 waits.append(written(f"INSERT INTO a VALUES ({number})"))
         assert max(waits) < 1.0
         emptying.result()
+        assert (tmp_path / "a.db-wal").stat().st_size == 0
+
+
+def test_the_log_is_copied_and_emptied_however_many_read(tmp_path: Path) -> None:
+    with closing(Store(f"sqlite:///{tmp_path / 'a.db'}")) as store, ExitStack() as reading:
+        for _ in range(14):  # all that there can be
+            reading.enter_context(store.reading())
+        with store.writing() as connection:
+            connection.execute(text("CREATE TABLE a (b)"))
+        store.wal_checkpoint()
+        assert b"CREATE TABLE a (b)" in (tmp_path / "a.db").read_bytes()
+        store.checkpoint()
         assert (tmp_path / "a.db-wal").stat().st_size == 0
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from spendtop.tui.actions import APP, REQUEST_LIST, Action, key_name
+from spendtop.tui.actions import APP, CHANGING, REQUEST_LIST, Action, key_name
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.modals.help import HelpScreen
 from spendtop.tui.requests.screen import RequestsScreen
@@ -167,3 +167,7 @@ def _topics(app: SpendtopApp) -> list[list[str]]:
     screen = app.screen
     assert isinstance(screen, HelpScreen)
     return [[word for entry in topic.entries for word in entry] for topic in screen.topics()]
+
+
+def test_what_changes_something_is_named_as_the_keys_are() -> None:
+    assert {action.id for table in TABLES.values() for action in table} >= CHANGING

@@ -77,10 +77,10 @@ def _bodies(connection: Connection, before: int, most: int) -> bool:
         purged = {"body_state": BodyState.PURGED.value}
         connection.execute(update(_REQUEST).where(_REQUEST.c.id.in_(ids)).values(purged))
         connection.execute(delete(_BODY).where(_BODY.c.request_id.in_(ids)))
-    gone = connection.execute(
-        update(_QUARANTINE).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None)).values(raw=None)
-    )
-    return len(ids) == most or bool(gone.rowcount and gone.rowcount >= _BATCH)
+    raw = select(_QUARANTINE.c.id).where(_QUARANTINE.c.received_at < before, _QUARANTINE.c.raw.is_not(None))
+    emptied = update(_QUARANTINE).where(_QUARANTINE.c.id.in_(raw.order_by(_QUARANTINE.c.id).limit(most)))
+    gone = connection.execute(emptied.values(raw=None)).rowcount
+    return most in (len(ids), gone)
 
 
 def _requests(connection: Connection, before: int, most: int) -> bool:

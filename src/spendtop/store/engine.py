@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +144,8 @@ class Store:
         """Whether nothing is left of the log. To take it away keeps writers out for as long as a reader is at it, so
         that is tried for a moment only."""
         self.wal_checkpoint()
-        connection = self._read_engine.raw_connection()
-        cursor = connection.cursor()
-        try:
-            (before,) = cursor.execute("PRAGMA busy_timeout").fetchone()
-            cursor.execute(f"PRAGMA busy_timeout={_KEEPS_WRITERS_MS}")
-            is_busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            cursor.execute(f"PRAGMA busy_timeout={before}")
-            return not is_busy
-        finally:
-            connection.close()
+        is_busy, _, _ = self._ask(f"PRAGMA busy_timeout={_KEEPS_WRITERS_MS}", "PRAGMA wal_checkpoint(TRUNCATE)")
+        return not is_busy
 
     def close(self) -> None:
         self._read_engine.dispose()
@@ -161,13 +153,12 @@ class Store:
         if self._file is not None:
             self._file.release()
 
-    def _ask(self, pragma: str) -> tuple[int, ...]:
-        connection = self._read_engine.raw_connection()
-        try:
-            answer: tuple[int, ...] = connection.cursor().execute(pragma).fetchone()
-            return answer
-        finally:
-            connection.close()
+    def _ask(self, *pragmas: str) -> tuple[int, ...]:
+        """The answer to the last of them, on a connection of its own: those of the pools may all be in use."""
+        assert self._file is not None
+        with closing(self._file.connect()) as connection:
+            *_, answer = (connection.execute(pragma).fetchone() for pragma in pragmas)
+            return tuple(answer)
 
 
 def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:

@@ -286,6 +286,15 @@ LIMITS = (
     *ORDER,
 )
 
+CHANGING = frozenset(
+    (
+        *("ack", "raise", "undo-raise", "snooze", "silence", "undo", "retry", "test", "new-limit", "edit"),
+        *("calibrate", "record", "undo-entry", "poll", "backfill", "fetch"),
+        *("new-token", "toggle-token", "delete-token", "send-test"),
+    )
+)
+"""Actions that change something, which neither the past allows nor a viewer that only reads."""
+
 TABLES = (
     APP,
     LIVE,

@@ -40,6 +40,12 @@ def test_each_entity_is_marked_for_itself(store: Store) -> None:
     assert sorted(entity for _, entity, *_ in found) == ["ann", "eve"]
 
 
+def test_everybody_past_a_threshold_is_marked_however_many_they_are(store: Store) -> None:
+    recorded = Recorded(store)
+    recorded.add([recorded.request(NOW - 1, Usd.of(9).nano, user_id=f"user {number}") for number in range(300)])
+    assert len(marked(store, limit("each", 10, each=Each.USER))) == 300
+
+
 def test_limits_of_one_request_and_windows_that_are_over_are_not_marked(store: Store) -> None:
     Recorded(store).add([Recorded(store).request(NOW - 2 * HOUR, Usd.of(8).nano)])
     assert marked(store, limit("one", 1, "request"), limit("rolling", 1, "1h")) == []

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text, update
 
+from spendtop.domain.limits.limit import Each
+from spendtop.services.alerting.evaluator import TURN_SECONDS
 from spendtop.services.stores.lease import Lease
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
 from spendtop.store.tables import AlertTable, DeliveryTable, LimitMarkTable
+from tests.services.alerting.test_evaluator_turns import passing
 from tests.services.conftest import DOLLAR, Collecting, limit, request, rows, said
 
 Make = Callable[..., Collecting]
@@ -69,6 +72,17 @@ class TestTwoEvaluators:
                     other.execute(text("UPDATE limit_mark SET happened_at = happened_at"))
                 other.rollback()
         assert rows(store, LimitMarkTable) == []
+
+    def test_no_more_marks_are_taken_together_than_asked_for_whatever_is_planned(
+        self, store: Store, collecting: Make
+    ) -> None:
+        spending = collecting(limit("each", usd=10, each=Each.USER), timer=passing(TURN_SECONDS))
+        spending.record(*(request(n, spending.clock(), 11 * DOLLAR, user_id=f"user-{n}") for n in range(90)))
+        for taken in (25, 25, 25, 15):
+            with store.writing() as connection:
+                for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+                    connection.execute(text(f"SET LOCAL enable_{way} = off"))
+                assert len(spending.evaluator.evaluate(connection, spending.clock())) == taken
 
 
 def expire(store: Store) -> None:

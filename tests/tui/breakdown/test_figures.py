@@ -6,7 +6,7 @@ from spendtop.domain.breakdown.measures import COST, LATENCY, MEASURES, Measure,
 from spendtop.domain.breakdown.spend_change import Cause
 from spendtop.domain.money import Usd
 from spendtop.tui.breakdown.change_line import change_words
-from spendtop.tui.breakdown.figures import change, figure, heat, share, spark
+from spendtop.tui.breakdown.figures import change, figure, heat, share
 from spendtop.tui.breakdown.table import heads
 from spendtop.tui.glyphs import ASCII, UNICODE
 from spendtop.tui.palette import PLAIN
@@ -77,12 +77,6 @@ def test_heat_is_a_shape_of_three(glyphs: object, marks: str) -> None:
     of = UNICODE if glyphs is UNICODE else ASCII
     sizes = [heat(Measured(1, amount), 100, COST, of, PLAIN)[0] for amount in (0, 5, 13, 50)]
     assert "".join(sizes) == marks
-
-
-def test_a_trend_keeps_its_peaks_and_nothing_is_blank() -> None:
-    assert spark((0, 1, 0, 8, 0, 0, 0, 4), 4, UNICODE) == "▂█ ▅"
-    assert spark((1, 2), 6, UNICODE) == "▅█"
-    assert spark((0, 0), 6, UNICODE) == spark((), 6, UNICODE) == ""
 
 
 def test_titles_of_one_maker_are_told_apart() -> None:

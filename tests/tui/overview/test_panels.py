@@ -100,5 +100,9 @@ async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: Spendto
         rows = (KeySpend(Untrusted("free"), free), KeySpend(Untrusted("unknown"), unknown))
         panel.breakdown = Breakdown(rows=rows, others=Spend.nothing(), other_keys=0)
         lines = ["".join(text for text, _ in line) for line in panel.content(60, 10)]
+        tiny = Spend(1, Usd(87_000), 0, 0, 10, 10)
+        panel.breakdown = Breakdown((KeySpend(Untrusted("somebody-with-a-name"), tiny),), Spend.nothing(), 0)
+        (narrow,) = ("".join(text for text, _ in line) for line in panel.content(22, 10))
+    assert narrow == "som…me $0.000087  100%"
     assert lines[0].split()[:3] == ["free", "+1?", "$0.00"]
     assert lines[1].split()[:4] == ["unknown", "2", "unpriced", "-"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import msgspec
 import pytest
@@ -17,13 +18,14 @@ from spendtop.domain.windows import Calendar
 from spendtop.store.engine import Store
 from spendtop.store.reads.requests.detail import RequestDetail, detail
 from spendtop.store.reads.requests.lists import newest_id
+from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
 from spendtop.tui.requests.transcript import Pane, PaneFormat, lines_of
 from spendtop.tui.widgets.json_lines import wrap
 from tests.conftest import SettableClock
 from tests.tui.conftest import Till, a_request, chat
 
-PAGE = PaneFormat(60, True, PLAIN, "─", Calendar())
+PAGE = PaneFormat(60, True, PLAIN, UNICODE, Calendar())
 
 
 @pytest.fixture
@@ -54,10 +56,18 @@ def test_the_chat_names_roles_and_keeps_paragraphs(stored, clock: SettableClock)
     assert max(map(len, text.split("\n"))) <= 60 + 30
 
 
+def test_names_of_properties_are_cut_in_their_middle_and_none_is_beyond_the_edge(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
+    properties = {f"deployment-region-{n}": f"eu-{'x' * 90}-{n}" for n in range(3)}
+    text = shown(stored(a_request(0, clock(), properties=properties)), Pane.CHAT)
+    assert max(map(len, text.split("\n"))) <= 60
+    for n in range(3):
+        assert re.search(rf"^deploymen…region-{n} eu-x+…x+-{n}$", text, re.MULTILINE)
+
+
 def test_a_message_says_its_size_and_its_share_and_folded_only_its_first_line(stored, clock: SettableClock) -> None:  # type: ignore[no-untyped-def]
     said = [{"role": "system", "content": "x" * 300}, {"role": "user", "content": "yy\n" + "y" * 97}]
     found = stored(a_request(0, clock(), request_body=json.dumps({"messages": said}).encode()))
-    text = shown(found, Pane.CHAT, PaneFormat(60, True, PLAIN, "─", Calendar(), folded=True, figures=False))
+    text = shown(found, Pane.CHAT, PaneFormat(60, True, PLAIN, UNICODE, Calendar(), folded=True, figures=False))
     first, _, second, line, *_ = text.split("\n")
     assert first.endswith(" 300 B, 75% of in ──") and second.endswith(" 100 B, 25% of in ──")
     assert line == "yy" and "cost " not in text

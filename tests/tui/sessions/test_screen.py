@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,8 +115,9 @@ async def test_state_and_users_are_shown_and_with_more_room_duration(
         assert "failed" in row
         assert " +1 " in row
         assert "█    4m " in row
+        await until(pilot, lambda: re.search(r"█    4m \S+ +█ ", picture(pilot)))
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: " 4m " not in picture(pilot))
+        await until(pilot, lambda: " 4m " not in picture(pilot) and "TREND" not in picture(pilot))
         assert "✗nightly-1" in picture(pilot) and "failed" in picture(pilot) and " +1 " in picture(pilot)
 
 
@@ -199,7 +201,7 @@ async def test_one_session_shows_its_paths_with_cost_its_models_and_that_it_is_v
         assert words(pilot, "└ /report")[2:4] == ["1", "$0.0075"]
 
 
-@pytest.mark.parametrize("size", [(100, 30), (140, 40)])
+@pytest.mark.parametrize("size", [(120, 30), (140, 40)])
 async def test_models_of_one_family_are_one_in_the_list_and_in_the_session(
     face: SpendtopApp, worked: Till, clock: SettableClock, size: tuple[int, int]
 ) -> None:

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
 from spendtop.domain.alerting.episode import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
 from spendtop.domain.cost_words import use_words
-from spendtop.domain.limits.limit import Each, Limit, LimitState
+from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.limits.raises import Raises
 from spendtop.domain.money import ZERO
 from spendtop.domain.untrusted import clean_line
-from spendtop.domain.windows import Bounds, WindowKind, bounds
+from spendtop.domain.windows import Bounds, WindowKind, bounds, widest
 from spendtop.services.alerting import announcements, episodes
 from spendtop.services.alerting import messages as alert_messages
 from spendtop.services.alerting.announcements import Announcement, Channel
@@ -42,9 +42,10 @@ from spendtop.store.tables import LimitMarkTable, RequestTable
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
 _NEXT = FixedSelect(select(func.min(_MARK.c.limit_name)).where(_MARK.c.limit_name > bindparam("after")))
 _SOME = select(*_MARK.primary_key).where(_MARK.c.limit_name == bindparam("name")).order_by(*_MARK.primary_key)
-# Another collector's are left to it. Who marks again before our commit waits for that, and leaves a new mark.
-_FREE = _SOME.limit(bindparam("most")).with_for_update(skip_locked=True)
-_TAKEN = FixedSelect(delete(_MARK).where(tuple_(*_MARK.primary_key).in_(_FREE)).returning(_MARK))
+# Another collector's are left to it. Who marks again before our commit waits for that, and leaves a new mark. As a
+# subquery PostgreSQL may ask for them again and again, for others each time.
+_FREE = _SOME.limit(bindparam("most")).with_for_update(skip_locked=True).cte("free")
+_TAKEN = FixedSelect(delete(_MARK).where(tuple_(*_MARK.primary_key).in_(select(_FREE))).returning(_MARK))
 TURN_SECONDS = 0.02
 """How long one call works: recording waits for it."""
 _MARKS_AT_ONCE, _MOST_MARKS_AT_ONCE = 25, 100
@@ -53,7 +54,6 @@ while that takes no longer than _SHORT, as where no use is near its limit."""
 _SHORT = TURN_SECONDS / 2
 _REVISITED_AT_ONCE = 200
 _ENDED_AT_ONCE = 500
-_ENTITIES_PER_CHANGED_LIMIT = 200
 _SINGLE_SHOWN_FOR = HOUR
 """How long one request above a request limit stays unresolved on screen, in µs."""
 _log = logging.getLogger(__name__)
@@ -187,25 +187,24 @@ def has_ended(connection: Connection, now: int) -> bool:
 
 
 def mark_crossed(connection: Connection, limits: Sequence[Limit], book: LimitBook, now: int) -> None:
-    """Mark those of `limits`, which are new or were changed, that are past a threshold without any new request.
+    """Mark those of `limits`, which are new or were changed, that may be past a threshold without any new request.
 
     A limit of one request only speaks about requests to come.
     """
-    windowed = [limit for limit in limits if limit.window.kind is not WindowKind.REQUEST]
-    uses = limit_reads.uses(connection, windowed, book.calendar, now, _ENTITIES_PER_CHANGED_LIMIT, book.ceilings)
     statement = insert_or_replace(LimitMarkTable, connection.dialect)
-    values = [
-        {
-            "limit_name": use.limit.name,
-            "entity": use.entity.raw,
-            "hour": now - now % HOUR,
-            "shard": 0,
-            "happened_at": now,
-        }
-        for use in uses
-        if use.state is not LimitState.OK
-    ]
-    statement.run_many(connection, [tuple(row[name] for name in statement.names) for row in values])
+    for limit in limits:
+        if limit.window.kind is WindowKind.REQUEST:
+            continue
+        window = widest(limit.window, now, book.calendar)
+        entities = limit_reads.entities_reaching(connection, limit, window, now, _lowest(limit))
+        mark = {"limit_name": limit.name, "hour": now - now % HOUR, "shard": 0, "happened_at": now}
+        marks = ({**mark, "entity": entity} for entity in sorted(entities))
+        statement.run_many(connection, [tuple(row[name] for name in statement.names) for row in marks])
+
+
+def _lowest(limit: Limit) -> int:
+    """The use from which on it has something to say, in nano-USD."""
+    return limit.threshold(thresholds(limit)[0]).nano
 
 
 class _Case(NamedTuple):
@@ -289,8 +288,7 @@ class _LimitInTurn:
 
     def _worth_deciding(self, window: Bounds, entities: list[str], alerted: Container[str]) -> list[str]:
         """The entities that are alerted, or whose use may have reached a threshold by whole hours alone."""
-        lowest = self._limit.threshold(thresholds(self._limit)[0]).nano
-        reaching = self._entity_uses.reaching(self._connection, self._limit, entities, window, lowest)
+        reaching = self._entity_uses.reaching(self._connection, self._limit, entities, window, _lowest(self._limit))
         return [entity for entity in entities if entity in alerted or entity in reaching]
 
     def _uses(self, entities: Sequence[str], window: Bounds) -> Mapping[str, Use]:

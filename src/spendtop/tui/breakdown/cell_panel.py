@@ -9,9 +9,10 @@ from spendtop.domain.breakdown.measures import COST, REQUESTS, Measured, Unit
 from spendtop.domain.breakdown.spend_change import SpendChange
 from spendtop.tui import formats
 from spendtop.tui.breakdown.change_line import WORDS, signed
-from spendtop.tui.breakdown.figures import change, figure, share, spark
+from spendtop.tui.breakdown.figures import change, figure, share
 from spendtop.tui.breakdown.view import spoken
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, fit_middle, fit_right
+from spendtop.tui.widgets.sparkline import spark
 
 if TYPE_CHECKING:
     from spendtop.store.reads.breakdown.grid import GridRow

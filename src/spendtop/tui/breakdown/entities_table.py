@@ -11,10 +11,11 @@ from spendtop.domain.clock import age
 from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.breakdown.figures import change, figure, share, spark
+from spendtop.tui.breakdown.figures import change, figure, share
 from spendtop.tui.widgets.canvas import Piece, fit_middle
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.gauge import SIGNS
+from spendtop.tui.widgets.sparkline import spark
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:

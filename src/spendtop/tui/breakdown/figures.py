@@ -1,8 +1,6 @@
-"""Figures of a breakdown in few cells: amounts of any measure, changes, trends, and how hot a cell is."""
+"""Figures of a breakdown in few cells: amounts of any measure, changes, and how hot a cell is."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from spendtop.domain.breakdown.measures import PLAN, Measure, Measured, Unit
 from spendtop.domain.cost_words import known_cost, within
@@ -97,16 +95,3 @@ def heat(measured: Measured, largest: int, measure: Measure, glyphs: Glyphs, pal
     if size * _WARM >= largest:
         return rises[len(rises) // 2 - 1 if len(rises) > 3 else 1], palette.warn
     return rises[0], palette.chart
-
-
-def spark(trend: Sequence[int], width: int, glyphs: Glyphs) -> str:
-    """The trend in at most so many columns, each the most that it stands for; blank where there was nothing."""
-    if not trend or width <= 0:
-        return ""
-    parts = [trend[len(trend) * at // width : len(trend) * (at + 1) // width] for at in range(width)]
-    peaks = [max(part) for part in parts if part] if len(trend) > width else list(trend)
-    most = max(peaks)
-    if most <= 0:
-        return ""
-    steps = len(glyphs.rises)
-    return "".join(glyphs.rises[min(peak * steps // most, steps - 1)] if peak > 0 else " " for peak in peaks)

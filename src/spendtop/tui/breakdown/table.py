@@ -11,10 +11,11 @@ from rich.cells import cell_len
 from textual import events
 
 from spendtop.tui import formats
-from spendtop.tui.breakdown.figures import change, figure, heat, share, spark
+from spendtop.tui.breakdown.figures import change, figure, heat, share
 from spendtop.tui.breakdown.view import View
 from spendtop.tui.widgets.canvas import Line, Piece, fit_middle, fit_right
 from spendtop.tui.widgets.columns import Column, Columns, Ink, fitted, row_line
+from spendtop.tui.widgets.sparkline import spark
 from spendtop.tui.widgets.table import ListTable
 
 if TYPE_CHECKING:

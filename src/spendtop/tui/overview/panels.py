@@ -13,6 +13,7 @@ from rich.style import Style
 from spendtop.domain.clock import HOUR, age
 from spendtop.domain.limits.limit import LimitState
 from spendtop.domain.limits.measure import LimitedValue
+from spendtop.domain.money import NANO_PER_USD, Usd
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
 from spendtop.tui.overview.door_panel import DoorPanel
@@ -33,6 +34,7 @@ _FRAMED = 4
 _AMOUNTS = 13
 """Cells of a limit's use and amount, at most."""
 _LEAST_NAME, _LEAST_MONEY, _LEAST_BAR = 10, 6, 6
+_DOLLAR = Usd(NANO_PER_USD)
 
 
 class _Widest(NamedTuple):
@@ -219,7 +221,8 @@ class TopPanel(DoorPanel):
         widest = max(len(_cost(spent, 99)) for _, spent, _, _ in lines)
         if everything.requests and width - planned - widest - 7 < _LEAST_NAME:
             planned = 0  # who it is comes first
-        most = max(width - 7 - _LEAST_NAME - planned, _LEAST_MONEY)
+        tiny = max((len(_cost(spent, 99)) for _, spent, _, _ in lines if spent.cost < _DOLLAR), default=0)
+        most = max(width - 7 - _LEAST_NAME - planned, _LEAST_MONEY, tiny)  # below a dollar no digit can go
         money = min(widest, most) + 1
         if not everything.requests:
             money = 0
@@ -240,13 +243,13 @@ class TopPanel(DoorPanel):
         """Without a column of money where nobody spent anything."""
         palette = self.palette
         if not money:
-            return [(fit(formats.model(name, width), width), style)]
+            return [(fit_middle(formats.model(name, width), width, self.glyphs.cut), style)]
         bar = min(width - 36, 20) if width >= 42 else 0
         calls = 6 if width >= 44 else 0
         named = width - money - 6 - (bar + 1 if bar else 0) - calls
         is_unknown = spent.known_cost is None
         unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced and not is_unknown else ""
-        shown = fit(formats.model(name, named - len(unpriced)), named - len(unpriced))
+        shown = fit_middle(formats.model(name, named - len(unpriced)), named - len(unpriced), self.glyphs.cut)
         if unpriced:
             shown = shown.rstrip()
         share = spent.share_of(everything) or 0.0

@@ -206,7 +206,7 @@ class DetailView(Panel):
     def _page(self) -> PaneFormat:
         width = max(self.size.width - 4, 1)
         return PaneFormat(
-            *(width, self.wrap, self.palette, self.glyphs.across, self.calendar),
+            *(width, self.wrap, self.palette, self.glyphs, self.calendar),
             folded=self.folded,
             figures=self.size.height < _ROOMY,
         )

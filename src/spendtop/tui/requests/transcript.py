@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 
 from spendtop.domain.bodies.conversation import (
@@ -37,8 +38,9 @@ from spendtop.services.exchange.lines import (
     twin_words,
 )
 from spendtop.tui import formats
+from spendtop.tui.glyphs import Glyphs
 from spendtop.tui.palette import Palette
-from spendtop.tui.widgets.canvas import Line, Piece, fit, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit_middle, length
 from spendtop.tui.widgets.json_lines import json_lines, wrap
 from spendtop.tui.widgets.request_table import status_word
 
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from spendtop.store.reads.requests.detail import RequestDetail
     from spendtop.store.reads.rows import RequestRow
 
-_NAME_WIDTH = 18
+_NAME_WIDTH, _VALUE_WIDTH = 18, 60
 
 
 class Pane(StrEnum):
@@ -69,7 +71,7 @@ class PaneFormat:
     width: int
     wrap: bool
     palette: Palette
-    rule: str
+    glyphs: Glyphs
     calendar: Calendar
     folded: bool = False
     """Whether messages are shown as their first lines."""
@@ -105,7 +107,7 @@ def summary(detail: RequestDetail, layout: PaneFormat) -> list[Line]:
         for name, value in (("session", row.session_id), ("path", row.session_path), ("token", row.token_label))
         if value
     ]
-    names += [(clean_line(name, 40), clean_line(value, 60)) for name, value in row.properties.items()]
+    names += [(clean_line(name), clean_line(value)) for name, value in row.properties.items()]
     lines: list[Line] = [
         *_cost(detail, layout),
         [
@@ -122,10 +124,26 @@ def summary(detail: RequestDetail, layout: PaneFormat) -> list[Line]:
     if (twin := twin_words(detail)) is not None:
         lines += [[(piece, palette.warn)] for piece in wrap(twin, layout.width)]
     if names:
-        lines.append(
-            [piece for name, value in names for piece in ((f"{name} ", palette.muted), (f"{value}  ", palette.text))]
-        )
+        lines += _names(names, layout)
     return lines
+
+
+def _names(names: Iterable[tuple[str, str]], layout: PaneFormat) -> Iterator[Line]:
+    """In as many lines as it takes; what is longer than its share of one is cut in its middle."""
+    line: list[Piece] = []
+    for name, value in names:
+        name = _identity(name, min(_NAME_WIDTH, layout.width // 3), layout)
+        value = _identity(value, min(_VALUE_WIDTH, layout.width - cell_len(name) - 1), layout)
+        pair: list[Piece] = [(f"{name} ", layout.palette.muted), (value, layout.palette.text)]
+        if line and length(line) + 2 + length(pair) > layout.width:
+            yield line
+            line = []
+        line += [("  ", layout.palette.text), *pair] if line else pair
+    yield line
+
+
+def _identity(text: str, width: int, layout: PaneFormat) -> str:
+    return fit_middle(text, min(cell_len(text), width), layout.glyphs.cut)
 
 
 def _cost(detail: RequestDetail, layout: PaneFormat) -> Iterator[Line]:
@@ -198,9 +216,19 @@ def _part(part: Part, layout: PaneFormat) -> Iterator[Line]:
 
 
 def _rule(name: str, note: str, style: Style, layout: PaneFormat) -> Line:
-    line: list[Piece] = [(layout.rule * 2 + " ", layout.palette.line), (name, style), (" ", layout.palette.line)]
-    tail: list[Piece] = [(f" {note} ", layout.palette.muted), (layout.rule * 2, layout.palette.line)] if note else []
-    return [*line, (layout.rule * max(layout.width - length(line) - length(tail), 0), layout.palette.line), *tail]
+    line: list[Piece] = [
+        (layout.glyphs.across * 2 + " ", layout.palette.line),
+        (name, style),
+        (" ", layout.palette.line),
+    ]
+    tail: list[Piece] = (
+        [(f" {note} ", layout.palette.muted), (layout.glyphs.across * 2, layout.palette.line)] if note else []
+    )
+    return [
+        *line,
+        (layout.glyphs.across * max(layout.width - length(line) - length(tail), 0), layout.palette.line),
+        *tail,
+    ]
 
 
 def _wrapped(text: str, style: Style, layout: PaneFormat) -> Iterator[Line]:
@@ -257,7 +285,10 @@ def _usage(row: RequestRow, layout: PaneFormat) -> Iterator[Line]:
 def _field(name: str, value: str, layout: PaneFormat) -> Iterator[Line]:
     room = max(layout.width - _NAME_WIDTH, 8)
     first, *more = wrap(value, room) if layout.wrap else [value]
-    yield [(fit(name, _NAME_WIDTH - 1) + " ", layout.palette.muted), (first, layout.palette.text)]
+    yield [
+        (fit_middle(name, _NAME_WIDTH - 1, layout.glyphs.cut) + " ", layout.palette.muted),
+        (first, layout.palette.text),
+    ]
     for piece in more:
         yield [(" " * _NAME_WIDTH, layout.palette.muted), (piece, layout.palette.text)]
 

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from spendtop.domain.clock import HOUR
-from spendtop.tui.actions import APP, LIVE, Action, bindings
+from spendtop.tui.actions import APP, CHANGING, LIVE, Action, bindings
 from spendtop.tui.screens import FIRST
 from spendtop.tui.screens.arrangement import Arrangement
 from spendtop.tui.screens.early_key import EarlyKey
@@ -329,6 +329,10 @@ class LiveScreen(ReaderScreen):
 
 
 def _works(screen: LiveScreen, action: Action) -> bool:
-    """Whether an action of the screen works now; where a dialog is above, Textual asks that one."""
+    """Whether an action of the screen works now; where a dialog is above, Textual asks that one. A key
+    that would change something in the past, or of a viewer that only reads, just says why not."""
+    face = screen.face
+    if action.id in CHANGING and (face.session.read_only or face.time_machine.is_past):
+        return False
     whose, _, call = action.call.partition(".")
     return whose != "screen" or bool(screen.check_action(call.partition("(")[0], ()))

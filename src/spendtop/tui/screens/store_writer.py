@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from spendtop.domain.errors import SpendtopError
 from spendtop.tui.screens.live_screen import LiveScreen
+from spendtop.tui.screens.reader_screen import ReadFailed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +21,9 @@ Result = TypeVar("Result")
 _LOOK, _PATIENCE = 0.1, 20.0
 """Seconds between two looks at a task, and after which it is told of one that is not begun."""
 _NOT_BEGUN = "The collector has not taken it up yet; it stays queued."
+_LONG = 1.0
+"""Seconds after which a write that is not done is told of."""
+_STILL_WRITING = "Somebody else writes to the store; this is written when they let go, or refused."
 
 
 class StoreWriter:
@@ -49,7 +53,13 @@ class StoreWriter:
         Where `refused` is not given, the reason is shown.
         """
         write = partial(self._write, work, done, refused or self._screen.warn)
-        self._screen.run_worker(write, thread=True, exit_on_error=False, group="write")
+        writing = self._screen.run_worker(write, thread=True, exit_on_error=False, group="write")
+
+        def tell_of_waiting() -> None:
+            if not writing.is_finished:
+                self._screen.warn(_STILL_WRITING)
+
+        self._screen.set_timer(_LONG, tell_of_waiting)
 
     def _write(
         self, work: Callable[[Connection], Result], done: Callable[[Result], None], refused: Callable[[str], None]
@@ -62,8 +72,7 @@ class StoreWriter:
         except SpendtopError as failure:
             tell(refused, str(failure))
         except Exception as failure:
-            words = f"The store cannot be written ({type(failure).__name__}); nothing was changed."
-            self._screen.report(words, "error")
+            tell(refused, f"The store cannot be written ({type(failure).__name__}); nothing was changed.")
         else:
             tell(done, result)
 
@@ -126,7 +135,12 @@ class StoreWriter:
 
         deadline, before = monotonic() + _PATIENCE, None
         while self._screen.is_running:
-            task = self._task(task_id)
+            try:
+                task = self._task(task_id)
+            except Exception as failure:
+                self._screen.post_message(ReadFailed(failure, paced=False))
+                sleep(_LOOK)
+                continue
             if task is not None and task.state is TaskState.QUEUED and monotonic() > deadline:
                 task = replace(task, progress=_NOT_BEGUN)
             if task is None or task != before:

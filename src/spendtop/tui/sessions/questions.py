@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy import Connection
 
 from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.windows import Calendar
@@ -12,10 +15,12 @@ from spendtop.store.reads.alerts.loops import looping_sessions
 from spendtop.store.reads.requests.lists import RequestQuery
 from spendtop.store.reads.sessions.paths import Branch, branches, path_plans, path_spends
 from spendtop.store.reads.sessions.sessions import SessionCosts, SessionRow, extent_of, session_costs, sessions
+from spendtop.store.reads.sessions.trends import session_trends
 from spendtop.store.reads.spending.bucket_spans import Span
 from spendtop.tui.headline import Headline
 from spendtop.tui.requests.questions import ListAnswer, ListQuestion
 from spendtop.tui.screens.questions import read_headline
+from spendtop.tui.sessions.table import RowTrend
 
 _PAGE = 100
 
@@ -52,6 +57,25 @@ class SessionsFigures:
     is_whole: bool
     looping: frozenset[str]
     """Those that look like loops."""
+
+
+SessionTrends: TypeAlias = dict[str, RowTrend]
+"""By the session's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendsQuestion:
+    """How the cost of some sessions of a list is spread over their lives."""
+
+    listed: SessionsQuestion
+    rows: Sequence[SessionRow]
+
+    def ask(self, connection: Connection) -> SessionTrends:
+        """All at once."""
+        listed = self.listed
+        context = FilterContext(listed.now, listed.calendar)
+        trends = session_trends(connection, self.rows, listed.query, context)
+        return {row.session.raw: RowTrend(row, trends[row.session.raw]) for row in self.rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from spendtop.tui.screens.reader_screen import LongQuestion
 from spendtop.tui.selection import ALL_TIME, Selection, TimeChoice
 from spendtop.tui.sessions.exports import COLUMNS, record
 from spendtop.tui.sessions.table import SessionTable
+from spendtop.tui.sessions.trends import Trends
 from spendtop.tui.widgets.canvas import Line, Piece
 from spendtop.tui.widgets.prompt import Prompt, PromptKind
 
@@ -44,6 +45,7 @@ class SessionsScreen(LiveScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table = SessionTable()
+        self.trends = Trends(self, self.table)
         self.selection = Selection()
         self.filter_prompt = FilterPrompt(self, lambda _: "enter lists their sessions", self.filter_by)
         self.copier = ListCopy(self, self.table, "session", COLUMNS, record)
@@ -83,6 +85,7 @@ class SessionsScreen(LiveScreen):
             )
             table.looping = answer.looping
             table.renew(answer.rows)
+            self.trends.follow(question)
         self._title()
         return answer.headline
 
@@ -139,7 +142,12 @@ class SessionsScreen(LiveScreen):
         if not self._is_whole and len(table.rows) >= self._wanted and table.position >= self._wanted - _NEAR_END:
             self._wanted += _PAGE
             self.news()
+        self.trends.read()
         self.tick()
+
+    def on_resize(self) -> None:
+        """There may be room for more."""
+        self.call_after_refresh(self.trends.read)
 
     def on_list_table_opened(self) -> None:
         self.action_open()

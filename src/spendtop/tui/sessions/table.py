@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from spendtop.domain.clock import MINUTE, age
@@ -15,8 +16,9 @@ from spendtop.domain.money import Usd
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Piece, fit, fit_middle
-from spendtop.tui.widgets.columns import Column, Columns, Ink
+from spendtop.tui.widgets.columns import Column, Columns, Ink, fitted
 from spendtop.tui.widgets.gauge import gauge
+from spendtop.tui.widgets.sparkline import spark
 from spendtop.tui.widgets.spend_columns import cost_cell, plan_cell
 from spendtop.tui.widgets.table import ListTable
 
@@ -33,6 +35,10 @@ def per_minute_of(cost: Usd, first_at: int, last_at: int) -> Usd:
     """The same of any cost between two instants (UTC µs)."""
     return Usd(cost.nano * MINUTE // max(last_at - first_at, MINUTE))
 
+
+_TREND = "TREND"
+_AROUND = 5
+"""Frame, blanks and mark beside the columns."""
 
 ORDERS: Mapping[str, Callable[[SessionRow], int]] = {
     "last": lambda row: row.last_at,
@@ -60,6 +66,13 @@ def in_place(shown: Sequence[SessionRow], rows: Sequence[SessionRow]) -> tuple[l
     return [*kept, *older], len(newer) - len(older)
 
 
+class RowTrend(Struct, frozen=True):
+    """What a row's session cost in the parts of its life, in nano-USD."""
+
+    row: SessionRow
+    costs: Sequence[int]
+
+
 class SessionTable(ListTable["SessionRow", str]):
     """While it follows, the order is always that of the newest figures and the cursor on top; else every row stays in
     its place."""
@@ -74,11 +87,19 @@ class SessionTable(ListTable["SessionRow", str]):
         self._newest: Sequence[SessionRow] = ()
         self.looping: frozenset[str] = frozenset()
         """Ids of the sessions that look like loops."""
+        self.trends: dict[str, RowTrend] = {}
+        """By the session's id, as far as they were read."""
 
     def layouts(self) -> Sequence[Columns[SessionRow]]:
         state = Column("STATE", 7, self._state, rank=2)
         duration = Column("FOR", 5, self._duration, wished=14, rank=7, right=True)
-        return tuple((layout[0], state, *self._money(layout[1:-1]), duration, layout[-1]) for layout in _LAYOUTS)
+        trend = Column(_TREND, 6, self._trend, wished=16, rank=6)
+        return tuple((layout[0], state, *self._money(layout[1:-1]), duration, trend, layout[-1]) for layout in _LAYOUTS)
+
+    @property
+    def has_trends(self) -> bool:
+        """Whether there is room for them."""
+        return any(column.title == _TREND for column, _ in fitted(self.layouts(), self.size.width - _AROUND))
 
     def _money(self, columns: Columns[SessionRow]) -> Iterator[Column[SessionRow]]:
         """Beside the cost what calls under a plan would have cost, where there are some; alone where all are."""
@@ -104,6 +125,13 @@ class SessionTable(ListTable["SessionRow", str]):
         style = ink.palette.chart
         (bar, _), *_ = gauge(_length(row) / longest, room, style, style, style, ink.glyphs)
         return f"{fit(bar, room)} {words:>5}", style
+
+    def _trend(self, row: SessionRow, ink: Ink, width: int) -> Piece:
+        """That of the row as it stood before, until its own is read."""
+        known = self.trends.get(row.session.raw)
+        if known is None:
+            return ink.glyphs.wait, ink.palette.faint
+        return spark(known.costs, width, ink.glyphs), ink.palette.chart
 
     def key(self, row: SessionRow) -> str:
         return row.session.raw
@@ -131,11 +159,12 @@ class SessionTable(ListTable["SessionRow", str]):
     def forget(self) -> None:
         """Another list is to come."""
         self.begin(())
-        self._newest, self.pending, self.following = (), 0, True
+        self._newest, self.pending, self.following, self.trends = (), 0, True, {}
 
 
 def _name(row: SessionRow, ink: Ink, width: int) -> Piece:
-    return str(row.session), ink.palette.strong if row.is_active(ink.now) else ink.palette.text
+    name = fit_middle(str(row.session), width, ink.glyphs.cut)
+    return name, ink.palette.strong if row.is_active(ink.now) else ink.palette.text
 
 
 def _rate(row: SessionRow, ink: Ink, width: int) -> Piece:
@@ -203,7 +232,7 @@ _COST: Column[SessionRow] = Column("COST", 11, cost_cell, right=True, order="cos
 _PLAN: Column[SessionRow] = Column("PLAN", 10, plan_cell, right=True, order="plan")
 _TOKENS: Column[SessionRow] = Column("TOKENS", 6, _tokens, rank=4, right=True, order="tokens")
 _RATE = Column("$/MIN", 7, _rate, rank=3, right=True, order="$/min")
-_MODELS = Column("MODELS", 13, _models, rank=6, grows=True)
+_MODELS = Column("MODELS", 13, _models, rank=8, grows=True)
 _USER = Column("USER", 8, _users, wished=16, rank=1)
 _USUAL = (
     *(_NAME, _USER, _REQUESTS, _COST, _TOKENS, _RATE),
