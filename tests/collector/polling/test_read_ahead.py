@@ -11,10 +11,10 @@ from spendtop.sources.pollers import PolledPage, PollFailed
 
 
 class Numbers:
-    """A poller of numbered pages; one of them fails, and one compares what is stored."""
+    """A poller of numbered pages; one of them fails, one compares what is stored, and one never comes."""
 
-    def __init__(self, *, fails: int = -1, compares: int = -1) -> None:
-        self.fails, self.compares = fails, compares
+    def __init__(self, *, fails: int = -1, compares: int = -1, silent: int = -1) -> None:
+        self.fails, self.compares, self.silent = fails, compares, silent
         self.asked: list[str | None] = []
         self.was_asked = asyncio.Event()
 
@@ -22,6 +22,8 @@ class Numbers:
         self.asked.append(cursor)
         self.was_asked.set()
         number = int(cursor or 0)
+        if number == self.silent:
+            await asyncio.Event().wait()
         if number == self.fails:
             raise PollFailed("no answer")
         reads_on = number + 1 != self.compares
@@ -69,14 +71,16 @@ async def test_a_failure_is_raised_in_its_turn_and_then_asked_again() -> None:
     assert numbers.asked == [None, "1", "1"]
 
 
-async def test_a_page_that_cannot_be_stored_has_none_behind_it() -> None:
-    numbers = Numbers()
+async def test_a_page_that_cannot_be_stored_has_none_behind_it_and_does_not_wait_for_it() -> None:
+    numbers = Numbers(silent=1)
     pages = ReadAhead(numbers)
 
     async def broken() -> None:
+        await numbers.was_asked.wait()
         raise RuntimeError("the disk is gone")
 
     page = await pages.page(None, 0)
+    numbers.was_asked.clear()
     with pytest.raises(RuntimeError, match="the disk"):
         await pages.beside(broken(), page, 0)
     assert (await pages.page(None, 0)).cursor == "1"

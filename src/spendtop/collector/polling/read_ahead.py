@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from spendtop.sources.pollers import PolledPage, RequestPoller
 
@@ -35,9 +35,13 @@ class ReadAhead:
         """Store a page, and ask for the one behind it meanwhile. Gives and raises what storing does."""
         if not page.reads_on:
             return await storing
-        asking = self._poller.step(page.cursor, now)
-        asked, stored = await asyncio.gather(asking, storing, return_exceptions=True)
-        if isinstance(stored, BaseException):
-            raise stored
+        asking = asyncio.ensure_future(self._poller.step(page.cursor, now))
+        try:
+            stored = await storing
+        except BaseException:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            raise
+        (asked,) = await asyncio.gather(asking, return_exceptions=True)
         self._ahead = page.cursor, asked
-        return cast(Stored, stored)
+        return stored
