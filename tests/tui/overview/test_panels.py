@@ -103,6 +103,9 @@ async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: Spendto
         tiny = Spend(1, Usd(87_000), 0, 0, 10, 10)
         panel.breakdown = Breakdown((KeySpend(Untrusted("somebody-with-a-name"), tiny),), Spend.nothing(), 0)
         (narrow,) = ("".join(text for text, _ in line) for line in panel.content(22, 10))
+        panel.breakdown = Breakdown((KeySpend(Untrusted("somebody-with-a-name"), unknown),), Spend.nothing(), 0)
+        (unpriced,) = ("".join(text for text, _ in line) for line in panel.content(22, 10))
+    assert unpriced.split() == ["some…name", "2?", "-"]
     assert narrow == "som…me $0.000087  100%"
     assert lines[0].split()[:3] == ["free", "+1?", "$0.00"]
     assert lines[1].split()[:4] == ["unknown", "2", "unpriced", "-"]

@@ -221,7 +221,8 @@ class TopPanel(DoorPanel):
         widest = max(len(_cost(spent, 99)) for _, spent, _, _ in lines)
         if everything.requests and width - planned - widest - 7 < _LEAST_NAME:
             planned = 0  # who it is comes first
-        tiny = max((len(_cost(spent, 99)) for _, spent, _, _ in lines if spent.cost < _DOLLAR), default=0)
+        known = (spent.known_cost for _, spent, _, _ in lines)
+        tiny = max((len(str(cost)) for cost in known if cost is not None and cost < _DOLLAR), default=0)
         most = max(width - 7 - _LEAST_NAME - planned, _LEAST_MONEY, tiny)  # below a dollar no digit can go
         money = min(widest, most) + 1
         if not everything.requests:
