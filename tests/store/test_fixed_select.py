@@ -12,6 +12,7 @@ from spendtop.store.statements import table_of
 from spendtop.store.tables import MetaTable
 
 _META = table_of(MetaTable)
+_NAMED_SO = select(_META.c.name).where(_META.c.name.in_(any_of(2)), _META.c.value != "100 %")
 _NAMES = [f"name {number}" for number in range(5)]
 
 
@@ -33,3 +34,17 @@ def test_takes_as_many_names_as_there_are_and_its_other_values(store: Store, cou
 def test_statements_are_for_powers_of_two() -> None:
     assert [size_for(_NAMES[:count]) for count in (1, 2, 3, 4, 5)] == [1, 2, 4, 4, 8]
     assert list(named(_NAMES[:3]).values()) == ["name 0", "name 1", "name 2", "name 2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["%", "%s", "%(name)s", "?", ":least", "'", '"', "\\", "é𝄞", "", "NULL", "x' OR '1'='1"]
+)
+def test_any_text_is_a_value_whether_it_changes_or_not(store: Store, text: str) -> None:
+    is_text = (_META.c.name == text, _META.c.name.in_([text, "other"]), _META.c.value.is_not(None))
+    constant, changing = FixedSelect(select(_META).where(*is_text)), FixedSelect(_NAMED_SO)
+    with store.writing() as connection:
+        facts.put(connection, "something", "else")
+        facts.put(connection, text, "100%")
+        assert [row.name for row in constant.run(connection, {})] == [text]
+        for asked in ([text, "absent"], ["absent", text]):
+            assert [row.name for row in changing.run(connection, named(asked))] == [text]

@@ -89,6 +89,20 @@ def test_every_figure_is_kept_and_totals_have_days_and_failed_requests(earlier: 
     assert upgrade(earlier) is None
 
 
+def test_views_that_somebody_made_of_the_totals_stay(earlier: Store) -> None:
+    """Also one of a table that is gone, which no migration asked for."""
+    with earlier.writing() as connection:
+        connection.execute(text("CREATE VIEW mine AS SELECT sum(cost_nano) AS nano FROM total WHERE dimension = 'all'"))
+        before = connection.execute(text("SELECT nano FROM mine")).scalar()
+        connection.execute(text("CREATE TABLE theirs (name TEXT)"))
+        if earlier.is_sqlite:
+            connection.execute(text("CREATE VIEW broken AS SELECT name FROM theirs"))
+        connection.execute(text("DROP TABLE theirs"))
+    assert upgrade(earlier) == "0003"
+    with earlier.reading() as connection:
+        assert connection.execute(text("SELECT nano FROM mine")).scalar() == before
+
+
 @pytest.mark.usefixtures("small_steps")
 def test_it_goes_in_steps_that_say_how_far_they_are(earlier: Store) -> None:
     shares = list(upgrading(earlier))

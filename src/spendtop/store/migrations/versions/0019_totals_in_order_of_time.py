@@ -31,5 +31,7 @@ def upgrade() -> None:
         f"INSERT INTO total_in_order ({_NAMES}) SELECT {_NAMES} FROM total ORDER BY dimension, bucket, key, shard"
     )
     op.drop_table("total")
+    op.execute("PRAGMA legacy_alter_table=ON")  # else views that somebody made of `total`, which is away, refuse it
     op.rename_table("total_in_order", "total")
+    op.execute("PRAGMA legacy_alter_table=OFF")
     op.create_index("total_bucket", "total", ["dimension", "bucket"], unique=False)
