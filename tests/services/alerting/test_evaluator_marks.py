@@ -43,7 +43,8 @@ def test_each_entity_is_marked_for_itself(store: Store) -> None:
 def test_everybody_past_a_threshold_is_marked_however_many_they_are(store: Store) -> None:
     recorded = Recorded(store)
     recorded.add([recorded.request(NOW - 1, Usd.of(9).nano, user_id=f"user {number}") for number in range(300)])
-    assert len(marked(store, limit("each", 10, each=Each.USER))) == 300
+    for _ in range(2):  # also where they are marked already
+        assert len(marked(store, limit("each", 10, each=Each.USER))) == 300
 
 
 def test_limits_of_one_request_and_windows_that_are_over_are_not_marked(store: Store) -> None:

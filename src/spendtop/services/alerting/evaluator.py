@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, delete, func, literal, select, tuple_
 
 from spendtop.domain.alerting.episode import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
@@ -36,7 +36,7 @@ from spendtop.store.reads.limits.whose import windows_of
 from spendtop.store.reads.rows import from_row as request_row
 from spendtop.store.reads.rows import selected
 from spendtop.store.reads.tokens.names import name_of
-from spendtop.store.statements import insert_or_replace, table_of
+from spendtop.store.statements import insert_into, table_of
 from spendtop.store.tables import LimitMarkTable, RequestTable
 
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
@@ -191,15 +191,18 @@ def mark_crossed(connection: Connection, limits: Sequence[Limit], book: LimitBoo
 
     A limit of one request only speaks about requests to come.
     """
-    statement = insert_or_replace(LimitMarkTable, connection.dialect)
     for limit in limits:
         if limit.window.kind is WindowKind.REQUEST:
             continue
         window = widest(limit.window, now, book.calendar)
-        entities = limit_reads.entities_reaching(connection, limit, window, now, _lowest(limit))
-        mark = {"limit_name": limit.name, "hour": now - now % HOUR, "shard": 0, "happened_at": now}
-        marks = ({**mark, "entity": entity} for entity in sorted(entities))
-        statement.run_many(connection, [tuple(row[name] for name in statement.names) for row in marks])
+        entities = limit_reads.reaching(connection, limit, window, now, _lowest(limit))
+        hour, at = literal(now - now % HOUR, BigInteger()), literal(now, BigInteger())
+        marks = entities.add_columns(literal(limit.name, Text()), hour, literal(0, Integer()), at)
+        named = ("entity", "limit_name", "hour", "shard", "happened_at")
+        marking = insert_into(_MARK, connection.dialect).from_select(named, marks)
+        connection.execute(
+            marking.on_conflict_do_update(index_elements=list(_MARK.primary_key), set_={"happened_at": now})
+        )
 
 
 def _lowest(limit: Limit) -> int:

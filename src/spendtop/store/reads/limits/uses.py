@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select, true, union_all
 
 from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import EVERYTHING, FilterContext
@@ -194,9 +194,9 @@ def largest_entities(
     return [key for key, _ in largest], largest[0][1] if largest else 0
 
 
-def entities_reaching(connection: Connection, limit: Limit, window: Bounds, now: int, nano: int) -> Sequence[str]:
-    """Those whose use may be as much or more, in nano-USD, by whole hours alone; of a window without a beginning those
-    that spent lately."""
+def reaching(connection: Connection, limit: Limit, window: Bounds, now: int, nano: int) -> Select[tuple[str]]:
+    """A query for the entities whose use may be as much or more, in nano-USD, by whole hours alone; of a window
+    without a beginning for those that spent lately."""
     since = now - RECENT if window.start_us is None else window.start_us
     parts = totals_of_keys(connection, limit.dimension, Span(window.start_us, window.end_us).widened(HOUR))
     each = union_all(
@@ -208,7 +208,7 @@ def entities_reaching(connection: Connection, limit: Limit, window: Bounds, now:
         )
     ).subquery()
     is_recent, reaches = func.max(each.c.bucket) >= since // DAY * DAY, func.sum(each.c.cost_nano) >= nano
-    return connection.execute(select(each.c.key).group_by(each.c.key).having(and_(is_recent, reaches))).scalars().all()
+    return select(each.c.key).group_by(each.c.key).having(and_(is_recent, reaches))
 
 
 @cache
