@@ -211,7 +211,12 @@ class TopPanel(DoorPanel):
         under_plan = {row.key.raw: row.spend for row in self.plan}
         shown = self.shown(height)
         named = palette.who if self.id == "users" else palette.model
-        lines = [([str(row.key) or self.nobody], row.spend, under_plan.pop(row.key.raw, None), named) for row in shown]
+        names = [str(row.key) or self.nobody for row in shown]
+        shorter = names if self.id == "users" else formats.told_apart(names)
+        lines = [
+            ([name, short], row.spend, under_plan.pop(row.key.raw, None), named)
+            for row, name, short in zip(shown, names, shorter, strict=True)
+        ]
         if self._count > len(shown):
             others = sum((row.spend for row in rows[len(shown) :]), breakdown.others)
             plan = reduce(add, under_plan.values()) if under_plan else None
