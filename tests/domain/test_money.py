@@ -1,10 +1,11 @@
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtop.domain.money import Usd
+from spendtop.domain.money import Usd, read_amount, written_amount
 
 amounts = st.integers(-(2**62), 2**62).map(Usd)
 
@@ -86,3 +87,14 @@ def test_a_share_of_nothing_is_unknown() -> None:
 )
 def test_what_is_left_never_reads_as_more_than_it_is(dollars: str, text: str) -> None:
     assert Usd.of(dollars).floored == text
+
+
+@pytest.mark.parametrize("written", [b"[1]", b'"1"', b"{}", b'{"nano":"1"}', b'{"nano":1.5}', b'{"nano":null}'])
+def test_what_is_no_amount_in_json_is_refused(written: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError, match="nano-USD"):
+        msgspec.json.decode(written, type=Usd, dec_hook=read_amount)
+
+
+def test_an_amount_comes_through_json_as_it_went_in() -> None:
+    written = msgspec.json.encode(Usd(-5), enc_hook=written_amount)
+    assert msgspec.json.decode(written, type=Usd, dec_hook=read_amount) == Usd(-5)

@@ -87,7 +87,7 @@ def test_the_log_is_copied_and_emptied_however_many_read(tmp_path: Path) -> None
             reading.enter_context(store.reading())
         with store.writing() as connection:
             connection.execute(text("CREATE TABLE a (b)"))
-        store.copy_log()
+        store.wal_checkpoint()
         assert b"CREATE TABLE a (b)" in (tmp_path / "a.db").read_bytes()
         store.checkpoint()
         assert (tmp_path / "a.db-wal").stat().st_size == 0

@@ -125,8 +125,11 @@ def written_amount(amount: Any) -> dict[str, int]:
 
 
 def read_amount(kind: type[Usd], written: Any) -> Usd:
-    """The way back: its `dec_hook`."""
-    return kind(written["nano"])
+    """The way back: its `dec_hook`. Raises TypeError for what is no such amount."""
+    match written:
+        case {"nano": int(nano)}:
+            return kind(nano)
+    raise TypeError("an amount is an object with its nano-USD")
 
 
 ZERO = Usd(0)

@@ -27,6 +27,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA journal_size_limit=67108864",
+    "PRAGMA wal_autocheckpoint=6000",
     "PRAGMA cache_size=-4000",
     "PRAGMA temp_store=MEMORY",
 )
@@ -129,7 +130,12 @@ class Store:
             while not self._emptied() and time.monotonic() < ends:
                 time.sleep(_BETWEEN_TRIES)
 
-    def copy_log(self) -> None:
+    @property
+    def wal_pages(self) -> int:
+        """How many pages SQLite's write-ahead log has got since it began; 0 on PostgreSQL."""
+        return 0 if self._file is None else self._file.log_pages
+
+    def wal_checkpoint(self) -> None:
         """Copy what SQLite's write-ahead log holds into the database, as far as readers allow. Waits for nobody."""
         if self.is_sqlite:
             self._ask("PRAGMA wal_checkpoint(PASSIVE)")
@@ -137,7 +143,7 @@ class Store:
     def _emptied(self) -> bool:
         """Whether nothing is left of the log. To take it away keeps writers out for as long as a reader is at it, so
         that is tried for a moment only."""
-        self.copy_log()
+        self.wal_checkpoint()
         is_busy, _, _ = self._ask(f"PRAGMA busy_timeout={_KEEPS_WRITERS_MS}", "PRAGMA wal_checkpoint(TRUNCATE)")
         return not is_busy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from bisect import bisect
 from collections.abc import Callable
 from os.path import samestat
 from pathlib import Path
@@ -99,6 +100,12 @@ class HeldFile:
                 )
             return None
 
+    @property
+    def log_pages(self) -> int:
+        """How many pages the log has got since it began, also those that are in the database by now."""
+        with self._lock:
+            return 0 if self._log is None else _frames(self._log)
+
     def _found(self) -> os.stat_result | None:
         """What the path leads to now."""
         try:
@@ -176,6 +183,17 @@ class HeldFile:
         except sqlite3.DatabaseError:
             frames = 1
         return frames > 0 and os.fstat(log).st_size == 0
+
+
+def _frames(log: int) -> int:
+    """How many frames have the salts of the log's header: a log that begins anew has others, and is written from its
+    front over what it held before."""
+    header, size = os.pread(log, _LOG_HEADER, 0), os.fstat(log).st_size
+    if size <= _LOG_HEADER:
+        return 0
+    frame, salts = int.from_bytes(header[8:12], "big") + _FRAME_HEADER, header[16:24]
+    places = range(_LOG_HEADER, size - frame + 1, frame)
+    return bisect(places, False, key=lambda place: os.pread(log, len(salts), place + 8) != salts)
 
 
 def _ends_in_a_hole(log: int, state: _LogState) -> bool:

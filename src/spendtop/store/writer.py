@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from spendtop.domain.errors import CannotWrite, SpendtopError
 from spendtop.store.engine import Store, refusal
 from spendtop.store.gathering import Gathering
-from spendtop.store.log_copying import LogCopying
+from spendtop.store.wal_checkpoints import WalCheckpoints
 
 Event = TypeVar("Event")
 Outcome = TypeVar("Outcome")
@@ -68,7 +68,7 @@ class Writer(Generic[Event, Outcome]):
         self._queue: deque[_Submission[Event, Outcome] | _Call] = deque()
         self._news = threading.Condition()
         self._gathering = Gathering(self._queue, self._news)
-        self._log_copying = LogCopying(store)
+        self._wal_checkpoints = WalCheckpoints(store)
         self._stopping = False
         self._refused: SpendtopError | None = None
         self._barred: str | None = None
@@ -87,7 +87,7 @@ class Writer(Generic[Event, Outcome]):
 
     def start(self) -> None:
         self._thread.start()
-        self._log_copying.start()
+        self._wal_checkpoints.start()
 
     def stop(self, patience: float | None = None) -> None:
         """Commit all that is queued, then end the thread; wait for that at most `patience` seconds."""
@@ -95,7 +95,7 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             self._news.notify()
         self._thread.join(patience)
-        self._log_copying.stop()
+        self._wal_checkpoints.stop()
 
     @property
     def refused(self) -> SpendtopError | None:
@@ -184,7 +184,7 @@ class Writer(Generic[Event, Outcome]):
                     self._run(turn)
                 else:
                     self._commit(turn)
-                self._log_copying.between(somebody_waits=bool(self._queue))
+                self._wal_checkpoints.between(somebody_waits=bool(self._queue))
                 self._moved_at = None
         except BaseException as failure:
             self.failure = failure
@@ -283,7 +283,6 @@ class Writer(Generic[Event, Outcome]):
             with self._store.writing() as connection:
                 self.is_writing = True
                 yield connection
-                self._log_copying.wrote(connection)
         except OperationalError as failure:
             self.hindrance = str(failure.orig)
             raise

@@ -8,13 +8,15 @@ from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from spendtop.domain.alerting.episode import Message, MessageKind
 from spendtop.services.alerting import outbox as outbox_rules
 from spendtop.services.stores.reset import backup
 from spendtop.store.engine import Store
+from spendtop.store.reads.alerts.attention import LOOP_RULE, STALE_RULE
 from spendtop.store.statements import table_of
-from spendtop.store.tables import AlertTable, RequestTable
+from spendtop.store.tables import AlertTable, AlertTransitionTable, RequestTable
 from tests.api.routes.test_admin_routes import filled, get
 from tests.conftest import SettableClock
 from tests.services.conftest import rows
@@ -66,6 +68,35 @@ async def test_alerts_come_with_their_deliveries(readable_store: Store, clock: S
     assert (alert["id"], alert["limit"], alert["state"]) == (alert_id, "daily", "exceeded")
     assert (alert["used_usd"], alert["used_nanousd"], alert["unpriced"]) == (5.2, 5_200_000_000, 2)
     assert [(each["channel"], each["state"]) for each in alert["deliveries"]] == [("ops", "pending")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("limit/daily", ("exceeded", 5_200_000_000, 5_000_000_000)),
+        (f"{LOOP_RULE}session", ("loop", 5_200_000_000, None)),
+        (f"{STALE_RULE}openai", ("stale data", None, None)),
+    ],
+)
+async def test_what_an_alert_said_has_amounts_only_where_it_named_some(
+    readable_store: Store,
+    clock: SettableClock,
+    alert_id: int,
+    rule: str,
+    said: tuple[str, int | None, int | None],
+) -> None:
+    alert, limit_nano = table_of(AlertTable), said[2] or 0
+    with readable_store.writing() as connection:
+        connection.execute(alert.update().values(rule=rule, limit_nano=limit_nano))
+        stood = connection.execute(select(alert)).one()._asdict()
+        transition = table_of(AlertTransitionTable)
+        kept = {column.name: stood[column.name] for column in transition.c if column.name in stood}
+        connection.execute(transition.insert().values(**kept, alert_id=alert_id, at=clock()))
+    async with filled(readable_store, clock, 1) as live:
+        (item,) = (await get(live, "/alerts"))["data"]
+    (announced,) = item["announcements"]
+    assert (announced["kind"], announced["used_nanousd"], announced["limit_nanousd"]) == said
+    assert [announced[name] is None for name in ("used_usd", "limit_usd")] == [said[1] is None, said[2] is None]
 
 
 async def test_an_alert_is_acked_snoozed_and_taken_back(

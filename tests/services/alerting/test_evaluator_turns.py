@@ -6,7 +6,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits.limit import Each
@@ -51,6 +53,19 @@ def test_a_collector_that_died_between_two_turns_goes_on_after_its_start(collect
     after = collecting(each).evaluate()
     assert (len(before), len(after)) == (25, 35)
     assert len({row.entity for row in killed.alerts()}) == len(killed.alerts()) == 60
+
+
+def test_on_a_store_that_fills_up_no_crossing_is_lost(sqlite_store: Store, clock: SettableClock) -> None:
+    spending = Collecting(sqlite_store, clock, limit("each user", each=Each.USER, usd=10))
+    cross(spending, 300)
+    with pytest.raises(OperationalError, match="full"), sqlite_store.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        spending.evaluator.evaluate(connection, clock())
+    assert (len(rows(sqlite_store, LimitMarkTable)), spending.alerts(), spending.told()) == (300, [], [])
+    with sqlite_store.writing() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    assert len(spending.evaluate()) == len(spending.alerts()) == 300
 
 
 def test_a_limit_of_many_does_not_keep_the_others_waiting(collecting: Make) -> None:

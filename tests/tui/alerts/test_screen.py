@@ -25,10 +25,12 @@ from spendtop.tui.alerts.questions import AlertFigures, AlertsQuestion
 from spendtop.tui.alerts.screen import AlertsScreen
 from spendtop.tui.alerts.silencing import SilenceScreen
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.limits.questions import LimitsFigures, LimitsQuestion
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
 from tests.tui.conftest import Sessions, Till, opened, picture, until
+from tests.waiting import DEADLINE
 
 DOLLAR = 1_000_000_000
 T = TypeVar("T")
@@ -255,6 +257,28 @@ async def test_plus_asks_by_how_much_the_limit_is_raised_that_the_alert_is_about
         assert "alice" in next(line for line in picture(pilot).splitlines() if "▌each user" in line)
         await pilot.press("q", "plus")
         await until(pilot, lambda: "Raise each user, alice" in picture(pilot))
+
+
+async def test_who_goes_elsewhere_before_the_limits_are_read_is_asked_nothing(
+    face: SpendtopApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, ask = Event(), LimitsQuestion.ask
+
+    def late(question: LimitsQuestion, connection: Connection) -> LimitsFigures:
+        assert reading.wait(DEADLINE)
+        return ask(question, connection)
+
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        monkeypatch.setattr(LimitsQuestion, "ask", late)
+        await pilot.press("plus")
+        await until(pilot, lambda: face.current_mode == "limits")
+        await pilot.press("2")
+        await until(pilot, lambda: face.current_mode == "requests")
+        reading.set()
+        await pilot.press("5")
+        await until(pilot, lambda: "▌each user" in picture(pilot))
+        assert "By how many" not in picture(pilot)
 
 
 async def test_a_read_only_viewer_says_that_it_may_not(session_over: Sessions, alarmed: Store) -> None:

@@ -118,3 +118,15 @@ async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: Spendto
     assert narrow == "som…me $0.000087  100%"
     assert lines[0].split()[:3] == ["free", "+1?", "$0.00"]
     assert lines[1].split()[:4] == ["unknown", "2", "unpriced", "-"]
+
+
+async def test_a_pane_has_the_keys_at_once(app: SpendtopApp) -> None:
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(pilot)
+        screen = app.live_screen
+        assert screen is not None
+        await until(pilot, lambda: len(screen.panes) > 3)
+        panes = screen.panes
+        for place in (1, 2, 3):
+            screen.action_pane(1)
+            assert (screen.pane, screen.focused) == (panes[place], panes[place])

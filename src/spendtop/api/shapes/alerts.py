@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from spendtop.api.shapes.spending import instant, raw
+from spendtop.domain.alerting.episode import MessageKind
 from spendtop.domain.alerting.silences import Silence
 from spendtop.domain.clock import to_iso
 from spendtop.domain.limits.measure import LimitedValue
-from spendtop.domain.money import Usd
+from spendtop.domain.money import ZERO, Usd
 from spendtop.store.reads.alerts.announcements import AlertAnnouncement, announcements_of
 from spendtop.store.reads.alerts.anomalies import Contributors
 from spendtop.store.reads.alerts.attention import AlertKind, AlertRow, DeliveryRow, deliveries_of
@@ -68,24 +69,26 @@ class AnnouncementItem(BaseModel):
     """What an alert had to say, whether a channel heard of it or a silence kept it back."""
 
     at: str | None
-    kind: str
-    """approaching, exceeded, resolved, low balance, stale data, unusual spend or loop."""
+    kind: MessageKind
     used_usd: float | None
     """Null where it names no amount."""
     used_nanousd: int | None
     limit_usd: float | None
-    limit_nanousd: int
+    """Of unusual spend: what is usual. Null where there is none."""
+    limit_nanousd: int | None
     unpriced: int
+    """Requests whose cost was not known then."""
 
     @classmethod
     def of(cls, announcement: AlertAnnouncement) -> AnnouncementItem:
+        limit = announcement.limit if announcement.limit > ZERO else None
         return cls(
             at=instant(announcement.at),
-            kind=announcement.kind.value,
+            kind=announcement.kind,
             used_usd=Usd.float_of(announcement.used),
             used_nanousd=Usd.nano_of(announcement.used),
-            limit_usd=Usd.float_of(announcement.limit),
-            limit_nanousd=announcement.limit.nano,
+            limit_usd=Usd.float_of(limit),
+            limit_nanousd=Usd.nano_of(limit),
             unpriced=announcement.unpriced,
         )
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, delete, func, literal, select, tuple_
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.alerting.episode import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
@@ -54,6 +55,8 @@ while that takes no longer than _SHORT, as where no use is near its limit."""
 _SHORT = TURN_SECONDS / 2
 _REVISITED_AT_ONCE = 200
 _ENDED_AT_ONCE = 500
+_OF_ONE_LIMIT = ("SQLITE_ERROR", "57014")
+"""How databases name what a question itself leads to: it cannot be answered, or not in time."""
 _SINGLE_SHOWN_FOR = HOUR
 """How long one request above a request limit stays unresolved on screen, in µs."""
 _log = logging.getLogger(__name__)
@@ -140,7 +143,9 @@ class Evaluator:
         try:
             with _apart(connection):
                 return self._in_turn(connection, limit, now).decide_marked(marks)
-        except Exception:  # one limit that cannot be evaluated must not silence the others
+        except Exception as failure:  # one limit that cannot be evaluated must not silence the others
+            if _is_of_database(failure):
+                raise
             _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
             return []
 
@@ -164,10 +169,18 @@ def _apart(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one_limit")
+        with suppress(DBAPIError):  # the database is away, or has rolled back everything
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one_limit")
+            connection.exec_driver_sql("RELEASE SAVEPOINT one_limit")
         raise
-    finally:
-        connection.exec_driver_sql("RELEASE SAVEPOINT one_limit")
+    connection.exec_driver_sql("RELEASE SAVEPOINT one_limit")
+
+
+def _is_of_database(failure: Exception) -> bool:
+    """Whether it is full, locked or away: marks that are taken have to come back then."""
+    reason = getattr(failure, "orig", None)
+    name = getattr(reason, "sqlite_errorname", None) or getattr(reason, "sqlstate", None)
+    return isinstance(failure, OperationalError) and name not in _OF_ONE_LIMIT
 
 
 def _next_marked(connection: Connection, after: str) -> str | None:

@@ -122,6 +122,10 @@ class LimitsScreen(LiveScreen):
             self._to_raise = None
             self.action_raise_limit()
 
+    def on_screen_suspend(self) -> None:
+        """Whoever goes elsewhere meanwhile is not asked on coming back."""
+        self._to_raise = None
+
     @property
     def panes(self) -> Sequence[Widget]:
         return [self.table]

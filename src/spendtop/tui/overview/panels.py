@@ -77,8 +77,8 @@ class LimitsPanel(DoorPanel):
 
     def _plan_lines(self, width: int, height: int) -> list[Line]:
         """At most half of the panel where there are limits."""
-        lines = [] if self.plans is None else self.plans.lines(width, self.palette, self.glyphs)
-        return lines[: height // 2] if self.uses else lines[: height - 1]
+        room = height // 2 if self.uses else height - 1
+        return [] if self.plans is None else self.plans.lines(width, room, self.palette, self.glyphs)
 
     def _shown(self, height: int) -> Sequence[LimitUse]:
         uses = self.uses or ()

@@ -242,7 +242,8 @@ class OverviewScreen(LiveScreen):
         """From the chart's cursor to the list; then without the steps of a first run."""
         if isinstance(self.pane, SpendChart):
             self.remove_class("-chart")
-            self.call_after_refresh(self.query_one(RequestList).focus)
+            self._pane = self.query_one(RequestList)
+            self.call_after_refresh(self.rest_focus)
         elif self._lists_steps:
             self._first_run.end()
             self.tick()
@@ -255,7 +256,8 @@ class OverviewScreen(LiveScreen):
         chart = self.query_one(SpendChart)
         if chart not in self.panes:
             self.add_class("-chart")
-        self.call_after_refresh(chart.focus)
+        self._pane = chart
+        self.call_after_refresh(self.rest_focus)
 
     def action_measure(self) -> None:
         self.query_one(SpendChart).turn_measure()

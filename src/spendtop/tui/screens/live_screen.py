@@ -282,7 +282,9 @@ class LiveScreen(ReaderScreen):
             self.tick()
 
     def action_pane(self, step: int) -> None:
-        self.panes[(self.panes.index(self.pane) + step) % len(self.panes)].focus()
+        panes = self.panes
+        self._pane = panes[(panes.index(self.pane) + step) % len(panes)]  # at once: the next key may be typed already
+        self.set_focus(self._pane)
 
     def action_sideways(self, step: int) -> None:
         self.action_pane(step)

@@ -87,7 +87,7 @@ class SourceFacts(Panel):
         lines.append(self._fact("store", f"{formats.size(size.data)}{log}"))
         lines.append(self._fact("holds", counted(headline.recorded, "counted request", write=formats.grouped)))
         lines.append(self._fact("bodies", self._bodies(size, calendar)))
-        plans = [] if self.plans is None else self.plans.lines(width, self.palette, self.glyphs)
+        plans = [] if self.plans is None else self.plans.lines(width, height, self.palette, self.glyphs)
         return [*lines, *plans, *self._waiting(headline), *self._prices(width)]
 
     def _short(self, headline: Headline, size: StoreSize, calendar: Calendar, width: int) -> Line:

@@ -34,10 +34,14 @@ class PlanStanding:
     windows: tuple[PlanWindow, ...] = ()
     blocks: tuple[OpenBlock, ...] = ()
 
-    def lines(self, width: int, palette: Palette, glyphs: Glyphs) -> list[Line]:
-        """What providers say first; of a window that is over nothing is known."""
+    def lines(self, width: int, height: int, palette: Palette, glyphs: Glyphs) -> list[Line]:
+        """What providers say first; of a window that is over nothing is known, and a block is whole or left out."""
         told = [self._window(each, width, palette, glyphs) for each in self.windows if each.stands(self.now)]
-        return [*told, *(line for block in self.blocks for line in self._block(block, width, palette))]
+        lines = told[: max(height, 0)]
+        for block in self.blocks:
+            more = list(self._block(block, width, palette))
+            lines += more if len(lines) + len(more) <= height else ()
+        return lines
 
     def words_of(self, agent: str, palette: Palette) -> Line:
         """The windows of one agent in a line: `5h 45% said 12m ago  `."""

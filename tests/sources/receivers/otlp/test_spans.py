@@ -9,10 +9,17 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from spendtop.sources.receivers import Unreadable
-from spendtop.sources.receivers.otlp.spans import SpanEvent, TraceSpan, spans_of_json, spans_of_protobuf
+from spendtop.sources.receivers.otlp.spans import (
+    MOST_KNOWN,
+    KnownAttributes,
+    SpanEvent,
+    TraceSpan,
+    spans_of_json,
+    spans_of_protobuf,
+)
 from tests.otlp_posts import END, START, TRACE, by, export, in_json, in_protobuf, span
 
 ATTRIBUTES = {
@@ -97,7 +104,9 @@ def test_values_without_end_are_cut_off() -> None:
 
 
 NAMES = st.text("ab.", max_size=2)
-PLAIN = st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2) | st.text("ab", min_size=200)
+PLAIN = (
+    st.booleans() | st.integers(-3, 3) | st.floats(-1, 1) | st.text("ab1 é", max_size=2) | st.text("ab", min_size=200)
+)
 VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2))
 
 
@@ -106,6 +115,26 @@ VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dict
 def test_attributes_that_came_before_say_what_they_say_in_json(told: list[dict[str, Any]]) -> None:
     posted = export(*(span(number + 1, attributes) for number, attributes in enumerate(told)))
     assert spans_of_protobuf(in_protobuf(posted)) == spans_of_json(in_json(posted))
+
+
+def pair(name: str, value: str) -> bytes:
+    return KeyValue(key=name, value=AnyValue(string_value=value)).SerializeToString()
+
+
+def test_words_are_remembered_and_prompts_are_not() -> None:
+    known = KnownAttributes()
+    for said in ("my password is 1234", "秘密", "sk-" + "a" * 48, "one\ntwo"):
+        assert known[pair("gen_ai.prompt", said)] == ("gen_ai.prompt", said)
+    assert len(known) == 0
+    assert [known[pair("gen_ai.system", "openai")] for _ in range(2)] == [("gen_ai.system", "openai")] * 2
+    assert len(known) == 1
+
+
+def test_no_more_are_remembered_than_a_few() -> None:
+    known = KnownAttributes()
+    for number in range(3 * MOST_KNOWN):
+        assert known[pair("user.id", str(number))] == ("user.id", str(number))
+        assert len(known) <= MOST_KNOWN
 
 
 def test_spans_share_no_mappings() -> None:

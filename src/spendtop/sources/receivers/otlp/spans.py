@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from spendtop.domain.bodies.outlines import LONGEST_WORD
 from spendtop.domain.discreet import Discreet
 from spendtop.sources.receivers import NotJson, Unreadable, words_of
 from spendtop.sources.receivers.otlp.extent import check_json, check_protobuf, check_spans, malformed
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Attributes: TypeAlias = Mapping[str, object]
 """Values are texts, booleans, numbers, None, and lists and dicts of these."""
 
-_LONGEST_KNOWN = 128
-"""Bytes of an attribute that may come again in the next span; prompts and answers do not."""
+_LONGEST_KNOWN, MOST_KNOWN = 128, 1024
+"""Bytes of an attribute that may come again in the next span, and how many of these are remembered."""
 _DEEPEST = 64
 """Values that are nested deeper are left out, so that whoever walks them has an end."""
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
@@ -146,17 +146,35 @@ def _id(raw: bytes, length: int) -> str:
     return raw.hex() if len(raw) == length and raw.strip(b"\0") else ""
 
 
+class KnownAttributes(dict[bytes, tuple[str, object]]):
+    """Attributes as protobuf, decoded; those that may come again are remembered.
+
+    What may be a prompt is not, nor what has mappings in it: each span has its own to put things into.
+    """
+
+    def __missing__(self, raw: bytes) -> tuple[str, object]:
+        pair = _pair(pair_type().FromString(raw))
+        if _comes_again(pair[1]):
+            if len(self) >= MOST_KNOWN:
+                self.clear()
+            self[raw] = pair
+        return pair
+
+
+_KNOWN = KnownAttributes()
+
+
+def _comes_again(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST_WORD and value.isascii() and " " not in value and value.isprintable()
+    if isinstance(value, list):
+        return not any(isinstance(each, list) or not _comes_again(each) for each in value)
+    return not isinstance(value, dict)
+
+
 def _decoded(raws: Iterable[bytes]) -> Attributes:
     decode = pair_type().FromString
-    return dict([(len(raw) <= _LONGEST_KNOWN and _known(raw)) or _pair(decode(raw)) for raw in raws])
-
-
-@lru_cache(maxsize=1024)
-def _known(raw: bytes) -> tuple[str, object] | None:
-    """An attribute; None for one with mappings in it, of which each span has its own to put things into."""
-    name, value = _pair(pair_type().FromString(raw))
-    inside = value if isinstance(value, list) else [value]
-    return None if any(isinstance(each, list | dict) for each in inside) else (name, value)
+    return dict([_KNOWN[raw] if len(raw) <= _LONGEST_KNOWN else _pair(decode(raw)) for raw in raws])
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:

@@ -1,0 +1,75 @@
+"""Checkpoints of SQLite's write-ahead log, made beside the writer, so that no commit has to make one."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+
+from sqlalchemy.exc import DBAPIError
+
+from spendtop.store.engine import Store
+
+_ENOUGH = 1_250
+"""Pages that came into the log from which on a checkpoint is worth while: about 10 MB."""
+_TOO_MANY = 2 * _ENOUGH
+"""Pages from which on it is ended also while somebody waits."""
+_PASSES = 2
+"""How often all is copied before what came meanwhile is little."""
+_log = logging.getLogger(__name__)
+
+
+class WalCheckpoints:
+    """SQLite begins its log anew when all of it is in the database and before anything else is written. So most is
+    copied while the writer goes on, and the rest between two of its transactions. Does nothing on PostgreSQL."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._done = 0
+        """Pages of the log at the end of the last checkpoint."""
+        self._wanted = threading.Event()
+        self._is_under_way = self._leaves_rest = self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="WAL checkpoints", daemon=True)
+
+    def start(self) -> None:
+        if self._store.is_sqlite:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """The store may be closed then."""
+        self._stopping = True
+        self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def between(self, somebody_waits: bool) -> None:
+        """Called by the writer after each transaction."""
+        pages = self._store.wal_pages
+        if pages < self._done:
+            self._done = 0
+        new = pages - self._done
+        if self._leaves_rest and (not somebody_waits or new >= _TOO_MANY):
+            self._checkpoint()
+            self._done = pages
+            self._is_under_way = self._leaves_rest = False
+        elif new >= _ENOUGH and not self._is_under_way:
+            self._is_under_way = True
+            self._wanted.set()
+
+    def copy_most(self) -> None:
+        """Copy what is there, beside the writer."""
+        for _ in range(_PASSES):
+            self._checkpoint()
+        self._leaves_rest = True
+
+    def _work(self) -> None:
+        while self._wanted.wait() and not self._stopping:
+            self._wanted.clear()
+            self.copy_most()
+
+    def _checkpoint(self) -> None:
+        """What cannot be copied stays in the log."""
+        try:
+            self._store.wal_checkpoint()
+        except (DBAPIError, sqlite3.Error) as failure:
+            _log.debug("there was no checkpoint of the write-ahead log: %s", failure)
