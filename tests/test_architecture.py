@@ -141,3 +141,14 @@ def test_nothing_happens_on_import() -> None:
 
 def is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def test_migrations_follow_one_another_by_number() -> None:
+    """Two branches can each add the next one."""
+    names = [path.stem for path in (SOURCE / "store" / "migrations" / "versions").glob("[0-9]*.py")]
+    modules = [importlib.import_module(f"spendtop.store.migrations.versions.{name}") for name in sorted(names)]
+    numbers = [f"{number:04}" for number in range(1, len(names) + 1)]
+    assert [(name[:4], module.revision) for name, module in zip(sorted(names), modules, strict=True)] == [
+        (number, number) for number in numbers
+    ]
+    assert [module.down_revision for module in modules] == [None, *numbers[:-1]]

@@ -51,8 +51,8 @@ class Options(NamedTuple):
     ready_fd: int | None = None
     """A pipe to the parent that gets the ready line."""
     leash_fd: int | None = None
-    log_file: Path | None = None
     """A pipe from the parent; its end ends the collector."""
+    log_file: Path | None = None
     arguments: Namespace = Namespace()
     """The command's own arguments."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND, to_micros
 from spendtop.domain.requests.request import BodyState, Request, TimeSource
 from spendtop.domain.sources.records import HELICONE_API
+from spendtop.sources.helicone_rows import Row
 from spendtop.sources.pollers import KeyRefused, PolledPage, PollFailed
+from spendtop.sources.pollers.helicone import requests
 from spendtop.sources.pollers.helicone.cursor import OVERLAP, SETTLING, progress, range_cursor, resumed
 from spendtop.sources.pollers.helicone.requests import HeliconeApi
 from spendtop.sources.pollers.http_client import USUAL, AnswerTooLarge, FetchBounds
@@ -26,6 +30,7 @@ from tests.sources.pollers.fake_helicone import (
     compiled,
 )
 from tests.sources.pollers.polled import ONCE
+from tests.waiting import DEADLINE
 
 NOW = 1_795_197_600 * SECOND
 SMALL = FetchBounds(attempts=1, most_bytes=200_000)
@@ -561,3 +566,29 @@ async def test_one_request_is_fetched_with_its_bodies(fake: FakeHelicone) -> Non
 @pytest.mark.parametrize("request_id", ["11111111-2222-3333-4444-555555555555", "../webhooks", "", "a?b"])
 async def test_a_request_that_helicone_does_not_have_is_none(fake: FakeHelicone, request_id: str) -> None:
     assert await Collector(fake).api.request(request_id, NOW) is None
+
+
+async def test_what_was_read_for_nobody_is_given_again(fake: FakeHelicone, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.add_many([NOW - 2 * HOUR + number * SECOND for number in range(300)])
+    collector = Collector(fake, SMALL)
+    while not collector.kept:
+        collector.keep(await collector.api.step(collector.cursor, NOW))
+    begun, going_on, ended = Event(), Event(), Event()
+    understand = requests._requests
+
+    def late(rows: list[Row], now: int) -> tuple[Request, ...]:
+        begun.set()
+        assert going_on.wait(DEADLINE)
+        ended.set()
+        return understand(rows, now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "_requests", late)
+        async with asyncio.TaskGroup() as group:
+            step = group.create_task(collector.api.step(collector.cursor, NOW))
+            await asyncio.to_thread(begun.wait, DEADLINE)
+            step.cancel()
+        going_on.set()
+        await asyncio.to_thread(ended.wait, DEADLINE)
+    await collector.poll(NOW)
+    assert len(collector.kept) == 300

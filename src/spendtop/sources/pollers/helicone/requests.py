@@ -143,18 +143,18 @@ class HeliconeApi:
             moment = to_datetime(reading.at)
             raise PollFailed(f"{WHO} gives requests without end for {moment:%Y-%m-%d %H:%M:%S} UTC; tell its support")
         raws, window = await self._ask(reading)
-        return await asyncio.to_thread(self._understood, raws, reading, window, now)
+        fresh, requests, behind = await asyncio.to_thread(self._understood, raws, reading, window, now)
+        self._given.add(fresh)  # not in the thread, which goes on when nobody waits for the page any more
+        return requests, behind
 
     def _understood(
         self, raws: Sequence[Raw], reading: ReadSpan, window: ReadWindow, now: int
-    ) -> tuple[tuple[Request, ...], ReadSpan]:
+    ) -> tuple[list[Row], tuple[Request, ...], ReadSpan]:
         rows = self._readable(raws, now)
         inside = [at for at in map(instant_of, rows) if reading.at <= at < window.until]
         newest = max(inside, default=reading.at) if raws else None
         fresh = self._given.unknown(rows)
-        requests = _requests(fresh, now)
-        self._given.add(fresh)
-        return requests, after_page(reading, newest, window)
+        return fresh, _requests(fresh, now), after_page(reading, newest, window)
 
     async def _ask(self, reading: ReadSpan) -> tuple[list[Raw], ReadWindow]:
         while True:
