@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from spendtop.store import wal_checkpoints
+from spendtop.store import held_file, wal_checkpoints
 from spendtop.store.engine import Store
 from spendtop.store.free_pages import give_back_some
 from spendtop.store.wal_checkpoints import WalCheckpoints
@@ -160,3 +160,16 @@ def test_nothing_is_copied_on_postgresql(postgres_store: Store) -> None:
     checkpoints.between(somebody_waits=False)
     checkpoints.copy_most()
     checkpoints.stop()
+
+
+def test_a_log_that_cannot_be_looked_at_stops_nobody(
+    opened: Store, checkpoints: WalCheckpoints, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> int:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(held_file, "_frames", fail)
+    write(_ENOUGH)
+    write(1)
+    with opened.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM name")).scalar() == _ENOUGH + 1

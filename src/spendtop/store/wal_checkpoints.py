@@ -35,16 +35,20 @@ class WalCheckpoints:
         if self._store.is_sqlite:
             self._thread.start()
 
-    def stop(self) -> None:
-        """The store may be closed then."""
+    def stop(self, patience: float | None = None) -> None:
+        """Wait at most `patience` seconds for a checkpoint that is under way; the store may be closed then."""
         self._stopping = True
         self._wanted.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(patience)
 
     def between(self, somebody_waits: bool) -> None:
         """Called by the writer after each transaction."""
-        pages = self._store.wal_pages
+        try:
+            pages = self._store.wal_pages
+        except OSError as failure:
+            _log.debug("the write-ahead log cannot be looked at: %s", failure)
+            return
         if pages < self._done:
             self._done = 0
         new = pages - self._done

@@ -95,7 +95,7 @@ class Writer(Generic[Event, Outcome]):
             self._stopping = True
             self._news.notify()
         self._thread.join(patience)
-        self._wal_checkpoints.stop()
+        self._wal_checkpoints.stop(patience)
 
     @property
     def refused(self) -> SpendtopError | None:
