@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
@@ -194,6 +196,13 @@ def full_time(micros: int, calendar: Calendar) -> str:
 def model(name: str, width: int) -> str:
     """A model's name without its date where the whole does not fit."""
     return name if len(name) <= width else _DATE.sub("", name)
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Each name without a first word that others begin with too: `opus-5-5` and `sonnet-5-5`, both of `claude`."""
+    first_words = Counter(name.partition("-")[0] for name in names)
+    parts = [name.partition("-") for name in names]
+    return [rest if rest and first_words[first] > 1 else first + dash + rest for first, dash, rest in parts]
 
 
 def size(octets: int | None) -> str:

@@ -24,6 +24,7 @@ DOLLAR = 1_000_000_000
         (COST, Measured(3, 12 * DOLLAR, 3), "$12 +3?"),
         (COST, Measured(3, 1234 * DOLLAR, 0), "$1,234"),
         (COST, Measured(300, 20 * DOLLAR, 116), "$20.00?"),
+        (COST, Measured(3, DOLLAR * 364 // 1000, 1), "$0.364?"),
         (REQUESTS, Measured(12_345, 12_345), "12.3k"),
         (FAILED, Measured(3, DOLLAR // 50), "3 $0.02"),
         (FAILED, Measured(12_345, DOLLAR), "12.3k"),

@@ -52,8 +52,9 @@ async def test_only_a_clear_yes_is_one(app: SpendtopApp, keys: Sequence[str], me
     told: list[bool | None] = []
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        app.push_screen(ConfirmScreen("Delete [it]?", "What stays.", "Delete it", "Keep it"), told.append)
+        app.push_screen(ConfirmScreen("Delete [red]it[/]?", "What stays.", "Delete it", "Keep it"), told.append)
         await until(pilot, lambda: "What stays." in picture(pilot))
+        assert "Delete [red]it[/]?" in picture(pilot)
         await pilot.press(*keys)
         await until(pilot, lambda: told)
     assert told == [meant]

@@ -103,6 +103,18 @@ async def test_what_cost_nothing_is_told_from_what_nobody_can_price(app: Spendto
         tiny = Spend(1, Usd(87_000), 0, 0, 10, 10)
         panel.breakdown = Breakdown((KeySpend(Untrusted("somebody-with-a-name"), tiny),), Spend.nothing(), 0)
         (narrow,) = ("".join(text for text, _ in line) for line in panel.content(22, 10))
+        panel.breakdown = Breakdown((KeySpend(Untrusted("somebody-with-a-name"), unknown),), Spend.nothing(), 0)
+        (unpriced,) = ("".join(text for text, _ in line) for line in panel.content(22, 10))
+        many = tuple(KeySpend(Untrusted(f"user-{n}"), Spend(2, Usd.of(3), 1, 0, 10, 10)) for n in range(12))
+        panel.breakdown = Breakdown(many, Spend.nothing(), 0)
+        rest = ["".join(text for text, _ in line) for line in panel.content(22, 3)][-1]
+        models = app.screen.query_one("#models", TopPanel)
+        of = (KeySpend(Untrusted(f"claude-{name}-5-5"), Spend(1, Usd.of(3), 0, 0, 1, 1)) for name in ("opus", "sonnet"))
+        models.breakdown = Breakdown(tuple(of), Spend.nothing(), 0)
+        apart = ["".join(text for text, _ in line).split()[0] for line in models.content(22, 3)]
+    assert apart == ["opus-5-5", "sonnet-5-5"]
+    assert rest.split() == ["+10", "+10?", "$30.00", "83%"]
+    assert unpriced.split() == ["some…name", "2?", "-"]
     assert narrow == "som…me $0.000087  100%"
     assert lines[0].split()[:3] == ["free", "+1?", "$0.00"]
     assert lines[1].split()[:4] == ["unknown", "2", "unpriced", "-"]

@@ -51,6 +51,20 @@ def test_wide_rows_tell_how_the_time_went_who_bills_and_who_reported_it(
     assert words[-1].startswith("env=prod") and "\x1b" not in words[-1]
 
 
+def test_who_which_model_and_which_session_are_cut_in_their_middle(
+    store: Store, till: Till, clock: SettableClock
+) -> None:
+    names = {
+        "user_id": "support-team-eu",
+        "model": "vendor-model-with-a-name-xl",
+        "session_id": "ticket-of-today-11017",
+    }
+    till.record(a_request(0, clock(), **names))
+    with store.reading() as connection:
+        (row,) = page(connection, RequestQuery(), FilterContext(clock(), Calendar()), None, 1).rows
+    assert drawn(row, 92).split()[1:3] == ["suppo…m-eu", "vendor-m…name-xl"] and " tick…017 " in drawn(row, 92)
+
+
 def test_words_for_every_state(store: Store, till: Till, clock: SettableClock) -> None:
     from msgspec.structs import replace
 

@@ -23,7 +23,8 @@ def figure(measured: Measured, measure: Measure, palette: Palette, width: int = 
             sign = "~" if measure is PLAN else ""
             known, room = _known(measured), width - len(sign)
             words = formats.cost(known, measured.missing, room)
-            if known is not None and len(words) > room:  # not all is in it; how much is not has no room
+            is_lost = len(words) > room or (measured.missing and words.startswith("<"))
+            if known is not None and is_lost:  # not all is in it; how much is not has no room
                 words = f"{within(known, room - 1)}?"
             style = palette.plan if measure is PLAN else palette.money
             return f"{sign}{words}", palette.unknown if known is None else style

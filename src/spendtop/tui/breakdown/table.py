@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -200,10 +199,5 @@ class GridTable(ListTable["GridRow", str]):
 
 def heads(names: Sequence[str], width: int, cut: str) -> list[str]:
     """Titles in so many cells each. One that is too long goes without a first word that others begin with too."""
-    first_words = Counter(name.partition("-")[0] for name in names)
-    titles = []
-    for name in names:
-        first, dash, rest = name.partition("-")
-        is_long = cell_len(name) > width and dash and first_words[first] > 1
-        titles.append(fit_middle(rest if is_long else name, width, cut).rstrip())
-    return titles
+    pairs = zip(names, formats.told_apart(names), strict=True)
+    return [fit_middle(short if cell_len(name) > width else name, width, cut).rstrip() for name, short in pairs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
@@ -39,7 +40,7 @@ class Dialog(ModalScreen[Result | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title, dialog.border_subtitle = self._title, self.HINT
+            dialog.border_title, dialog.border_subtitle = Text(self._title), self.HINT
             yield from self.body()
 
     def action_cancel(self) -> None:

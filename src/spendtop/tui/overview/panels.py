@@ -211,24 +211,31 @@ class TopPanel(DoorPanel):
         under_plan = {row.key.raw: row.spend for row in self.plan}
         shown = self.shown(height)
         named = palette.who if self.id == "users" else palette.model
-        lines = [(str(row.key) or self.nobody, row.spend, under_plan.pop(row.key.raw, None), named) for row in shown]
+        names = [str(row.key) or self.nobody for row in shown]
+        shorter = names if self.id == "users" else formats.told_apart(names)
+        lines = [
+            ([name, short], row.spend, under_plan.pop(row.key.raw, None), named)
+            for row, name, short in zip(shown, names, shorter, strict=True)
+        ]
         if self._count > len(shown):
             others = sum((row.spend for row in rows[len(shown) :]), breakdown.others)
             plan = reduce(add, under_plan.values()) if under_plan else None
-            lines.append((f"+{self._count - len(shown)} more", others, plan, palette.muted))
+            more = f"+{self._count - len(shown)}"
+            lines.append(([f"{more} more", more], others, plan, palette.muted))
         values = [_plan(plan) for _, _, plan, _ in lines]
         planned = max(map(len, values)) + 1 if any(values) else 0
         widest = max(len(_cost(spent, 99)) for _, spent, _, _ in lines)
         if everything.requests and width - planned - widest - 7 < _LEAST_NAME:
             planned = 0  # who it is comes first
-        tiny = max((len(_cost(spent, 99)) for _, spent, _, _ in lines if spent.cost < _DOLLAR), default=0)
+        known = (spent.known_cost for _, spent, _, _ in lines)
+        tiny = max((len(str(cost)) for cost in known if cost is not None and cost < _DOLLAR), default=0)
         most = max(width - 7 - _LEAST_NAME - planned, _LEAST_MONEY, tiny)  # below a dollar no digit can go
         money = min(widest, most) + 1
         if not everything.requests:
             money = 0
         return [
-            self._line(name, spent, everything, style, width - planned, money) + self._equivalent(value, planned)
-            for (name, spent, _, style), value in zip(lines, values, strict=True)
+            self._line(names, spent, everything, style, width - planned, money) + self._equivalent(value, planned)
+            for (names, spent, _, style), value in zip(lines, values, strict=True)
         ]
 
     def shown(self, height: int) -> Sequence[KeySpend]:
@@ -239,17 +246,19 @@ class TopPanel(DoorPanel):
     def _equivalent(self, value: str, width: int) -> list[Piece]:
         return [(fit_right(value, width), self.palette.plan)] if width else []
 
-    def _line(self, name: str, spent: Spend, everything: Spend, style: Style, width: int, money: int) -> list[Piece]:
-        """Without a column of money where nobody spent anything."""
+    def _line(
+        self, names: Sequence[str], spent: Spend, everything: Spend, style: Style, width: int, money: int
+    ) -> list[Piece]:
+        """By the first of the names that fits; without a column of money where nobody spent anything."""
         palette = self.palette
         if not money:
-            return [(fit_middle(formats.model(name, width), width, self.glyphs.cut), style)]
+            return [(self._called(names, width), style)]
         bar = min(width - 36, 20) if width >= 42 else 0
         calls = 6 if width >= 44 else 0
         named = width - money - 6 - (bar + 1 if bar else 0) - calls
         is_unknown = spent.known_cost is None
         unpriced = f" +{formats.count(spent.unpriced)}?" if spent.unpriced and not is_unknown else ""
-        shown = fit_middle(formats.model(name, named - len(unpriced)), named - len(unpriced), self.glyphs.cut)
+        shown = self._called(names, named - len(unpriced))
         if unpriced:
             shown = shown.rstrip()
         share = spent.share_of(everything) or 0.0
@@ -265,6 +274,11 @@ class TopPanel(DoorPanel):
         if calls:
             pieces.append((fit_right(formats.count(spent.requests), calls), palette.faint))
         return pieces
+
+    def _called(self, names: Sequence[str], width: int) -> str:
+        """Cut in its middle where it has to be."""
+        forms = [formats.model(name, width) for name in names]
+        return fit_middle(next((name for name in forms if cell_len(name) <= width), forms[-1]), width, self.glyphs.cut)
 
 
 def _plan(under_plan: Spend | None) -> str:

@@ -53,7 +53,7 @@ def fit_middle(text: str, width: int, cut: str = "…") -> str:
     if width < 3 or cell_len(text) <= width:
         return fit(text, width, cut)
     tail = (width - 1) // 2
-    head, end = set_cell_size(text, width - 1 - tail), text
+    head, end = set_cell_size(text, width - 1 - tail), text[-tail:]
     while cell_len(end) > tail:
         end = end[1:]
     return fit(f"{head}{cut}{end}", width, cut)

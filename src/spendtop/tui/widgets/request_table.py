@@ -14,7 +14,7 @@ from spendtop.domain.requests.request import ServiceLevel, Status
 from spendtop.domain.untrusted import Untrusted
 from spendtop.tui import formats
 from spendtop.tui.listing import Listing
-from spendtop.tui.widgets.canvas import Line, Piece, length
+from spendtop.tui.widgets.canvas import Line, Piece, fit_middle, length
 from spendtop.tui.widgets.columns import Column, Columns, Ink
 from spendtop.tui.widgets.table import ListTable
 
@@ -113,21 +113,23 @@ def _time(row: RequestRow, ink: Ink, width: int) -> Piece:
     return text, ink.palette.faint if row.time_suspect else ink.palette.muted
 
 
-def _named(text: Untrusted | None, ink: Ink, style: Style) -> Piece:
-    return (str(text), style) if text else ("-", ink.palette.faint)
+def _named(text: Untrusted | None, ink: Ink, style: Style, width: int) -> Piece:
+    """Cut in its middle where it has to be."""
+    return (fit_middle(str(text), width, ink.glyphs.cut), style) if text else ("-", ink.palette.faint)
 
 
 def _who(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.user_id, ink, ink.palette.who)
+    return _named(row.user_id, ink, ink.palette.who, width)
 
 
 def _model(row: RequestRow, ink: Ink, width: int) -> Piece:
     """With the service level where it is not the standard one and there is room."""
-    text, style = _named(row.model, ink, ink.palette.model)
-    with_level = f"{text} ({row.service_level})"
+    if not row.model:
+        return "-", ink.palette.faint
+    with_level = f"{row.model} ({row.service_level})"
     if row.service_level not in (None, ServiceLevel.STANDARD) and len(with_level) <= width:
-        return with_level, style
-    return formats.model(text, width), style
+        return with_level, ink.palette.model
+    return fit_middle(formats.model(str(row.model), width), width, ink.glyphs.cut), ink.palette.model
 
 
 def _input(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -172,15 +174,15 @@ def _latency(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _token(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.token_label, ink, ink.palette.muted)
+    return _named(row.token_label, ink, ink.palette.muted, width)
 
 
 def _session(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.session_id, ink, ink.palette.muted)
+    return _named(row.session_id, ink, ink.palette.muted, width)
 
 
 def _path(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.session_path, ink, ink.palette.muted)
+    return _named(row.session_path, ink, ink.palette.muted, width)
 
 
 def _first_token(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -192,7 +194,7 @@ def _reasoning(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 
 def _provider(row: RequestRow, ink: Ink, width: int) -> Piece:
-    return _named(row.provider, ink, ink.palette.muted)
+    return _named(row.provider, ink, ink.palette.muted, width)
 
 
 def _source(row: RequestRow, ink: Ink, width: int) -> Piece:
@@ -201,7 +203,7 @@ def _source(row: RequestRow, ink: Ink, width: int) -> Piece:
 
 def _properties(row: RequestRow, ink: Ink, width: int) -> Piece:
     pairs = " ".join(f"{name}={value}" for name, value in row.properties.items())
-    return _named(Untrusted(pairs), ink, ink.palette.muted)
+    return (str(Untrusted(pairs)), ink.palette.muted) if pairs else ("-", ink.palette.faint)
 
 
 _CLOCK, _DAY_CLOCK = 8, 14
