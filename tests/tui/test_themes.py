@@ -112,7 +112,7 @@ async def test_a_saved_theme_is_worn_at_once_and_a_broken_one_is_named_once(
         (folder / "mine.toml").write_text(mine.replace('primary = "#6cb6e8"', 'primary = "#ff0000"'))
         await until(pilot, lambda: app.current_theme.primary == "#ff0000")
         (folder / "mine.toml").write_text(mine.replace('"#ff0000"', '"red-ish"').replace("#6cb6e8", "red-ish"))
-        await until(pilot, lambda: "mine.toml" in picture(pilot))
+        await until(pilot, lambda: any("mine.toml" in each.message for each in app._notifications))
         assert app.current_theme.primary == "#ff0000"
 
 

@@ -28,6 +28,10 @@ def locking(store: Store) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def locked() -> OperationalError:
+    return OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+
+
 def writer(app: SpendtopApp) -> StoreWriter:
     assert app.live_screen is not None
     return StoreWriter(app.live_screen)
@@ -47,16 +51,26 @@ async def test_a_write_that_waits_for_somebody_else_says_so_and_is_done_in_its_t
         await until(pilot, lambda: done == [7])
 
 
-async def test_whoever_asked_is_told_of_any_failure(filled: Till, app: SpendtopApp) -> None:
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (ZeroDivisionError(), "The store cannot be written (ZeroDivisionError); nothing was changed."),
+        (locked(), "is locked by another program: database is locked. End that one. Nothing was changed."),
+    ],
+)
+async def test_whoever_asked_is_told_of_any_failure(
+    filled: Till, app: SpendtopApp, failure: Exception, words: str
+) -> None:
     told: list[str] = []
 
     def fail(_: Connection) -> None:
-        raise ZeroDivisionError
+        raise failure
 
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, "6")
         writer(app).write(fail, lambda _: None, told.append)
-        await until(pilot, lambda: told == ["The store cannot be written (ZeroDivisionError); nothing was changed."])
+        await until(pilot, lambda: bool(told))
+    assert told[0].endswith(words)
 
 
 async def test_a_task_is_followed_past_a_time_in_which_the_store_cannot_be_read(

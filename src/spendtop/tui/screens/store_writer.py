@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from spendtop.services.tasks import Task, TaskKind
+    from spendtop.store.engine import Store
 
 Result = TypeVar("Result")
 
@@ -72,7 +73,7 @@ class StoreWriter:
         except SpendtopError as failure:
             tell(refused, str(failure))
         except Exception as failure:
-            tell(refused, f"The store cannot be written ({type(failure).__name__}); nothing was changed.")
+            tell(refused, _why_not(store, failure))
         else:
             tell(done, result)
 
@@ -157,3 +158,14 @@ class StoreWriter:
         assert store is not None
         with store.reading() as connection:
             return tasks.look(connection, task_id)
+
+
+def _why_not(store: Store, failure: Exception) -> str:
+    """Why a write failed, and what to do about it where that is the database's word."""
+    from sqlalchemy.exc import DBAPIError
+
+    from spendtop.store.engine import refusal
+
+    if isinstance(failure, DBAPIError):
+        return f"{refusal(store, failure)} Nothing was changed."
+    return f"The store cannot be written ({type(failure).__name__}); nothing was changed."
