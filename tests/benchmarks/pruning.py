@@ -125,7 +125,7 @@ def _prune(recorder: Recorder, store: Store, now: int) -> None:
         lambda: now,
         lambda: True,
         store.checkpoint,
-        quiet_for=lambda: recorder.quiet_for,
+        is_quiet=lambda: recorder.is_quiet,
     )
     asyncio.run(housekeeping.work(asyncio.Event()))
 

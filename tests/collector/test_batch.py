@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from spendtop.collector.batch import Batch
@@ -13,7 +11,7 @@ def settled(seconds_each: float) -> Batch:
     """After some transactions in which a row takes so many seconds."""
     batch = Batch()
     for _ in range(30):
-        batch.rest(batch.size * seconds_each, 0.0)
+        batch.rest(batch.size * seconds_each, is_quiet=False)
     return batch
 
 
@@ -29,10 +27,9 @@ def test_little_is_done_where_all_is_slow_but_never_nothing_and_never_without_an
 
 def test_one_slow_transaction_makes_the_next_one_small_at_once() -> None:
     batch = settled(0.0)
-    batch.rest(0.4, 0.0)
+    batch.rest(0.4, is_quiet=False)
     assert batch.size == 100
 
 
-def test_others_have_half_of_the_time_until_they_have_been_quiet_for_a_while() -> None:
-    rests = [Batch().rest(0.03, quiet_for) for quiet_for in (0.0, 9.9, 10.0, math.inf)]
-    assert rests == [0.03, 0.03, 0.0, 0.0]
+def test_others_have_half_of_the_time_unless_they_are_quiet() -> None:
+    assert [Batch().rest(0.03, is_quiet) for is_quiet in (False, True)] == [0.03, 0.0]

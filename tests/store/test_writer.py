@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt, StoreFull
+from spendtop.store import writer
 from spendtop.store.engine import Store
 from spendtop.store.writer import Writer
 from tests.waiting import DEADLINE
@@ -480,9 +480,12 @@ def test_other_work_that_refuses_by_itself_says_nothing_of_the_store(names: Name
     assert names.writer.refused is None
 
 
-def test_only_what_is_submitted_ends_the_quiet(names: Names) -> None:
+def test_only_what_is_submitted_ends_the_quiet_for_a_while(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     names.writer.run(lambda tx: None).result(DEADLINE)
-    assert names.writer.quiet_for == math.inf
+    assert names.writer.is_quiet
+    monkeypatch.setattr(writer, "_LATELY", DEADLINE)
     names.submit("a")
     names.answers(1)
-    assert 0 <= names.writer.quiet_for < DEADLINE
+    assert not names.writer.is_quiet
+    monkeypatch.setattr(writer, "_LATELY", 0.0)
+    assert names.writer.is_quiet

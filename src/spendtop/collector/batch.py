@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from spendtop.collector.agents.stride import LATELY
-
 _HOLD_BESIDE, _HOLD_ALONE = 0.02, 0.08
 """Seconds that one transaction is to take. In large ones more of what is deleted lies on the same pages of the indexes,
 so they cost up to half as much."""
@@ -18,10 +16,10 @@ class Batch:
         self.size = 200
         """Rows or pages in one transaction."""
 
-    def rest(self, took: float, quiet_for: float) -> float:
-        """Seconds for which others are let alone after a transaction that took so many, where nobody submitted anything
-        for so many; the next one fits."""
-        hold, share = (_HOLD_BESIDE, 1.0) if quiet_for < LATELY else (_HOLD_ALONE, 0.0)
+    def rest(self, took: float, is_quiet: bool) -> float:
+        """Seconds for which others are let alone after a transaction that took so many; none where nobody submits. The
+        next one fits."""
+        hold, share = (_HOLD_ALONE, 0.0) if is_quiet else (_HOLD_BESIDE, 1.0)
         fitting = self.size * min(hold / max(took, 1e-6), _GROWTH)
         self.size = round(min(max(fitting, _FEWEST), _MOST))
         return took * share

@@ -279,7 +279,7 @@ class Collector:
             clock,
             owns,
             self._store.checkpoint,
-            quiet_for=lambda: self._recorder.quiet_for,
+            is_quiet=lambda: self._recorder.is_quiet,
         )
         loops: dict[str, Loop] = {
             "evaluator": self._evaluator.run,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,7 +43,7 @@ class Housekeeping:
 
     A round is left out when the clock has jumped since the last one, because what it calls old may be of today.
     `beside` does what takes too long for the writer's turn, where the database can do both at once. `waits` are the
-    seconds before the first round and between two; `quiet_for` tells for how many nobody has submitted.
+    seconds before the first round and between two; `is_quiet` tells whether nobody submits.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Housekeeping:
         checkpoint: Callable[[], None],
         waits: tuple[float, float] = (_FIRST, _EVERY),
         monotonic: Callable[[], float] = time.monotonic,
-        quiet_for: Callable[[], float] = lambda: math.inf,
+        is_quiet: Callable[[], bool] = lambda: True,
     ) -> None:
         self._writes = writes
         self._beside = beside
@@ -67,7 +66,7 @@ class Housekeeping:
         self._checkpoint = checkpoint
         self._first, self._every = waits
         self._monotonic = monotonic
-        self._quiet_for = quiet_for
+        self._is_quiet = is_quiet
         self._offset = self._offset_now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -105,7 +104,7 @@ class Housekeeping:
             return part(connection, batch.size)
 
         while not stop.is_set() and await write(self._writes, timed):
-            await pause(stop, batch.rest(time.monotonic() - began, self._quiet_for()))
+            await pause(stop, batch.rest(time.monotonic() - began, self._is_quiet()))
 
     def _clock_jumped(self) -> bool:
         before, self._offset = self._offset, self._offset_now()

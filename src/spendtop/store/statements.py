@@ -31,6 +31,11 @@ def insert_into(table: Table, dialect: Dialect) -> Any:
     return import_module(f"sqlalchemy.dialects.{dialect.name}").insert(table)
 
 
+def placeholder(dialect: Dialect) -> str:
+    """What stands for a value in the driver's SQL."""
+    return "?" if dialect.paramstyle == "qmark" else "%s"
+
+
 class Fixed:
     """One statement as the driver takes it: SQL text with positional parameters in the order of `names`."""
 

@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 
 _LARGEST_GROUP = 512
 _RETRY_SECONDS = 0.25
+_LATELY = 10.0
+"""Seconds for which somebody who submitted counts as still there."""
 _ENDED = "The collector's writer failed; the log says why. Start the collector again."
 _log = logging.getLogger(__name__)
 
@@ -121,9 +123,10 @@ class Writer(Generic[Event, Outcome]):
         return len(self._queue)
 
     @property
-    def quiet_for(self) -> float:
-        """Seconds since anything was submitted; what runs work of its own does not count."""
-        return time.monotonic() - self._submitted_at
+    def is_quiet(self) -> bool:
+        """Whether nobody has submitted anything lately, so that nobody waits behind larger transactions; what runs work
+        of its own does not count."""
+        return time.monotonic() - self._submitted_at >= _LATELY
 
     @property
     def held_up_for(self) -> float:

@@ -80,7 +80,7 @@ async def test_little_is_recorded_at_once_while_others_record(
     file.parent.mkdir(parents=True)
     file.write_text("".join(f"{line(message_id=f'msg_{number}')}\n" for number in range(60)))
     bench.start()
-    monkeypatch.setattr(Recorder, "quiet_for", 0.0)
+    monkeypatch.setattr(Recorder, "is_quiet", False)
     groups: list[int] = []
     record = bench.recorder.record_prepared
 

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from spendtop.collector.agents.stride import ALONE, BESIDE_OTHERS, stride_beside
+from spendtop.collector.agents.stride import ALONE, BESIDE_OTHERS
 from spendtop.domain.agents.calls import AgentCall, Counts
 from spendtop.sources.agents.scan import AgentRoot, FileRead
 
@@ -13,12 +11,6 @@ def reads(*sizes: int) -> list[FileRead]:
     root = AgentRoot("codex", "/home/mira/.codex")
     call = AgentCall(agent="codex", key="k", occurred_at=1, begun_at=1, model="gpt-5", counts=Counts(fresh=1))
     return [FileRead(root, f"{number}.jsonl", None, [call] * size) for number, size in enumerate(sizes)]
-
-
-def test_a_history_has_the_writer_to_itself_until_somebody_submits() -> None:
-    assert stride_beside(math.inf) is ALONE
-    assert stride_beside(quiet_for=0.0) is stride_beside(quiet_for=9.9) is BESIDE_OTHERS
-    assert stride_beside(quiet_for=10.0) is ALONE
 
 
 def test_little_is_recorded_together_beside_others() -> None:

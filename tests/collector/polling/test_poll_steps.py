@@ -178,11 +178,11 @@ async def test_a_run_of_many_pages_is_one_gap_and_the_next_run_another(office: P
     assert office.bench.rows("SELECT requests FROM gap ORDER BY id") == [(4,), (1,)]
 
 
-@pytest.mark.parametrize(("quiet_for", "most"), [(9.9, BESIDE_OTHERS), (10.0, ALONE)])
+@pytest.mark.parametrize(("is_quiet", "most"), [(False, BESIDE_OTHERS), (True, ALONE)])
 async def test_a_large_page_goes_in_parts_and_its_checkpoint_with_the_last(
-    office: Polling, monkeypatch: pytest.MonkeyPatch, quiet_for: float, most: int
+    office: Polling, monkeypatch: pytest.MonkeyPatch, is_quiet: bool, most: int
 ) -> None:
-    monkeypatch.setattr(Recorder, "quiet_for", quiet_for)
+    monkeypatch.setattr(Recorder, "is_quiet", is_quiet)
     groups: list[tuple[int, str | None]] = []
     record = office.bench.recorder.record_prepared
 
@@ -231,7 +231,7 @@ async def test_a_page_that_cannot_be_stored_is_read_again(office: Polling, monke
 
 
 async def test_webhooks_are_recorded_between_the_parts(office: Polling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Recorder, "quiet_for", 0.0)
+    monkeypatch.setattr(Recorder, "is_quiet", False)
     page = tuple(polled(office, number) for number in range(3 * BESIDE_OTHERS))
     job = pages_job(office, page)
     async with asyncio.TaskGroup() as tasks:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from spendtop.collector.agents.stride import stride_beside
+from spendtop.collector.agents.stride import ALONE, BESIDE_OTHERS
 from spendtop.collector.setup import CompanionContext
 from spendtop.collector.supervisor import pause
 from spendtop.domain.bodies.redaction import Redactor
@@ -158,7 +158,7 @@ class ReadingLoop:
 
     async def _record_in_parts(self, reads: Sequence[FileRead], wanted: _Wanted) -> None:
         while reads:
-            stride, began = stride_beside(self._context.recorder.quiet_for), time.monotonic()
+            stride, began = ALONE if self._context.recorder.is_quiet else BESIDE_OTHERS, time.monotonic()
             part = stride.part(reads)
             await self._record(part, wanted)
             reads = reads[len(part) :]

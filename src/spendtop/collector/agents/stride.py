@@ -8,8 +8,6 @@ from msgspec import Struct
 
 from spendtop.sources.agents.scan import FileRead
 
-LATELY = 10.0
-"""Seconds for which somebody who submitted counts as still there."""
 _LONGEST_REST = 1.0
 
 
@@ -37,8 +35,3 @@ class Stride(Struct, frozen=True):
 
 ALONE = Stride(most=100, rests=0.0)
 BESIDE_OTHERS = Stride(most=25, rests=4.0)
-
-
-def stride_beside(quiet_for: float) -> Stride:
-    """Where nobody submitted anything for so many seconds."""
-    return BESIDE_OTHERS if quiet_for < LATELY else ALONE

@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from spendtop.collector.agents.stride import LATELY
 from spendtop.collector.polling.read_ahead import ReadAhead
 from spendtop.collector.push_connection import leading_here
 from spendtop.domain.clock import DAY, Clock, to_datetime
@@ -82,7 +81,7 @@ class PollContext(Struct, frozen=True, kw_only=True):
 
     def parts(self, requests: Sequence[Request]) -> list[Sequence[Request]]:
         """What goes into one transaction each; one empty part for nothing."""
-        most = BESIDE_OTHERS if self.recorder.quiet_for < LATELY else ALONE
+        most = ALONE if self.recorder.is_quiet else BESIDE_OTHERS
         return [requests[start : start + most] for start in range(0, len(requests), most)] or [()]
 
     async def record(self, requests: Sequence[Request], work: Callable[[Connection, list[Outcome]], Result]) -> Result:

@@ -11,7 +11,7 @@ from spendtop.domain.reports.values import CallValue
 from spendtop.domain.sources.records import OTLP
 from spendtop.services.recording.rows import from_row
 from spendtop.services.recording.twins import united
-from spendtop.store.statements import table_of
+from spendtop.store.statements import placeholder, table_of
 from spendtop.store.tables import RequestTable
 
 _PER_QUERY = 100
@@ -59,7 +59,7 @@ def calls_of(connection: Connection, times: Mapping[CallValue, Iterable[int]], a
 
 
 def _ids(connection: Connection, sought: Sequence[tuple[str | int, ...]]) -> Iterable[int]:
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    mark = placeholder(connection.dialect)
     row = f"({', '.join(f'CAST({mark} AS {kind})' for kind in _TYPES)})"
     sql = _IDS.format(rows=", ".join([row] * len(sought)), telemetry=OTLP.name, most=_MOST)
     values = [value for place, each in enumerate(sought) for value in (place, *each)]

@@ -37,6 +37,7 @@ from spendtop.store.statements import (
     insert_or_replace,
     insert_or_replace_shorter,
     insert_row,
+    placeholder,
     table_of,
     update_row,
 )
@@ -84,7 +85,7 @@ class Recording:
         self._better_body = insert_or_replace(BodyTable, dialect)
         self._longer_body = insert_or_replace_shorter(BodyTable, "data", dialect)
         self._mark = insert_or_keep_larger(LimitMarkTable, dialect)
-        self._placeholder = "?" if dialect.paramstyle == "qmark" else "%s"
+        self._placeholder = placeholder(dialect)
 
     def record(self, connection: Connection, events: Sequence[Ready]) -> list[Outcome]:
         """Record a group of events in the open transaction; one outcome per event, in their order."""

@@ -14,7 +14,7 @@ from spendtop.domain.reports.merging import StoredRequest
 from spendtop.domain.reports.twins import LONGEST, WITHIN, Counts, Distance, counts, distance, spaces, span
 from spendtop.domain.sources.records import SOURCES
 from spendtop.services.recording.rows import from_row
-from spendtop.store.statements import table_of
+from spendtop.store.statements import placeholder, table_of
 from spendtop.store.tables import RequestTable
 
 INDEXES = (
@@ -170,7 +170,7 @@ def _with_counts(connection: Connection, wanted: Sequence[_Sought], own: Sequenc
 
 def _between(connection: Connection, rows: Sequence[tuple[int, int, int, int]], own: Sequence[str]) -> Sequence[int]:
     """Ids of requests with counts of prompt and completion between two times each, at most a crowd of them."""
-    mark = _mark(connection)
+    mark = placeholder(connection.dialect)
     row = f"({', '.join([f'CAST({mark} AS bigint)'] * 4)})"
     sql = (
         f"WITH sought (prompt, completion, since, until) AS (VALUES {', '.join([row] * len(rows))})"
@@ -184,7 +184,7 @@ def _between(connection: Connection, rows: Sequence[tuple[int, int, int, int]], 
 
 def _next_to(connection: Connection, sought: _Sought, own: Sequence[str]) -> Iterator[int]:
     """Ids of those before and after it, as many as it is compared with."""
-    mark = _mark(connection)
+    mark = placeholder(connection.dialect)
     for low, high, order in ((sought.since, sought.at, "DESC"), (sought.at + 1, sought.until, "ASC")):
         sql = (
             f"SELECT id FROM request WHERE prompt_tokens > 0 AND prompt_tokens = {mark}"
@@ -192,10 +192,6 @@ def _next_to(connection: Connection, sought: _Sought, own: Sequence[str]) -> Ite
             f"{_others(mark, own)} ORDER BY occurred_at {order} LIMIT {_MOST_COMPARED}"
         )
         yield from connection.exec_driver_sql(sql, (sought.prompt, sought.completion, low, high, *own)).scalars()
-
-
-def _mark(connection: Connection) -> str:
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
 def _others(mark: str, own: Sequence[str]) -> str:

@@ -144,14 +144,9 @@ class _Written(_Rules, frozen=True, kw_only=True):
 
 def keep(connection: Connection, value: Applied) -> None:
     """Write what the collector applied, in place of what was applied before; what limits there were stays known."""
-    facts.put(connection, NAME, as_text(value))
-    in_force = _Rules(
-        limits=tuple(map(_WrittenLimit.of, value.limits)),
-        calendar=value.calendar,
-        accounts=value.accounts,
-        include_provider=value.include_provider,
-    )
-    text = json.encode(in_force, enc_hook=written_amount).decode()
+    written = as_text(value)
+    facts.put(connection, NAME, written)
+    text = json.encode(json.decode(written, type=_Rules, dec_hook=read_amount), enc_hook=written_amount).decode()
     if text != connection.execute(select(_APPLIED.c.value).order_by(_APPLIED.c.id.desc()).limit(1)).scalar():
         connection.execute(insert(_APPLIED).values(at=value.at, value=text))
 
