@@ -404,22 +404,6 @@ def test_a_thousand_random_events_never_repeat_a_message(collecting: Make) -> No
     assert repeated <= reopened
 
 
-def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(
-    collecting: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spending = collecting(limit("broken", usd=1, warn=()), limit("sound", usd=1, warn=()))
-    current = episodes.current
-
-    def failing(connection: Connection, one: Limit, *rest: Any) -> Any:
-        if one.name == "broken":
-            connection.exec_driver_sql("SELECT nothing")
-        return current(connection, one, *rest)
-
-    monkeypatch.setattr(episodes, "current", failing)
-    spending.record(request(1, spending.clock(), 2 * DOLLAR))
-    assert said(spending.evaluate()) == ["exceeded sound"]
-
-
 def test_a_message_about_a_token_names_it(collecting: Make, store: Store) -> None:
     with store.writing() as connection:
         tokens.create(connection, "Production App", 0, value="t-1")
