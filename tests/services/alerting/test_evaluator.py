@@ -3,23 +3,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from spendtop.domain.alerting.episode import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.requests.request import Basis, Status, Usage
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services import tokens
-from spendtop.services.alerting import episodes
 from spendtop.services.alerting.announcements import Channel
 from spendtop.store.engine import Store
 from spendtop.store.reads.limits import uses as limit_reads
