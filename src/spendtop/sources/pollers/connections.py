@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     import httpx
 
 
-class _Kept(Struct, eq=False):
-    clients: dict[object, httpx.AsyncClient] = field(default_factory=dict)
+class _Clients(Struct, eq=False):
+    of: dict[object, httpx.AsyncClient] = field(default_factory=dict)
     """By who asks."""
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
 
-_run: ContextVar[_Kept | None] = ContextVar("connections", default=None)
+_run: ContextVar[_Clients | None] = ContextVar("connections", default=None)
 
 
 @asynccontextmanager
 async def kept() -> AsyncIterator[None]:
     """What is asked within the block, also by tasks that begin there, goes on over the connections it opened; at its
     end they are closed."""
-    kept = _Kept()
+    kept = _Clients()
     token = _run.set(kept)
     try:
         async with kept.closing:
@@ -43,6 +43,6 @@ async def client_of(asker: object, opened: Callable[[], httpx.AsyncClient]) -> A
         async with opened() as client:
             yield client
         return
-    if asker not in kept.clients:
-        kept.clients[asker] = await kept.closing.enter_async_context(opened())
-    yield kept.clients[asker]
+    if asker not in kept.of:
+        kept.of[asker] = await kept.closing.enter_async_context(opened())
+    yield kept.of[asker]
