@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.domain.filters.filters import EVERYTHING, FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.limits.limit import Each, Limit, LimitState
 from spendtop.domain.limits.raises import Raise, Raises
 from spendtop.domain.money import Usd
@@ -185,9 +185,11 @@ def _of_entity(connection: Connection, limit: Limit, entity: str, spans: Sequenc
 
 def summed(connection: Connection, limit: Limit) -> Portion:
     """What the limit sums, of whomever: requests of its measure within its `where`."""
+    part = measured(limit.measure)
+    if limit.where is None:
+        return part
     # The fields that a limit can name do not depend on the time.
-    within = condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection)
-    return measured(limit.measure).where(within)
+    return part.where(condition(limit.where, FilterContext(0, Calendar()), connection))
 
 
 def _unpriced(connection: Connection, span: Span, part: Portion) -> list[RequestRow]:
@@ -199,14 +201,14 @@ def _unpriced(connection: Connection, span: Span, part: Portion) -> list[Request
 def largest_entities(connection: Connection, limit: Limit, window: Bounds, now: int, most: int) -> list[str]:
     """Those that spend most in the window by whole hours."""
     parts = _whole_hours(connection, limit, window, now)
-    rows = _largest(fixed_sums.shapes(parts)).run(connection, {**fixed_sums.values(parts), "most": most})
+    rows = _largest(fixed_sums.shapes(parts)).tuples(connection, {**fixed_sums.values(parts), "most": most})
     return [key for (key,) in rows]
 
 
 def entity_count(connection: Connection, limit: Limit, window: Bounds, now: int) -> int:
     """How many spent in the window by whole hours."""
     parts = _whole_hours(connection, limit, window, now)
-    return int(_count(fixed_sums.shapes(parts)).run(connection, fixed_sums.values(parts))[0][0])
+    return int(_count(fixed_sums.shapes(parts)).tuples(connection, fixed_sums.values(parts))[0][0])
 
 
 def _whole_hours(connection: Connection, limit: Limit, window: Bounds, now: int) -> list[Totals]:
