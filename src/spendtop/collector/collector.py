@@ -90,7 +90,9 @@ def run(setup: Setup) -> ExitCode:
     raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_collect(setup))
+            code = runner.run(_collect(setup))
+            setup.ended(code)
+            return code
     except SpendtopError as failure:
         tell_parent(setup.ready_descriptor, {"ready": False, "code": failure.exit_code, "message": str(failure)})
         raise

@@ -248,9 +248,8 @@ class _Link:
 
         held = running_collector(self._places.holder) if self._places else None
         if held is not None and held.started_by == "viewer" and held.state is not CollectorState.STOPPING:
-            sys.stdout.write(
-                f"The collector (process {held.pid}) goes on recording: `spendtop` shows it, `spendtop stop` stops it.\n"
-            )
+            words = "goes on recording: `spendtop` shows it, `spendtop stop` stops it."
+            sys.stdout.write(f"The collector (process {held.pid}) {words}\n")
 
     def _elsewhere(self) -> AttachedCollector | None:
         """One on another machine, of the same PostgreSQL; while that cannot be asked, the one that was seen last."""
