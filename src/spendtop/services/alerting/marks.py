@@ -63,7 +63,7 @@ class Marks:
         """The first limit behind the one that was served, by name, that does not wait as a whole."""
         waiting, after = self._postponed.limits(now), self._served
         while True:
-            ((name,),) = _NEXT.run(connection, {"after": after})
+            ((name,),) = _NEXT.tuples(connection, {"after": after})
             if name is None or name not in waiting:
                 return None if name is None else str(name)
             after = name

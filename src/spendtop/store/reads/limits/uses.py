@@ -190,7 +190,7 @@ def largest_entities(
     """Those that spend most in the window by whole hours, and how many there are altogether."""
     since = now - RECENT if window.start_us is None else window.start_us
     parts = totals_of_keys(connection, limit.dimension, Span(since, window.end_us).widened(HOUR))
-    largest = _largest(fixed_sums.shapes(parts)).run(connection, {**fixed_sums.values(parts), "most": most})
+    largest = _largest(fixed_sums.shapes(parts)).tuples(connection, {**fixed_sums.values(parts), "most": most})
     return [key for key, _ in largest], largest[0][1] if largest else 0
 
 
