@@ -49,9 +49,9 @@ async def test_what_is_half_as_old_is_answered_and_read_again() -> None:
     later = asyncio.get_running_loop().time() + 31
     with patch.object(asyncio.get_running_loop(), "time", lambda: later):
         assert await recent.get(["a"]) == {"a": 1}
-        assert await recent.get(["a", "b"]) == {"a": 1, "b": 3}
+        assert await recent.get(["a", "b"]) == {"a": 1, "b": 2}
         assert await recent.get(["a"]) == {"a": 2}
-    assert reads.wanted == [{"a"}, {"a"}, {"b"}]
+    assert reads.wanted == [{"a"}, {"a", "b"}]
 
 
 async def test_somebody_who_leaves_takes_nothing_from_the_others() -> None:
@@ -87,6 +87,13 @@ async def test_reads_one_at_a_time_and_together_what_is_asked_meanwhile() -> Non
         reads.may_go_on.set()
     assert reads.wanted == [{"a"}, {"b", "c"}]
     assert (await first, [await other for other in others]) == ({"a": 1}, [{"b": 2}, {"c": 2}, {"b": 2}])
+
+
+async def test_what_is_asked_in_one_turn_of_the_loop_is_read_together() -> None:
+    reads = Reads()
+    recent = Recent(reads, seconds=60)
+    assert await asyncio.gather(*(recent.get([key]) for key in ("a", "b", "c"))) == [{"a": 1}, {"b": 1}, {"c": 1}]
+    assert reads.wanted == [{"a", "b", "c"}]
 
 
 async def test_a_failure_is_told_to_all_who_waited_and_is_not_kept() -> None:

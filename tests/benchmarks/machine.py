@@ -38,13 +38,15 @@ def share(since: Ticks, now: Ticks) -> tuple[float, float]:
 
 
 class Patience:
-    """Waits until others leave the machine alone: half as long each time that it was in vain."""
+    """Waits until others leave the machine alone: half as long each time that it was in vain. What was written before,
+    as a store that was copied, is on the disk then: whoever is measured would wait behind it."""
 
     def __init__(self, seconds: float = 20.0) -> None:
         self._most = self._seconds = seconds
 
     def wait(self) -> float:
         """The share that is busy nevertheless."""
+        os.sync()
         deadline = time.monotonic() + self._seconds
         while True:
             before = Ticks.now()

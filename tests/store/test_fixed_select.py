@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import DBAPIError
 
 from spendtop.store import facts
 from spendtop.store.engine import Store
@@ -29,6 +30,9 @@ def test_takes_as_many_names_as_there_are_and_its_other_values(store: Store, cou
         for least in (0, 1):
             rows = query.run(connection, {**named(asked), "least": str(least)})
             assert [row.name for row in rows] == asked[least:]
+            assert query.tuples(connection, {**named(asked), "least": str(least)}) == [
+                (name,) for name in asked[least:]
+            ]
 
 
 def test_statements_are_for_powers_of_two() -> None:
@@ -40,9 +44,16 @@ def test_any_text_is_a_value_whether_it_changes_or_not(store: Store) -> None:
     changing = FixedSelect(_NAMED_SO)
     with store.writing() as connection:
         facts.put(connection, "something", "else")
-        for text in ("%", "%s", "%(name)s", "?", ":least", "'", '"', "\\", "é𝄞", "", "NULL", "x' OR '1'='1"):
-            facts.put(connection, text, "100%")
-            is_text = (_META.c.name == text, _META.c.name.in_([text, "other"]), _META.c.value.is_not(None))
-            assert [row.name for row in FixedSelect(select(_META).where(*is_text)).run(connection, {})] == [text]
-            for asked in ([text, "absent"], ["absent", text]):
-                assert [row.name for row in changing.run(connection, named(asked))] == [text]
+        for some in ("%", "%s", "%(name)s", "?", ":least", "'", '"', "\\", "é𝄞", "", "NULL", "x' OR '1'='1"):
+            facts.put(connection, some, "100%")
+            is_text = (_META.c.name == some, _META.c.name.in_([some, "other"]), _META.c.value.is_not(None))
+            fixed = FixedSelect(select(_META).where(*is_text))
+            assert [row.name for row in fixed.run(connection, {})] == [some]
+            assert fixed.tuples(connection, {}) == [(some, "100%")]
+            for asked in ([some, "absent"], ["absent", some]):
+                assert [row.name for row in changing.run(connection, named(asked))] == [some]
+
+
+def test_a_failure_of_the_driver_comes_as_sqlalchemy_raises_it(store: Store) -> None:
+    with store.reading() as connection, pytest.raises(DBAPIError):
+        FixedSelect(text("SELECT 1 FROM nothing_of_this_name")).tuples(connection, {})

@@ -116,8 +116,10 @@ def test_the_pages_of_the_log_are_those_that_sqlite_knows_of(opened: Store, writ
         write(pages)
         _, known, copied = opened._ask("PRAGMA wal_checkpoint(PASSIVE)")
         assert opened.wal_pages == known == copied, "the next one begins the log anew, over what is left of this one"
+        assert [opened.wal_has(each) for each in (0, 1, known, known + 1)] == [True, True, True, False]
     opened.checkpoint()
     assert opened.wal_pages == 0
+    assert [opened.wal_has(each) for each in (0, 1)] == [True, False]
 
 
 def test_what_nobody_copies_a_commit_copies_itself(opened: Store, write: Callable[..., None]) -> None:
@@ -165,10 +167,10 @@ def test_nothing_is_copied_on_postgresql(postgres_store: Store) -> None:
 def test_a_log_that_cannot_be_looked_at_stops_nobody(
     opened: Store, checkpoints: WalCheckpoints, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: int) -> int:
+    def fail(*_: object) -> bool:
         raise OSError("Input/output error")
 
-    monkeypatch.setattr(held_file, "_frames", fail)
+    monkeypatch.setattr(held_file, "_is_of", fail)
     write(_ENOUGH)
     write(1)
     with opened.reading() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from math import inf
@@ -29,7 +30,8 @@ class Recent(Generic[Key, Value]):
     def __init__(self, read: Callable[[Collection[Key]], Mapping[Key, Value]], seconds: float) -> None:
         self._read = read
         self._seconds = seconds
-        self._known: dict[Key, tuple[float, Value]] = {}
+        self._known: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
+        """With the loop's time at which it was read; what was read last is last."""
         self._running: _Round[Key, Value] | None = None
         self._next: _Round[Key, Value] | None = None
 
@@ -49,7 +51,6 @@ class Recent(Generic[Key, Value]):
             values[key] = cast(Value, value)
             if read_at <= now - self._seconds / 2:
                 self._round_with(key)
-        self._begin()
         for key, its_round in awaited.items():
             read = await asyncio.shield(its_round.found)
             if isinstance(read, BaseException):
@@ -61,7 +62,10 @@ class Recent(Generic[Key, Value]):
         """The round that reads the key: the running one where that does, else the next."""
         if self._running is not None and key in self._running.wanted:
             return self._running
-        self._next = self._next or _Round()
+        if self._next is None:
+            self._next = _Round()
+            if self._running is None:  # what others ask in this turn of the loop is read with it
+                asyncio.get_running_loop().call_soon(self._begin)
         self._next.wanted.add(key)
         return self._next
 
@@ -81,7 +85,14 @@ class Recent(Generic[Key, Value]):
             mine.found.set_result(failure)
         else:
             read = reading.result()
-            fresh = {key: known for key, known in self._known.items() if known[0] > read_at - self._seconds}
-            self._known = fresh | {key: (read_at, value) for key, value in read.items()}
+            for key, value in read.items():
+                self._known[key] = read_at, value
+                self._known.move_to_end(key)
+            self._forget(read_at - self._seconds)
             mine.found.set_result(read)
         self._begin()
+
+    def _forget(self, until: float) -> None:
+        """What was read until then."""
+        while self._known and next(iter(self._known.values()))[0] <= until:
+            self._known.popitem(last=False)

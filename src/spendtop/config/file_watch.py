@@ -7,46 +7,36 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-SETTLE_MS = 100
-"""A burst of changes counts as one once nothing happened for so long."""
-
-LOOK_AGAIN_MS = 1_000
-"""How often the files are looked at without a notice, for file systems that send none."""
+LOOK_EVERY = 0.1
+"""Seconds. Notices of the system would come for each page that is written to a store in the same folder."""
 
 Snapshot = dict[Path, tuple[int, int, int]]
 """Inode, size and nanosecond of the last change of each file that exists."""
 
 
 def changes(paths: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
-    """Yields each time one of the files, or a file directly in one of the folders, has changed since the call.
+    """Yields each time one of the files, or a file directly in one of the folders, has changed since the call, and has
+    stayed as it is from one look to the next.
 
-    Folders are watched, not files, because editors replace files; also the folders that links point into. A path that
-    does not exist yet counts from when it appears. Ends when `stop` is set.
+    A path that does not exist yet counts from when it appears. Ends when `stop` is set.
     """
     watched = tuple(paths)
     return _changes(watched, snapshot(watched), stop)
 
 
-async def _changes(watched: tuple[Path, ...], seen: Snapshot, stop: asyncio.Event) -> AsyncIterator[None]:
-    from watchfiles import awatch  # a viewer only takes snapshots
-
-    while not stop.is_set():
-        folders = _folders(watched)
-        async for _ in awatch(
-            *folders,
-            watch_filter=None,
-            recursive=False,
-            step=SETTLE_MS,
-            rust_timeout=LOOK_AGAIN_MS,
-            yield_on_timeout=True,
-            stop_event=stop,
-        ):
-            now = snapshot(watched)
-            if now != seen:
-                seen = now
-                yield
-            if _folders(watched) != folders:
-                break
+async def _changes(watched: tuple[Path, ...], told: Snapshot, stop: asyncio.Event) -> AsyncIterator[None]:
+    last = told
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await stop.wait()
+        if stop.is_set():
+            return
+        now = snapshot(watched)
+        if now == last != told:
+            told = now
+            yield
+        last = now
 
 
 def snapshot(paths: Iterable[Path]) -> Snapshot:
@@ -65,25 +55,3 @@ def _files(path: Path) -> list[Path]:
         return list(path.iterdir())
     except OSError:
         return [path]
-
-
-def _folders(paths: Iterable[Path]) -> set[Path]:
-    """The folders in which something has to happen before one of the paths can change."""
-    folders: set[Path] = set()
-    for path in paths:
-        for step in _steps(path.absolute()):
-            folder = step if step.is_dir() else step.parent
-            while not folder.is_dir():
-                folder = folder.parent
-            folders.add(folder)
-    return folders
-
-
-def _steps(path: Path) -> set[Path]:
-    """The path, every link that it leads through, and where it ends."""
-    steps: set[Path] = set()
-    while path not in steps:
-        steps.add(path)
-        if path.is_symlink():
-            path = path.parent / path.readlink()
-    return steps | {path.resolve()}

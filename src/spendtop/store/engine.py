@@ -135,6 +135,10 @@ class Store:
         """How many pages SQLite's write-ahead log has got since it began; 0 on PostgreSQL."""
         return 0 if self._file is None else self._file.log_pages
 
+    def wal_has(self, pages: int) -> bool:
+        """Whether it has got so many."""
+        return pages == 0 or (self._file is not None and self._file.log_has(pages))
+
     def wal_checkpoint(self) -> None:
         """Copy what SQLite's write-ahead log holds into the database, as far as readers allow. Waits for nobody."""
         if self.is_sqlite:

@@ -50,7 +50,7 @@ def put(connection: Connection, name: str, value: str) -> None:
 
 def get(connection: Connection, name: str) -> str | None:
     """A fact, or None when it was never set."""
-    found = _VALUE.run(connection, {"name": name})
+    found = _VALUE.tuples(connection, {"name": name})
     return str(found[0][0]) if found else None
 
 

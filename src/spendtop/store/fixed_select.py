@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, Dialect, Text, bindparam
 from sqlalchemy.sql import ClauseElement
 
+from spendtop.store.statements import tuples_of
+
 _NAME = "one_of_"
 
 
@@ -20,12 +22,19 @@ class FixedSelect:
 
     def run(self, connection: Connection, values: Mapping[str, object]) -> Sequence[Any]:
         """The rows for `values` by name."""
-        dialect = connection.dialect
+        return connection.exec_driver_sql(*self._with(connection.dialect, values)).all()
+
+    def tuples(self, connection: Connection, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """The same rows without names for their columns, for half of the time."""
+        return tuples_of(connection, *self._with(connection.dialect, values))
+
+    def _with(self, dialect: Dialect, values: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = self._compiled[dialect.name] = _compiled(self._statement, dialect)
-        all_values = {**compiled.constants, **values}
-        return connection.exec_driver_sql(compiled.sql, tuple(all_values[name] for name in compiled.names)).all()
+        if compiled.constants:
+            values = {**compiled.constants, **values}
+        return compiled.sql, tuple([values[name] for name in compiled.names])
 
 
 class _Compiled(NamedTuple):

@@ -106,6 +106,11 @@ class HeldFile:
         with self._lock:
             return 0 if self._log is None else _frames(self._log)
 
+    def log_has(self, pages: int) -> bool:
+        """Whether the log has got so many: for a few looks at it, where their number takes a dozen."""
+        with self._lock:
+            return pages == 0 or (self._log is not None and _reaches(self._log, pages - 1))
+
     def _found(self) -> os.stat_result | None:
         """What the path leads to now."""
         try:
@@ -191,13 +196,27 @@ def _frames(log: int) -> int:
     header, size = os.pread(log, _LOG_HEADER, 0), os.fstat(log).st_size
     if size <= _LOG_HEADER:
         return 0
-    frame, salts = int.from_bytes(header[8:12], "big") + _FRAME_HEADER, header[16:24]
-    places = range(_LOG_HEADER, size - frame + 1, frame)
-    return bisect(places, False, key=lambda place: os.pread(log, len(salts), place + 8) != salts)
+    frames = range((size - _LOG_HEADER) // _frame_size(header))
+    return bisect(frames, False, key=lambda number: not _is_of(log, header, number))
+
+
+def _reaches(log: int, number: int) -> bool:
+    header = os.pread(log, _LOG_HEADER, 0)
+    return len(header) == _LOG_HEADER and _is_of(log, header, number)
+
+
+def _is_of(log: int, header: bytes, number: int) -> bool:
+    """Whether the frame of this number, from 0, was written since the log with this header began."""
+    salts = header[16:24]
+    return os.pread(log, len(salts), _LOG_HEADER + number * _frame_size(header) + 8) == salts
+
+
+def _frame_size(header: bytes) -> int:
+    return int.from_bytes(header[8:12], "big") + _FRAME_HEADER
 
 
 def _ends_in_a_hole(log: int, state: _LogState) -> bool:
     """Whether the frame that was the last whole one has become zeros: no frame is of page 0."""
-    frame = int.from_bytes(state.header[8:12], "big") + _FRAME_HEADER
+    frame = _frame_size(state.header)
     frames = (state.size - _LOG_HEADER) // frame
     return frames > 0 and os.pread(log, 4, _LOG_HEADER + (frames - 1) * frame) == bytes(4)

@@ -44,19 +44,23 @@ class WalCheckpoints:
 
     def between(self, somebody_waits: bool) -> None:
         """Called by the writer after each transaction."""
+        if self._is_under_way and not self._leaves_rest:
+            return
         try:
-            pages = self._store.wal_pages
+            self._take_step(somebody_waits)
         except OSError as failure:
             _log.debug("the write-ahead log cannot be looked at: %s", failure)
-            return
-        if pages < self._done:
+
+    def _take_step(self, somebody_waits: bool) -> None:
+        if not self._store.wal_has(self._done):
             self._done = 0
-        new = pages - self._done
-        if self._leaves_rest and (not somebody_waits or new >= _TOO_MANY):
-            self._checkpoint()
-            self._done = pages
-            self._is_under_way = self._leaves_rest = False
-        elif new >= _ENOUGH and not self._is_under_way:
+        if self._leaves_rest:
+            if not somebody_waits or self._store.wal_has(self._done + _TOO_MANY):
+                pages = self._store.wal_pages
+                self._checkpoint()
+                self._done = pages
+                self._is_under_way = self._leaves_rest = False
+        elif self._store.wal_has(self._done + _ENOUGH):
             self._is_under_way = True
             self._wanted.set()
 

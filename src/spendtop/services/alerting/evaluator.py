@@ -185,7 +185,7 @@ def _is_of_database(failure: Exception) -> bool:
 
 def _next_marked(connection: Connection, after: str) -> str | None:
     """The first marked limit behind `after`, by name."""
-    ((name,),) = _NEXT.run(connection, {"after": after})
+    ((name,),) = _NEXT.tuples(connection, {"after": after})
     return None if name is None else str(name)
 
 

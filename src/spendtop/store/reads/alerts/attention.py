@@ -180,7 +180,9 @@ class AlertRow(Struct, frozen=True):
 
 def attention(connection: Connection, now: int) -> Attention:
     """What waits at `now` (UTC µs), in numbers."""
-    ((unrecognized, tests, dead, waiting, unresolved, unattended, critical),) = _counts().run(connection, {"now": now})
+    ((unrecognized, tests, dead, waiting, unresolved, unattended, critical),) = _counts().tuples(
+        connection, {"now": now}
+    )
     silencing = Silencing(connection, now)
     if silencing:
         unattended, critical = _unsilenced(connection, silencing, now)

@@ -80,7 +80,7 @@ class EntityUses:
             some = entities[start : start + _ENTITIES_AT_ONCE]
             size = size_for(some)
             query = self._query(("reaching", size, *(table.name for table in tables)), partial(_reaching, tables, size))
-            found.update(key for (key,) in query.run(connection, {**named(some), **values}))
+            found.update(key for (key,) in query.tuples(connection, {**named(some), **values}))
         return found
 
     def _parts(
@@ -112,7 +112,7 @@ class EntityUses:
         entities: Sequence[str],
         parts: Sequence[Totals],
         edges: Sequence[Span],
-    ) -> Sequence[Any]:
+    ) -> Sequence[tuple[Any, ...]]:
         """Of parts of the totals, and of the requests within the limit's scope by what `each` names."""
         if not parts and not edges:
             return ()
@@ -128,7 +128,7 @@ class EntityUses:
         of_requests = (len(edges), each, limit.measure, limit.where_text) if edges else ()
         query = self._query((size, *(table.name for table in tables), *of_requests), statement)
         values = {"dimension_": limit.dimension, **named(entities), **_ends([*(part.span for part in parts), *edges])}
-        return query.run(connection, values)
+        return query.tuples(connection, values)
 
     def _query(self, key: tuple[object, ...], statement: Callable[[], SelectBase]) -> FixedSelect:
         query = self._queries.get(key)

@@ -24,18 +24,18 @@ Sums = list[Any]
 
 def of_key(connection: Connection, parts: Sequence[Totals], key: str) -> Sums:
     """One row for each part: of one key of it."""
-    return list(_of_key(shapes(parts)).run(connection, {**values(parts), "key_": key})) if parts else []
+    return _of_key(shapes(parts)).tuples(connection, {**values(parts), "key_": key}) if parts else []
 
 
 def of_all_keys(connection: Connection, parts: Sequence[Totals]) -> Sums:
     """One row for each part: of all its keys together."""
-    return list(_of_all_keys(shapes(parts)).run(connection, values(parts))) if parts else []
+    return _of_all_keys(shapes(parts)).tuples(connection, values(parts)) if parts else []
 
 
 def of_requests(connection: Connection, spans: Sequence[Span]) -> Sums:
     """One row for each span: of what was spent in it, from the requests themselves."""
     ends = {name: value for number, span in enumerate(spans) for name, value in _ends(span, f"{number}").items()}
-    return list(_of_requests(len(spans)).run(connection, ends)) if spans else []
+    return _of_requests(len(spans)).tuples(connection, ends) if spans else []
 
 
 @cache
