@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import constants
 from textual.color import Color
 
 from spendtop.domain.errors import ExitCode
@@ -86,3 +87,7 @@ def test_a_source_is_parsed_again_only_for_other_variables() -> None:
     sheet.set_variables({"tint": "blue"})
     sheet.reparse()
     assert sheet.rules[0].styles.color == Color.parse("blue")
+
+
+def test_a_key_is_painted_at_once_and_nothing_moves_by_itself() -> None:
+    assert (constants.MAX_FPS, constants.TEXTUAL_ANIMATIONS) == (250, "none")
