@@ -49,8 +49,9 @@ INSERT INTO total (dimension, key, bucket, shard, requests, cost_nano, unpriced,
 SELECT '{dimension}', {key}, occurred_at - occurred_at % {unit} AS start, 0, count(*),
     coalesce(sum(cost_nano), 0), sum(cost_nano IS NULL), sum(status = 'error'), coalesce(sum(prompt_tokens), 0),
     coalesce(sum(completion_tokens), 0){failed}
-FROM request WHERE {key} IS NOT NULL GROUP BY {key}, start
+FROM request WHERE {key} IS NOT NULL GROUP BY {key}, start ORDER BY start
 """
+"""In the order in which they come: so totals lie where it is that of their rows."""
 _FAILED = ", sum(status = 'error' AND cost_nano = 0 AND prompt_tokens IS NULL AND completion_tokens IS NULL)"
 _GROWN = ("request_user_time", "request_cost")
 """Indexes into whose midst new entries go. Made at the end they would be full to the brim, and each page of them would

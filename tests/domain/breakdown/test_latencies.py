@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from spendtop.domain.breakdown.latencies import APART, LONGEST, STEPS, percentile_95, without
+from spendtop.domain.breakdown.latencies import APART, LONGEST, STEPS, Latencies, LatencyColumn, joined
 
 
 def mark(milliseconds: int) -> str:
@@ -19,6 +19,10 @@ def marks(*latencies: int) -> str:
     return "".join(map(mark, latencies))
 
 
+def told(one: str) -> int:
+    return Latencies.of(one).percentile_95()
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "read"),
     [
@@ -27,11 +31,11 @@ def marks(*latencies: int) -> str:
     ],
 )
 def test_a_latency_is_told_to_two_figures(milliseconds: int, read: int) -> None:
-    assert percentile_95(mark(milliseconds)) == read
+    assert told(mark(milliseconds)) == told(mark(milliseconds) * 1_000) == read
 
 
 def test_every_mark_says_a_latency_of_its_own_and_longer_ones_come_later() -> None:
-    read = [percentile_95(chr(1 + number)) for number in range(LONGEST + 1)]
+    read = [told(chr(1 + number)) for number in range(LONGEST + 1)]
     assert read == sorted(set(read))
 
 
@@ -42,10 +46,26 @@ def test_every_mark_says_a_latency_of_its_own_and_longer_ones_come_later() -> No
 )
 def test_ninety_five_of_a_hundred_take_no_longer(latencies: list[int], expected: int, parts: int) -> None:
     """Of few requests and of many."""
-    assert percentile_95("".join([marks(*latencies)] * parts)) == expected
+    assert joined([Latencies.of(marks(*latencies))] * parts).percentile_95() == expected
 
 
-def test_what_was_joined_can_be_taken_out_again() -> None:
-    drawn = random.Random(7)
-    kept, gone = ([drawn.randrange(300_000) for _ in range(40)] for _ in range(2))
-    assert sorted(without(marks(*kept, *gone), marks(*reversed(gone)))) == sorted(marks(*kept))
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_was_added_and_taken_out_they_are_those_of_a_plain_list(seed: int) -> None:
+    drawn = random.Random(seed)
+    left, parts = Latencies(), list[list[int]]()
+    for _ in range(30):
+        if parts and drawn.random() < 0.4:
+            left -= Latencies.of(marks(*reversed(parts.pop(drawn.randrange(len(parts))))))
+        else:
+            highest = 10 ** drawn.randrange(1, 12)
+            parts.append([drawn.randrange(highest) for _ in range(drawn.choice((0, 1, 5, 60, 70, 900)))])
+            left += Latencies.of(marks(*parts[-1]))
+        in_order = sorted(latency for part in parts for latency in part)
+        slow = in_order[-(-len(in_order) * 95 // 100) - 1] if in_order else None
+        assert left.percentile_95() == (0 if slow is None else told(mark(slow)))
+        assert bool(left) == bool(in_order)
+
+
+def test_a_column_gives_back_what_each_key_has() -> None:
+    each = ["", marks(40), marks(*range(0, 90_000, 100)), "", marks(7, 10**9)]
+    assert [*LatencyColumn(each)] == [Latencies.of(one) for one in each]

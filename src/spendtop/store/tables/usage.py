@@ -165,7 +165,7 @@ class DayTotalTable(Stored, table=True):
 
     __tablename__: ClassVar[Any] = "day_total"
     __table_args__: ClassVar[Any] = (
-        Index("day_total_bucket", "dimension", "bucket"),
+        Index("day_total_bucket", "dimension", "bucket", "cost_nano"),
         {"sqlite_with_rowid": False},
     )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
 
 from msgspec import Struct
 
-from spendtop.domain.breakdown.latencies import percentile_95
+from spendtop.domain.breakdown.latencies import joined
 from spendtop.domain.breakdown.measures import LATENCY, Measure, Measured, Unit
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.spending.kept_sums import Key, Values
@@ -91,41 +90,15 @@ class Grid(Struct, frozen=True, kw_only=True):
     other_columns: int
 
 
-class _Pool:
-    """Measured that grow."""
-
-    __slots__ = ("_amount", "_missing", "_of")
-
-    def __init__(self) -> None:
-        self._of = self._missing = 0
-        self._amount: list[Any] = []
-
-    def add(self, values: Values) -> None:
-        self._of += values[0]
-        self._amount.append(values[1])
-        self._missing += values[2]
-
-    def take(self, other: _Pool) -> None:
-        """What another one has, too."""
-        self._of += other._of
-        self._amount += other._amount
-        self._missing += other._missing
-
-    def sums(self, measure: Measure) -> Measured:
-        """Of latencies the amount is the one that 95 % do not exceed, and missing are those that are not known."""
-        amount = percentile_95("".join(self._amount)) if measure is LATENCY else sum(self._amount)
-        return Measured(self._of, amount, self._missing)
-
-
 def grid(sums: GridSums, size: GridSize, row_name: Callable[[str], str], column_name: Callable[[str], str]) -> Grid:
     """`row_name` and `column_name` say what people read for a key."""
     measure = sums.measure
-    rows = _pools(sums, sums.cells, 0)
-    before = {} if sums.before is None else _pools(sums, sums.before, 0)
+    rows = _by_row(sums.cells, measure)
+    before = {} if sums.before is None else _by_row(sums.before, measure)
     in_order = _in_order(rows, before, measure, size, row_name)
     shown = in_order[: size.rows]
-    columns = _pools(sums, sums.cells, 1) if sums.has_columns else {}
-    heads = sorted(columns, key=lambda column: (-_weight(columns[column], measure), column))
+    columns = _column_weights(sums)
+    heads = sorted(columns, key=lambda column: (-columns[column], column))
     if len(heads) > size.columns + 1:
         heads = heads[: size.columns]
     table = _table(sums, shown, heads)
@@ -158,17 +131,30 @@ def _head(key: str, name: Callable[[str], str]) -> GridHead:
     return GridHead(key=Untrusted(key), name=Untrusted(name(key)))
 
 
-def _pools(sums: GridSums, cells: Mapping[Key, Values], part: int) -> dict[str, Measured]:
-    """By a part of the key."""
-    pools: defaultdict[str | int, _Pool] = defaultdict(_Pool)
+def _by_row(cells: Mapping[Key, Values], measure: Measure) -> dict[str, Measured]:
+    pools = defaultdict[str, list[Values]](list)
     for key, values in cells.items():
-        pools[key[part]].add(values)
-    return {str(name): pool.sums(sums.measure) for name, pool in pools.items()}
+        pools[str(key[0])].append(values)
+    return {name: _measured(_joined(pool, measure), measure) for name, pool in pools.items()}
 
 
-def _weight(sums: Measured, measure: Measure) -> int:
+def _column_weights(sums: GridSums) -> dict[str, int]:
     """What columns are ordered by, so that one of few requests with the slowest of all is not the first."""
-    return measure.size(sums) if measure.adds_up else sums.of
+    measure, weights = sums.measure, defaultdict[str, int](int)
+    for key, values in sums.cells.items() if sums.has_columns else ():
+        weights[str(key[1])] += measure.size(Measured(*values)) if measure.adds_up else values[0]
+    return weights
+
+
+def _joined(parts: Sequence[Values], measure: Measure) -> Values:
+    of, amounts, missing = zip(*parts, strict=True) if parts else ((), (), ())
+    return sum(of), joined(amounts) if measure is LATENCY else sum(amounts), sum(missing)
+
+
+def _measured(values: Values, measure: Measure) -> Measured:
+    """Of latencies the amount is the one that 95 % do not exceed, and missing are those that are not known."""
+    of, amount, missing = values
+    return Measured(of, amount.percentile_95() if measure is LATENCY else amount, missing)
 
 
 def _in_order(
@@ -200,32 +186,31 @@ def _table(sums: GridSums, rows: Sequence[str], columns: Sequence[str]) -> list[
     """A line per row, one of the others and one of all; in each the columns, the others, and all."""
     lines = {key: number for number, key in enumerate(rows)}
     places = {key: number for number, key in enumerate(columns)}
-    pools = [[_Pool() for _ in range(len(columns) + 2)] for _ in range(len(rows) + 2)]
+    cells: list[list[list[Values]]] = [[[] for _ in range(len(columns) + 1)] for _ in range(len(rows) + 1)]
     for key, values in sums.cells.items():
-        place = places.get(str(key[1]), -2) if sums.has_columns else -2
-        pools[lines.get(str(key[0]), -2)][place].add(values)
+        place = places.get(str(key[1]), -1) if sums.has_columns else -1
+        cells[lines.get(str(key[0]), -1)][place].append(values)
     if sums.rest is not None:
-        pools[-2][-2].add(sums.rest.whole)
-    everything = pools[-1]
-    for line in pools[:-1]:
-        for place, pool in enumerate(line[:-1]):
-            line[-1].take(pool)
-            everything[place].take(pool)
-        everything[-1].take(line[-1])
-    return [[pool.sums(sums.measure) for pool in line] for line in pools]
+        cells[-1][-1].append(sums.rest.whole)
+    table = [_with_all([_joined(cell, sums.measure) for cell in line], sums.measure) for line in cells]
+    table.append([_joined(column, sums.measure) for column in zip(*table, strict=True)])
+    return [[_measured(values, sums.measure) for values in line] for line in table]
 
 
 def _lines(sums: GridSums, rows: Sequence[str]) -> list[Measured]:
     """What was before: of each row, of the others, and of all."""
     lines = {key: number for number, key in enumerate(rows)}
-    pools = [_Pool() for _ in range(len(rows) + 2)]
+    pools: list[list[Values]] = [[] for _ in range(len(rows) + 1)]
     for key, values in (sums.before or {}).items():
-        pools[lines.get(str(key[0]), -2)].add(values)
-        pools[-1].add(values)
+        pools[lines.get(str(key[0]), -1)].append(values)
     if sums.rest is not None:
-        for pool in pools[-2:]:
-            pool.add(sums.rest.before)
-    return [pool.sums(sums.measure) for pool in pools]
+        pools[-1].append(sums.rest.before)
+    joined_lines = _with_all([_joined(pool, sums.measure) for pool in pools], sums.measure)
+    return [_measured(values, sums.measure) for values in joined_lines]
+
+
+def _with_all(parts: list[Values], measure: Measure) -> list[Values]:
+    return [*parts, _joined(parts, measure)]
 
 
 def _trends(sums: GridSums, rows: Sequence[str]) -> dict[str, tuple[int, ...]]:

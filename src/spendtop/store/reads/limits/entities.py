@@ -15,6 +15,7 @@ from spendtop.store.reads.limits.raises import raises_in_force
 from spendtop.store.reads.limits.uses import (
     LimitUse,
     costliest_request,
+    entity_count,
     fullest_first,
     largest_entities,
     stands,
@@ -57,14 +58,16 @@ def _each(connection: Connection, limits: Sequence[Limit], calendar: Calendar, n
             yield LimitEntities(limit, (stands(limit, "", "", window, use(connection, limit, "", window), raises),))
             continue
         span = widest(limit.window, now, calendar)
-        entities, count = largest_entities(connection, limit, span, now, MOST_ENTITIES)
+        entities = largest_entities(connection, limit, span, now, MOST_ENTITIES)
+        are_all = len(entities) < MOST_ENTITIES
+        others = 0 if are_all else entity_count(connection, limit, span, now) - len(entities)
         called = names if limit.each is Each.TOKEN else {}
         each = (
             stands(limit, entity, called.get(entity, entity), window, used, raises)
             for window, some in _by_window(windows_of(connection, limit, entities, now, calendar))
             for entity, used in reader.uses(connection, limit, some, window).items()
         )
-        yield LimitEntities(limit, tuple(fullest_first(each)), count - len(entities))
+        yield LimitEntities(limit, tuple(fullest_first(each)), others)
 
 
 def _by_window(windows: Mapping[str, Bounds]) -> Iterable[tuple[Bounds, list[str]]]:

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+    union_all,
+)
 
 from spendtop.domain.clock import DAY, HOUR
-from spendtop.domain.filters.filters import EVERYTHING, FilterContext
+from spendtop.domain.filters.filters import FilterContext
 from spendtop.domain.limits.limit import Each, Limit, LimitState
 from spendtop.domain.limits.raises import Raise, Raises
 from spendtop.domain.money import Usd
@@ -118,7 +130,7 @@ def uses(
             standing.append(costliest_request(connection, limit, now, ceiling, raises))
             continue
         span = widest(limit.window, now, calendar)
-        entities = largest_entities(connection, limit, span, now, entities_per_limit)[0] if limit.each else [""]
+        entities = largest_entities(connection, limit, span, now, entities_per_limit) if limit.each else [""]
         standing += (
             stands(
                 limit,
@@ -173,9 +185,11 @@ def _of_entity(connection: Connection, limit: Limit, entity: str, spans: Sequenc
 
 def summed(connection: Connection, limit: Limit) -> Portion:
     """What the limit sums, of whomever: requests of its measure within its `where`."""
+    part = measured(limit.measure)
+    if limit.where is None:
+        return part
     # The fields that a limit can name do not depend on the time.
-    within = condition(limit.where or EVERYTHING, FilterContext(0, Calendar()), connection)
-    return measured(limit.measure).where(within)
+    return part.where(condition(limit.where, FilterContext(0, Calendar()), connection))
 
 
 def _unpriced(connection: Connection, span: Span, part: Portion) -> list[RequestRow]:
@@ -184,14 +198,22 @@ def _unpriced(connection: Connection, span: Span, part: Portion) -> list[Request
     return [from_row(row) for row in connection.execute(statement)]
 
 
-def largest_entities(
-    connection: Connection, limit: Limit, window: Bounds, now: int, most: int
-) -> tuple[list[str], int]:
-    """Those that spend most in the window by whole hours, and how many there are altogether."""
+def largest_entities(connection: Connection, limit: Limit, window: Bounds, now: int, most: int) -> list[str]:
+    """Those that spend most in the window by whole hours."""
+    parts = _whole_hours(connection, limit, window, now)
+    rows = _largest(fixed_sums.shapes(parts)).tuples(connection, {**fixed_sums.values(parts), "most": most})
+    return [key for (key,) in rows]
+
+
+def entity_count(connection: Connection, limit: Limit, window: Bounds, now: int) -> int:
+    """How many spent in the window by whole hours."""
+    parts = _whole_hours(connection, limit, window, now)
+    return int(_count(fixed_sums.shapes(parts)).tuples(connection, fixed_sums.values(parts))[0][0])
+
+
+def _whole_hours(connection: Connection, limit: Limit, window: Bounds, now: int) -> list[Totals]:
     since = now - RECENT if window.start_us is None else window.start_us
-    parts = totals_of_keys(connection, limit.dimension, Span(since, window.end_us).widened(HOUR))
-    largest = _largest(fixed_sums.shapes(parts)).tuples(connection, {**fixed_sums.values(parts), "most": most})
-    return [key for key, _ in largest], largest[0][1] if largest else 0
+    return totals_of_keys(connection, limit.dimension, Span(since, window.end_us).widened(HOUR))
 
 
 def reaching(connection: Connection, limit: Limit, window: Bounds, now: int, nano: int) -> Select[tuple[str]]:
@@ -213,14 +235,21 @@ def reaching(connection: Connection, limit: Limit, window: Bounds, now: int, nan
 
 @cache
 def _largest(parts: tuple[Totals, ...]) -> FixedSelect:
-    each = union_all(
-        *(
-            select(part.grouping.label("key"), part.table.c.cost_nano).where(part.holds, part.key != "")
-            for part in parts
-        )
-    ).subquery()
-    entities = select(each.c.key, func.count().over()).group_by(each.c.key)
-    return FixedSelect(entities.order_by(func.sum(each.c.cost_nano).desc(), each.c.key).limit(bindparam("most")))
+    each = _costs(parts).subquery()
+    in_order = select(each.c.key).group_by(each.c.key).order_by(func.sum(each.c.cost_nano).desc(), each.c.key)
+    return FixedSelect(in_order.limit(bindparam("most")))
+
+
+@cache
+def _count(parts: tuple[Totals, ...]) -> FixedSelect:
+    return FixedSelect(select(func.count(_costs(parts).subquery().c.key.distinct())))
+
+
+def _costs(parts: tuple[Totals, ...]) -> CompoundSelect[Any]:
+    rows = (
+        select(part.grouping.label("key"), part.table.c.cost_nano).where(part.holds, part.key != "") for part in parts
+    )
+    return union_all(*rows)
 
 
 def costliest_request(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from operator import add
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
-from spendtop.domain.breakdown.latencies import without
+from spendtop.domain.breakdown.latencies import LatencyColumn
 from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.store.engine import Store
 from spendtop.store.reads.rows import Spend
@@ -25,10 +25,10 @@ from spendtop.store.tables import RequestTable, RevisionTable
 
 Key = tuple[str | int, ...]
 Values = tuple[Any, ...]
-"""Whole numbers, which add up, or marks of latencies, which are joined."""
+"""Whole numbers or latencies, which both add up."""
 Grouped = Iterable[tuple[Key, Values]]
 Grouping = Callable[[Connection, Span], Grouped]
-"""Sums of the counted requests within a span, by key. All have as many values."""
+"""Sums of the counted requests within a span, by key. All have as many values, and of latencies their marks."""
 
 STEPS = 12
 """About as many pieces of the same length make up a span."""
@@ -58,7 +58,7 @@ class _Piece(NamedTuple):
     stamp: Spend | None
     """The totals of its time; None of an end that has none."""
     keys: list[Key]
-    columns: list[Sequence[Any]]
+    columns: list[Iterable[Any]]
     """The first values of all keys, the second ones, and so on."""
 
     def rows(self) -> Iterable[tuple[Key, Values]]:
@@ -175,8 +175,8 @@ class KeptSums:
         self.by_key.clear()
 
 
-def _column(values: Sequence[Any]) -> Sequence[Any]:
-    return values if isinstance(values[0], str) else array("q", values)
+def _column(values: Sequence[Any]) -> Iterable[Any]:
+    return LatencyColumn(values) if isinstance(values[0], str) else array("q", values)
 
 
 def _add_to(sums: dict[Key, Values], key: Key, values: Values) -> None:
@@ -186,15 +186,11 @@ def _add_to(sums: dict[Key, Values], key: Key, values: Values) -> None:
 
 def _take_from(sums: dict[Key, Values], key: Key, values: Values) -> None:
     """Keys whose values are all nothing are left out."""
-    after = tuple(map(_less, sums[key], values))
+    after = tuple(map(sub, sums[key], values))
     if any(after):
         sums[key] = after
     else:
         del sums[key]
-
-
-def _less(whole: Any, part: Any) -> Any:
-    return without(whole, part) if isinstance(whole, str) else whole - part
 
 
 def _cut(span: Span, end: int, units: tuple[int, ...]) -> tuple[list[tuple[Span, int]], list[Span]]:
