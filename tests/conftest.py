@@ -23,7 +23,6 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
-import spendtop.tui  # noqa: F401 - before Textual, as in the program
 from spendtop.domain.clock import to_micros
 from spendtop.store.engine import Store
 from tests.empty_stores import EmptyPostgres, make_file

@@ -8,7 +8,6 @@ import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual import constants
 from textual.color import Color
 
 from spendtop.domain.errors import ExitCode
@@ -89,5 +88,11 @@ def test_a_source_is_parsed_again_only_for_other_variables() -> None:
     assert sheet.rules[0].styles.color == Color.parse("blue")
 
 
-def test_a_key_is_painted_at_once_and_nothing_moves_by_itself() -> None:
-    assert (constants.MAX_FPS, constants.TEXTUAL_ANIMATIONS) == (250, "none")
+async def test_a_key_right_after_a_paint_waits_for_no_sixtieth_and_nothing_moves_by_itself(
+    session_over: Sessions,
+) -> None:
+    app = SpendtopApp(session_over())
+    async with app.run_test() as pilot:
+        await opened(pilot)
+        assert app.screen._update_timer._interval == 1 / 250
+        assert app.animation_level == "none"
