@@ -7,22 +7,24 @@ import threading
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 from spendtop.alerts.courier import ProcessCourier
 from spendtop.alerts.outbox_loop import OutboxLoop
 from spendtop.collector.active_config import ActiveConfig
 from spendtop.collector.evaluator_loop import EvaluatorLoop
 from spendtop.config.load import load
+from spendtop.domain.clock import DAY
 from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Cost, Request, TimeSource
 from spendtop.domain.sources.records import HELICONE
 from spendtop.services.recording.recorder import Recorder
+from spendtop.services.recording.transaction import Outcome
 from spendtop.services.stores.lease import SoleOwner
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
 from spendtop.store.schema import upgrade
 from tests.benchmarks.counting import Calls, Counting
+from tests.conftest import SettableClock
 
 _PATIENCE = 30.0
 _CONFIG = """
@@ -40,7 +42,7 @@ url = "json://127.0.0.1:{port}/"
 
 
 def alert(folder: Path) -> Calls:
-    """From the commit of what crosses to the sink, in the collector alone."""
+    """From the commit of what crosses to the sink, in the collector alone; its statements were compiled by another."""
     counter = Counting()
     with counter.installed():
         asyncio.run(_one_alert(folder, counter))
@@ -48,11 +50,11 @@ def alert(folder: Path) -> Calls:
 
 
 async def _one_alert(folder: Path, counter: Counting) -> None:
-    arrived = threading.Event()
+    arrived = threading.Semaphore(0)
 
     def arrive() -> None:
         counter.is_on = False
-        arrived.set()
+        arrived.release()
 
     sink = _sink(arrive)
     file = folder / "spendtop.toml"
@@ -61,9 +63,7 @@ async def _one_alert(folder: Path, counter: Counting) -> None:
     store = Store(f"sqlite:///{folder / 'alert.db'}")
     upgrade(store)
 
-    def clock() -> int:
-        return 1_795_129_200_000_000
-
+    clock = SettableClock(1_795_129_200_000_000)
     active = ActiveConfig(load(file, sections=SECTIONS, environ={}), clock)
     recorder = Recorder(store, active.preparer, active.book, 0, lambda outcomes: recorded(outcomes))
     recorder.start()
@@ -75,11 +75,11 @@ async def _one_alert(folder: Path, counter: Counting) -> None:
         clock=clock,
     )
     evaluation = EvaluatorLoop(
-        store, recorder, SoleOwner(), lambda: active.evaluator, clock, lambda announced: outbox.wake()
+        store, recorder, SoleOwner(), lambda: active.evaluator, clock, lambda announced: outbox.wake(), 2 * _PATIENCE
     )
 
-    def recorded(_outcomes: Sequence[Any]) -> None:
-        counter.is_on = True
+    def recorded(outcomes: Sequence[Outcome]) -> None:
+        counter.is_on = any(each.request is not None and each.request.user_id == "bob" for each in outcomes)
         evaluation.wake()
 
     stop = asyncio.Event()
@@ -87,8 +87,11 @@ async def _one_alert(folder: Path, counter: Counting) -> None:
         tasks.create_task(evaluation.run(stop))
         tasks.create_task(outbox.run(stop))
         await asyncio.sleep(1)  # both loops have looked once and wait
-        await asyncio.to_thread(recorder.submit, [_request(clock())], lambda outcomes: None)
-        assert await asyncio.to_thread(arrived.wait, _PATIENCE), "no message arrived"
+        for user in ("ann", "bob"):
+            clock.now += DAY  # the next window
+            recorder.submit([_request(user, clock())], lambda outcomes: None)
+            assert await asyncio.to_thread(arrived.acquire, timeout=_PATIENCE), "no message arrived"
+            await asyncio.sleep(1)
         stop.set()
     recorder.stop()
     store.close()
@@ -112,13 +115,13 @@ def _sink(on_arrival: Callable[[], None]) -> HTTPServer:
     return server
 
 
-def _request(now: int) -> Request:
+def _request(user: str, now: int) -> Request:
     return Request(
         source=HELICONE,
-        external_id="the-one-that-crosses",
+        external_id=f"the one of {user} that crosses",
         received_at=now,
         occurred_at=now,
         time_source=TimeSource.PROVIDER,
-        user_id="ann",
+        user_id=user,
         cost=Cost(reported=Usd.of("2")),
     )

@@ -87,7 +87,7 @@ class Usd:
 
     @property
     def dollars(self) -> Decimal:
-        return Decimal(self.nano).scaleb(-9, _EXACT)
+        return _EXACT.scaleb(self.nano, -9)
 
     @property
     def floored(self) -> str:
@@ -97,17 +97,14 @@ class Usd:
 
     def __str__(self) -> str:
         """Dollars for people: cents from one dollar on, at least two significant digits below."""
-        return self._written(self._places)
-
-    @property
-    def _places(self) -> int:
         nano = abs(self.nano)
-        return 2 if nano >= NANO_PER_USD or nano == 0 else 3 if nano >= 100_000_000 else 4 if nano >= 100_000 else 6
+        places = 2 if nano >= NANO_PER_USD or nano == 0 else 3 if nano >= 100_000_000 else 4 if nano >= 100_000 else 6
+        return self._written(places)
 
     def _written(self, places: int) -> str:
         """Rounded half-even to so many decimals; what is there is never written as nothing."""
         sign = "-" if self.nano < 0 else ""
-        value = _EXACT.quantize(abs(self.dollars), Decimal(1).scaleb(-places))
+        value = _EXACT.quantize(_EXACT.scaleb(abs(self.nano), -9), Decimal(1).scaleb(-places))
         if self.nano and not value:
             return f"{sign}<${Decimal(1).scaleb(-places):f}"
         return f"{sign}${value:,.{places}f}"

@@ -464,6 +464,7 @@ def _plain_row(at: int, now: int) -> dict[str, Any]:
 class _Handler(BaseHTTPRequestHandler):
     helicone: FakeHelicone
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or a body waits for the answer to its head, once a connection is used again
 
     def do_GET(self) -> None:
         self._answer(None)

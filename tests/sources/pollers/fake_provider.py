@@ -32,6 +32,8 @@ class Asked:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    port: int = 0
+    """Of the other side: tells connections apart."""
 
     def one(self, name: str) -> str | None:
         """The first value of a query parameter."""
@@ -259,6 +261,7 @@ def _handler_for(fake: FakeProvider) -> type[BaseHTTPRequestHandler]:
                     query=parse_qs(address.query, keep_blank_values=True),
                     headers={name.lower(): text for name, text in self.headers.items()},
                     body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
+                    port=self.client_address[1],
                 )
             )
             self._send(given)

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from spendtop.api.answers import SAFE_HEADERS, HttpAnswer, busy, error
 from spendtop.api.listener.connections import Allowance, ConnectionTable
+from spendtop.api.listener.joined_writes import JoinedWrites
 
 MOST_HEADERS = 100
 LARGEST_HEAD = 32 * 1024
@@ -85,7 +86,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal: HttpAnswer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # as far as it is used
         self._waiting_since = now = self.loop.time()
         self._table.enter(self, now)
 

@@ -15,7 +15,7 @@ from spendtop.services import checkpoints
 from spendtop.services.recording import remarks
 from spendtop.services.stores.lease import LostLease
 from spendtop.sources import unknown_fields
-from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers import KeyRefused, PollFailed, connections
 from spendtop.store.transactions import WriteQueue, write
 
 _JITTER = 0.1
@@ -89,8 +89,9 @@ class PollLoop:
         began_at = self._clock()
         try:
             with unknown_fields.collecting() as unknown:
-                while not stop.is_set() and self._owns() and await self._steps.step(began_at):
-                    pass
+                async with connections.kept():
+                    while not stop.is_set() and self._owns() and await self._steps.step(began_at):
+                        pass
             if unknown:
                 await self._remark(unknown)
         except PollFailed as failure:

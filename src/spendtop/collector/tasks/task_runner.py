@@ -25,6 +25,7 @@ from spendtop.services.recording import quarantine
 from spendtop.services.recording.recorder import Recorder
 from spendtop.services.stores.lease import LostLease
 from spendtop.services.tasks import Task, TaskKind, TaskState
+from spendtop.sources.pollers import connections
 from spendtop.sources.registry import READERS
 from spendtop.store.engine import Store
 from spendtop.store.transactions import WriteQueue, read, write
@@ -117,7 +118,7 @@ class TaskRunner:
         slow_task = self._slow.get(task.kind)
         if slow_task is None:
             raise SpendtopError("This collector cannot do that.")
-        async with self._turns[task.kind]:
+        async with self._turns[task.kind], connections.kept():
             return await slow_task(task)
 
     async def _finish(self, task: Task, result_of: Awaitable[str]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from spendtop.domain.discreet import Discreet
 from spendtop.sources.documented import ANSWERS
-from spendtop.sources.pollers import KeyRefused, PollFailed
+from spendtop.sources.pollers import KeyRefused, PollFailed, connections
 from spendtop.sources.unknown_fields import tell_beside
 
 if TYPE_CHECKING:
@@ -224,28 +224,31 @@ class Fetcher:
     @asynccontextmanager
     async def poll(self) -> AsyncIterator[Poll]:
         """Questions that belong together: over one connection, and within the total time."""
-        import httpx
-
-        from spendtop import __version__
-
         if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
             raise KeyRefused(f"The key for {self.provider} holds characters that no key has. Copy it anew.")
         async with _turn(self._host):
             tls = await asyncio.to_thread(_tls)
-            async with httpx.AsyncClient(
-                base_url=self._base_url,
-                headers={
-                    "User-Agent": f"spendtop/{__version__}",
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                    **self._headers,
-                },
-                timeout=httpx.Timeout(self._bounds.deadline, connect=self._bounds.connect),
-                follow_redirects=False,
-                trust_env=False,
-                verify=tls,
-            ) as client:
+            async with connections.client_of(self, partial(self._client, tls)) as client:
                 yield Poll(self.provider, client, self._advise, self._bounds)
+
+    def _client(self, tls: ssl.SSLContext) -> httpx.AsyncClient:
+        import httpx
+
+        from spendtop import __version__
+
+        return httpx.AsyncClient(
+            base_url=self._base_url,
+            headers={
+                "User-Agent": f"spendtop/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                **self._headers,
+            },
+            timeout=httpx.Timeout(self._bounds.deadline, connect=self._bounds.connect),
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls,
+        )
 
 
 class FetchedAnswer(Discreet, frozen=True):
