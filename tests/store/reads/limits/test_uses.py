@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtop.domain.clock import HOUR
+from spendtop.domain.clock import DAY, HOUR
 from spendtop.domain.filters.filters import FilterContext, Subject, matches, parse_filter
 from spendtop.domain.limits.limit import Each, Limit, LimitState, family_of
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Bounds, Calendar, parse_window
+from spendtop.store.day_totals import add_hours
+from spendtop.store.engine import Store
 from spendtop.store.reads.limits.entity_uses import EntityUses
 from spendtop.store.reads.limits.uses import Use, use, uses
 from spendtop.store.reads.rows import RequestRow
@@ -132,3 +135,19 @@ class TestUses:
         with recorded.store.reading() as connection:
             (found,) = uses(connection, [limit(window="hour")], Calendar(), self.now)
         assert (found.starts_at, found.ends_at, found.fraction) == (START + HOUR, START + 2 * HOUR, 0.0)
+
+    def test_who_spent_most_of_a_day_is_read_from_the_index_of_its_totals(self, sqlite_store: Store) -> None:
+        day, ran, recorded = START // DAY * DAY, list[str](), Recorded(sqlite_store)
+        spent = ("a", 0, 5), ("b", 0, 9), ("a", 3, 6)
+        recorded.add([recorded.request(day + hour * HOUR, cost, user_id=user) for user, hour, cost in spent])
+        with sqlite_store.writing() as connection:
+            add_hours(connection, day + 2 * HOUR)
+        with sqlite_store.reading() as connection:
+            driver = connection.connection.dbapi_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.set_trace_callback(ran.append)
+            (found,) = uses(connection, [limit(window="day", each=Each.USER)], Calendar(), day + 4 * HOUR, 1)
+            driver.set_trace_callback(None)
+            plans = [row[3] for sql in ran for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert (found.entity.raw, found.used) == ("a", Usd(11))
+        assert any("COVERING INDEX day_total_bucket" in step for step in plans)
