@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_name
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings
 from spendtop.tui.collector_start import CollectorStart
@@ -223,7 +223,7 @@ class SpendtopApp(ThemedApp):
         sight = sight_of(self, self._collector_asked, self._collector_left, upgraded)
         standing = sight.standing(now)
         return StatusFacts(
-            store=clean_line(self.session.store_name, 24),
+            store=clean_name(self.session.store_name, 24),
             collector=self.collector,
             asked=self._collector_asked,
             standing=standing,

@@ -168,7 +168,7 @@ class CarefulApp(App[int]):
         """Keys typed ahead of the field that they are meant for come up here; what reached it in time does not."""
         field = self.focused
         if isinstance(field, Input) and event.is_printable and event.character:
-            field.insert_text_at_cursor(event.character)
+            field.replace(event.character, *field.selection)
             event.stop()
             event.prevent_default()
 

@@ -21,7 +21,7 @@ from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens import SCREENS, ScreenEntry
-from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, clip, fit, length, spread
+from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, clip, fit_middle, length, spread
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger.bills import Bills
@@ -162,7 +162,7 @@ class StatusLine(Canvas):
         if first is None or first.balance is None:
             return []
         left: Line = [
-            (f"{fit(clean_line(first.account.name), 16).rstrip()} ", palette.muted),
+            (f"{fit_middle(clean_line(first.account.name), 16).rstrip()} ", palette.muted),
             (first.balance.floored, palette.money),
         ]
         if first.run_out_at is None:
@@ -176,7 +176,7 @@ class StatusLine(Canvas):
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
         share: Piece = (f"{formats.used_percent(use)}{sign}", styles[use.state])
-        name = fit(str(use.name) or use.limit.name, 16).rstrip()
+        name = fit_middle(str(use.name) or use.limit.name, 16).rstrip()
         unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{use.limit.measure.sign}{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         whole: Line = [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced]
