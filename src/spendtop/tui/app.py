@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 import signal
 import sys
 from collections import defaultdict
@@ -56,7 +55,6 @@ def run(session: Session) -> int:
     SIGTERM and SIGHUP end it as 128 + their number, with the terminal restored. An end that nobody asked for is no
     success: 70, or RuntimeError.
     """
-    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     app = SpendtopApp(session)
     try:
         code = asyncio.run(_run(app, session))
