@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measuring import Figure, say, take_said
-from tests.benchmarks.report import Section, merge
+from tests.benchmarks.report import Section, Told, merge
 from tests.benchmarks.workshop import Workshop
 
 BENCHMARKS: Mapping[str, Callable[[Workshop], list[Figure]]] = {
@@ -73,9 +74,12 @@ BY_HAND: Mapping[str, Callable[[Workshop], list[Figure]]] = {"large": large.larg
 """Those that are measured only where they are named."""
 _ALL = {**BENCHMARKS, **BY_HAND}
 _ROOT = Path(__file__).parents[2]
-_PAGE = _ROOT / ".github" / "benchmarks.md"
-_NOTES = Path(__file__).with_name("notes.md")
-"""What figures cannot say: which limits there are, and what was tried."""
+PAGE = _ROOT / ".github" / "benchmarks.md"
+_HERE = Path(__file__).parent
+TOLD = Told(
+    (_HERE / "notes.md").read_text(encoding="utf-8"),
+    tomllib.loads((_HERE / "limits.toml").read_text(encoding="utf-8")),
+)
 
 
 def main() -> int:
@@ -91,7 +95,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
     parser.add_argument("--kept", type=Path, help="where the full store stays between runs")
     parser.add_argument(
-        "--report", action="store_true", help=f"also write what was measured into {_PAGE.relative_to(_ROOT)}"
+        "--report", action="store_true", help=f"also write what was measured into {PAGE.relative_to(_ROOT)}"
     )
     asked = parser.parse_args()
     unknown = set(asked.names) - _ALL.keys()
@@ -113,7 +117,7 @@ def main() -> int:
             for figure in figures:
                 say(figure.row())
             if asked.report:
-                merge(_PAGE, sections, list(_ALL), _NOTES.read_text(encoding="utf-8"))
+                merge(PAGE, sections, list(_ALL), TOLD)
     say("")
     figures = [figure for section in sections for figure in section.figures]
     for figure in figures:

@@ -31,21 +31,40 @@ class Section:
     figures: Sequence[Figure]
 
 
-def merge(page: Path, measured: Sequence[Section], order: Sequence[str], notes: str) -> None:
+@dataclass(frozen=True)
+class Told:
+    """What figures cannot say."""
+
+    notes: str
+    """Which limits there are, and what was tried."""
+    limits: Mapping[str, str]
+    """Beginnings of figures' names, and what keeps these from their goals."""
+
+    def limit(self, figure: Figure) -> str | None:
+        """In a sentence or two, with the notes that tell more."""
+        names = [name for name in self.limits if figure.name.startswith(name)]
+        return self.limits[max(names, key=len)] if names else None
+
+
+def kept_sections(page: Path) -> list[Section]:
+    """What the page has."""
+    kept = page.with_suffix(".json")
+    return msgspec.json.decode(kept.read_bytes(), type=list[Section]) if kept.exists() else []
+
+
+def merge(page: Path, measured: Sequence[Section], order: Sequence[str], told: Told) -> None:
     """Write the page with the measured sections and those it has of other benchmarks of `order`, and beside it the plot
     and the figures."""
-    kept = page.with_suffix(".json")
-    earlier = msgspec.json.decode(kept.read_bytes(), type=list[Section]) if kept.exists() else []
-    by_name = {section.name: section for section in (*earlier, *measured)}
+    by_name = {section.name: section for section in (*kept_sections(page), *measured)}
     sections = [by_name[name] for name in order if name in by_name]
     missing = [name for name in order if name not in by_name]
-    kept.write_bytes(msgspec.json.format(msgspec.json.encode(sections)) + b"\n")
+    page.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(sections)) + b"\n")
     plot = page.with_suffix(".svg")
     plot.write_text(_plot([figure for section in sections for figure in section.figures]), encoding="utf-8")
-    page.write_text(_page(sections, missing, notes, plot.name), encoding="utf-8")
+    page.write_text(_page(sections, missing, told, plot.name), encoding="utf-8")
 
 
-def _page(sections: Sequence[Section], missing: Sequence[str], notes: str, plot: str) -> str:
+def _page(sections: Sequence[Section], missing: Sequence[str], told: Told, plot: str) -> str:
     figures = [figure for section in sections for figure in section.figures]
     reached = sum(figure.is_reached for figure in figures)
     parts = [
@@ -56,10 +75,25 @@ def _page(sections: Sequence[Section], missing: Sequence[str], notes: str, plot:
         f"{reached} of {len(figures)} figures reach their goal."
         + (f" Not measured yet: {', '.join(missing)}." if missing else ""),
         f"![Each figure against its goal: to the right of the line it is better]({plot})",
-        notes.strip(),
+        _missed(sections, told),
+        told.notes.strip(),
         *map(_section, sections),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _missed(sections: Sequence[Section], told: Told) -> str:
+    rows = [
+        f"| [{section.name}](#{section.name}) | {figure.name} | {_value(figure)} | {_goal(figure)} |"
+        f" {told.limit(figure) or ''} |"
+        for section in sections
+        for figure in section.figures
+        if not figure.is_reached
+    ]
+    if not rows:
+        return ""
+    table = ["| section | figure | value | goal | what the limit is |", "|---|---|--:|--:|---|", *rows]
+    return "\n".join(["## Missed, and why", "", *table])
 
 
 def _section(section: Section) -> str:
@@ -71,10 +105,16 @@ def _section(section: Section) -> str:
 
 
 def _row(figure: Figure) -> str:
-    sign = "≤" if figure.at_most else "≥"
     mark = "reached" if figure.is_reached else "**missed**"
-    value, goal = f"{figure.value:.3g} {figure.unit}", f"{sign} {figure.goal:g} {figure.unit}"
-    return f"| {figure.name} | {value} | {goal} | {mark} | {figure.detail} |"
+    return f"| {figure.name} | {_value(figure)} | {_goal(figure)} | {mark} | {figure.detail} |"
+
+
+def _value(figure: Figure) -> str:
+    return f"{figure.value:.3g} {figure.unit}"
+
+
+def _goal(figure: Figure) -> str:
+    return f"{'≤' if figure.at_most else '≥'} {figure.goal:g} {figure.unit}"
 
 
 def _plot(figures: Sequence[Figure]) -> str:
