@@ -45,7 +45,7 @@ from spendtop.sources.registry import Readers
 _PREFIXES = ("", "/api")
 _CODES = {404: "not_found", 405: "method_not_allowed", 409: "taken"}
 _MESSAGES = {
-    404: "There is nothing at this address.",
+    404: "There is nothing at this address. /openapi.json lists what there is.",
     405: "This address does not take this method.",
 }
 _INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ErrorAnswer}}
