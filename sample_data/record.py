@@ -32,7 +32,7 @@ from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.domain.requests.request import Request
 from spendtop.domain.sources.records import HELICONE
 from spendtop.services.alerting import actions as alert_actions
-from spendtop.services.alerting.evaluator import Evaluator, has_marks
+from spendtop.services.alerting.evaluator import Evaluator
 from spendtop.services.recording.missed_requests import note_gap
 from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
@@ -76,7 +76,7 @@ def record(file: Path, requests: Iterable[Request]) -> None:
         recorder.submit(of_hour, recorded.set_result)
         recorded.result()
         end = (hour + 1) * HOUR
-        while recorder.run(has_marks).result():
+        while recorder.run(partial(evaluator.has_marks, now=end)).result():
             recorder.run(partial(evaluator.evaluate, now=end)).result()
         recorder.run(partial(evaluator.revisit, now=end)).result()
         if end == _SEEN_AT:

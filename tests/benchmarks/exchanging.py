@@ -16,7 +16,7 @@ class Exchanged(NamedTuple):
     """What came of it."""
 
     taken: list[float]
-    """Seconds for each answer, in no order."""
+    """Seconds for each answer; of what was sent at a pace in the order in which it fell due."""
     failed: int
     """Answers other than 200."""
 
@@ -80,26 +80,27 @@ def at_a_pace(connections: Sequence[socket.socket], messages: Sequence[bytes], p
     """Messages fall due at this pace, whether or not earlier ones are answered; their time runs from when they do."""
     clock = time.perf_counter
     idle = deque(connections)
-    due_at: dict[socket.socket, float] = {}
+    sent: dict[socket.socket, int] = {}
     received: dict[socket.socket, bytes] = {}
-    taken: list[float] = []
+    taken = [0.0] * len(messages)
     failed = position = 0
     start = clock()
-    while position < len(messages) or due_at:
+    while position < len(messages) or sent:
         while position < len(messages) and idle and start + position / per_second <= clock():
             connection = idle.popleft()
-            due_at[connection] = start + position / per_second
+            sent[connection] = position
             connection.sendall(messages[position])
             position += 1
         wait = start + position / per_second - clock() if position < len(messages) and idle else None
-        ready, _, _ = select.select(list(due_at), (), (), None if wait is None else max(0.0, wait))
+        ready, _, _ = select.select(list(sent), (), (), None if wait is None else max(0.0, wait))
         for connection in ready:
             answer = received.pop(connection, b"") + _received(connection)
             if not _is_whole(answer):
                 received[connection] = answer
                 continue
             failed += not answer.startswith(b"HTTP/1.1 200")
-            taken.append(clock() - due_at.pop(connection))
+            number = sent.pop(connection)
+            taken[number] = clock() - (start + number / per_second)
             idle.append(connection)
     return Exchanged(taken, failed)
 

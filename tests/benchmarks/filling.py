@@ -53,9 +53,9 @@ FROM request WHERE {key} IS NOT NULL GROUP BY {key}, start ORDER BY start
 """
 """In the order in which they come: so totals lie where it is that of their rows."""
 _FAILED = ", sum(status = 'error' AND cost_nano = 0 AND prompt_tokens IS NULL AND completion_tokens IS NULL)"
-_GROWN = ("request_user_time", "request_cost")
-"""Indexes into whose midst new entries go. Made at the end they would be full to the brim, and each page of them would
-be split by the first request that comes: a store that grew has room in them."""
+_GROWN = "request_user_time"
+"""The index into whose midst new entries go. Made at the end it would be full to the brim, and each page of it would be
+split by the first request that comes: a store that grew has room in it."""
 _DIMENSIONS = {
     "all": "''",
     "user": "user_id",
@@ -103,7 +103,8 @@ def _fill(path: Path, requests: int, users: int, span: int, body: bytes | None =
 def _insert(connection: sqlite3.Connection, requests: int, users: int, span: int, body_state: str) -> None:
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'request' AND sql IS NOT NULL"
-        f" AND name NOT IN {_GROWN}"
+        " AND name <> ?",
+        (_GROWN,),
     ).fetchall()
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")

@@ -54,28 +54,36 @@ usd = 1000000
 
 
 def verdict(workshop: Workshop) -> list[Figure]:
-    """/verdict at 1,000 per second, due whether or not earlier ones are answered; ten limits, six of them `each`."""
+    """/verdict at 1,000 per second, due whether or not earlier ones are answered; ten limits, six of them `each`. The
+    first second, in which the connections are accepted, stands apart."""
     folder = workshop.own("verdict")
     store = filled(folder / "verdict.db", _STORED, _USERS)
     random = Random(1)
     with ExitStack() as stack:
         ours = stack.enter_context(collector(folder, store, more=_FURTHER_LIMITS))
         bare = stack.enter_context(server(folder, "bare_server"))
-        asked = [_question(random) for _ in range(int(_PER_SECOND * workshop.seconds))]
+        asked = [_question(random) for _ in range(int(_PER_SECOND * (1 + workshop.seconds)))]
         _asked(ours, asked)
         times = in_turn({"bare": partial(_asked, bare, asked), "ours": partial(_asked, ours, asked)}, workshop.rounds)
     for name, found in times.items():
-        say(f"  {name:<6} p50 {_middle(found, 0.5):6.2f} ms   p99 {_middle(found, 0.99):6.2f} ms")
-    floor = f"{_middle(times['bare'], 0.99):.2f} ms of the bare server"
-    return [Figure("verdict p99 at 1,000 per second", _middle(times["ours"], 0.99), 5, True, "ms", floor)]
+        later, start = _later(found), median(percentile(taken[: int(_PER_SECOND)], 0.99) for taken in found)
+        p50, p99 = _middle(later, 0.5), _middle(later, 0.99)
+        say(f"  {name:<6} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   first second's p99 {start:6.2f} ms")
+    floor = f"{_middle(_later(times['bare']), 0.99):.2f} ms of the bare server"
+    return [Figure("verdict p99 at 1,000 per second", _middle(_later(times["ours"]), 0.99), 5, True, "ms", floor)]
 
 
 def _asked(running: Running, asked: Sequence[bytes]) -> list[float]:
-    """Milliseconds for each answer."""
+    """Milliseconds for each answer, in the order in which they fell due."""
     with connected(running.port, _CONNECTIONS) as connections:
         exchanged = at_a_pace(connections, asked, _PER_SECOND)
     assert exchanged.failed == 0, f"{exchanged.failed} of {len(asked)} verdicts failed"
     return [1000 * seconds for seconds in exchanged.taken]
+
+
+def _later(rounds: Sequence[Sequence[float]]) -> list[Sequence[float]]:
+    """Without the first second."""
+    return [taken[int(_PER_SECOND) :] for taken in rounds]
 
 
 def _middle(rounds: Sequence[Sequence[float]], share_below: float) -> float:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from spendtop.domain.untrusted import (
     Untrusted,
     clean_line,
+    clean_name,
     clean_text,
     neutral_for_message,
     storable,
@@ -90,6 +91,12 @@ def test_a_line_that_is_too_long_says_so() -> None:
     assert clean_line("a" * 256) == "a" * 256
     assert clean_line("a" * 257) == "a" * 255 + "…"
     assert clean_line("\u202e" * 100, 16) == "<U+202E><U+202E…"
+
+
+def test_a_name_that_is_too_long_keeps_both_ends() -> None:
+    assert clean_name("a" * 16, 16) == "a" * 16
+    assert clean_name("tenant-" + "x" * 300 + "-blue", 16) == "tenant-x…xx-blue"
+    assert clean_name("a" * 100_000 + "\n", 5) == "aa…a⏎"
 
 
 def test_a_text_keeps_its_lines_and_says_how_much_is_left() -> None:

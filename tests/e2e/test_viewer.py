@@ -24,10 +24,15 @@ def viewing(folder: Path) -> Iterator[PtyProgram]:
     """A viewer that starts a collector; both are gone at the end of the block."""
     file = configured(folder)
     try:
-        with PtyProgram(command("--config", file), folder, environment(folder), (100, 30)) as viewer:
+        with another_viewer(folder) as viewer:
             yield viewer
     finally:
         spendtop(folder, "stop", "--config", file)
+
+
+def another_viewer(folder: Path) -> PtyProgram:
+    """One more, of the same store."""
+    return PtyProgram(command("--config", folder / "spendtop.toml"), folder, environment(folder), (140, 30))
 
 
 def holder(folder: Path) -> RunningCollector | None:
@@ -52,6 +57,30 @@ def test_while_another_program_holds_the_store_it_is_not_called_live(tmp_path: P
             viewer.until_gone("LIVE")
         assert answer.result().status_code == 200
         viewer.until("LIVE")
+
+
+def test_a_collector_outlives_the_killed_screens_that_started_it_and_that_is_said(tmp_path: Path) -> None:
+    with viewing(tmp_path) as viewer:
+        viewer.until("own collector")
+        collector = eventually(lambda: holder(tmp_path))
+        assert viewer.end(signal.SIGKILL) == -signal.SIGKILL
+        raw = webhook("meanwhile")
+        sent = httpx.post(
+            f"{collector.url}/webhook", content=raw, headers={"Helicone-Signature": sign(raw)}, trust_env=False
+        )
+        assert sent.status_code == 200
+        with another_viewer(tmp_path) as again:
+            again.until("attached")
+            again.press("Q")
+            again.until("`spendtop stop` stops it")
+            again.press("y")
+            assert again.wait() == 0
+            again.until(f"The collector (process {collector.pid}) goes on recording: `spendtop` shows it")
+        assert (
+            f"process {collector.pid} listens"
+            in spendtop(tmp_path, "check", "--config", tmp_path / "spendtop.toml").out
+        )
+    assert holder(tmp_path) is None
 
 
 def test_a_killed_collector_is_missed_and_another_one_started_by_a_key(tmp_path: Path) -> None:

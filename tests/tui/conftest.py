@@ -211,3 +211,8 @@ def picture(pilot: Pilot[int]) -> str:
     width, height = app.size
     strips: Sequence[Any] = app.screen._compositor.render_strips(app.size)
     return "\n".join("".join(segment.text for segment in strip)[:width] for strip in strips[:height])
+
+
+def said(pilot: Pilot[int]) -> str:
+    """The messages on screen, each in one piece, however they wrap."""
+    return " | ".join(notification.message for notification in pilot.app._notifications)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Input
 
 from spendtop.config.time_settings import machine_zone
 from spendtop.domain.clock import SECOND
@@ -401,3 +402,16 @@ async def test_unusual_spend_is_an_alert_in_the_header_and_in_numbers_at_the_foo
             alert_actions.ack(connection, number, "ana", clock())
         await until(pilot, lambda: "times the usual" not in picture(pilot))
         assert "alerts" not in picture(pilot).splitlines()[0]
+
+
+async def test_a_key_in_the_foot_can_be_clicked(app: SpendtopApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "2")
+        await until(pilot, lambda: "row 1 of 60" in picture(pilot) and "/ filter" in picture(pilot))
+        foot = picture(pilot).splitlines()[-1]
+        await pilot.click("#keys", offset=(foot.index("/ filter") + 2, 0))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("escape")
+        await until(pilot, lambda: "p pause" in picture(pilot))
+        await pilot.click("#keys", offset=(foot.index("p pause"), 0))
+        await until(pilot, lambda: "PAUSED" in picture(pilot))

@@ -24,7 +24,7 @@ from spendtop.tui.sources.panels import SourceEvents
 from spendtop.tui.store_watch import CollectorSeen
 from spendtop.tui.widgets.canvas import Line, Panel
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, opened, picture, until
+from tests.tui.conftest import Sessions, Till, opened, picture, said, until
 from tests.waiting import DEADLINE
 
 RUNNING = AttachedCollector(4711, "ready", "http://127.0.0.1:9123", started_here=False)
@@ -138,7 +138,7 @@ async def test_why_no_collector_could_be_started_is_told(session_over: Sessions,
         await opened(pilot)
         await until(pilot, lambda: "NOT RECORDING" in header(pilot))
         await pilot.press("!")
-        await until(pilot, lambda: "The disk is full" in picture(pilot))
+        await until(pilot, lambda: "The disk is full" in said(pilot))
         await until(pilot, lambda: "! start collector" in picture(pilot).splitlines()[-1])
 
 

@@ -12,7 +12,7 @@ from rich.style import Style
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.palette import ROLES
 from spendtop.tui.themes import DEFAULT, ThemeError, read_theme, read_themes, shipped_themes
-from tests.tui.conftest import Sessions, Till, opened, picture, until
+from tests.tui.conftest import Sessions, Till, opened, picture, said, until
 
 SHIPPED = (
     *("ansi-16", "catppuccin-mocha", "colour-blind", "dracula", "gruvbox-dark", "high-contrast", "mono", "nord"),
@@ -128,7 +128,7 @@ async def test_every_theme_can_be_worn(app: SpendtopApp) -> None:
 async def test_an_unknown_theme_falls_back_and_says_so(session_over: Sessions) -> None:
     app = SpendtopApp(session_over(theme="solarised"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "No theme is called solarised" in picture(pilot))
+        await until(pilot, lambda: "No theme is called solarised" in said(pilot))
         assert app.theme == DEFAULT
 
 

@@ -6,10 +6,11 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from spendtop.cli.interruption import interruptible
 from spendtop.domain.errors import ConfigError, SpendtopError, UsageError
 from spendtop.domain.untrusted import TEXT_LIMIT, clean_line
 
@@ -185,7 +186,8 @@ def open_store(settings: Settings) -> Store:
                 raise NothingRecorded(store.name)
             if store.path.is_dir() or store.path.stat().st_size == 0:
                 prepare(store.path)
-        with named(store), store.reading() as connection:
+        asking = nullcontext() if store.is_sqlite else interruptible("Asking the store", "Nothing was changed.")
+        with asking, named(store), store.reading() as connection:
             schema = version(connection)
             unfilled = None if schema is None else pending(connection)
         if schema is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from spendtop.cli.effective_limits import now
+from spendtop.cli.interruption import INTERRUPTED
 from spendtop.cli.meter import show
 from spendtop.cli.options import NothingRecorded, opened_store
 from spendtop.cli.tables import say
@@ -19,7 +20,6 @@ from spendtop.services.tasks import Task, TaskKind, TaskState
 from spendtop.store.engine import Store
 
 _LOOK = 0.1
-INTERRUPTED = 130
 """Exit code after Ctrl+C."""
 _STOPS_WITHIN = 30.0
 """Seconds; one page takes no longer as a rule."""

@@ -90,7 +90,9 @@ def run(setup: Setup) -> ExitCode:
     raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_collect(setup))
+            code = runner.run(_collect(setup))
+            setup.ended(code)
+            return code
     except SpendtopError as failure:
         tell_parent(setup.ready_descriptor, {"ready": False, "code": failure.exit_code, "message": str(failure)})
         raise
@@ -409,9 +411,8 @@ class Collector:
         ended = None if self._recorder.alive else "The writer has ended: nothing is recorded. Restart the collector."
         self._conditions.keep("writer ended", ConditionStatus.DOWN, ended)
         self._store_health.examine()
-        loops = " and ".join(sorted(self._supervisor.failures))
-        failed = f"Failed and started again: {loops}. The log says why." if loops else None
-        self._conditions.keep("loops", ConditionStatus.DEGRADED, failed)
+        self._conditions.keep("loops", ConditionStatus.DEGRADED, self._supervisor.amiss)
+        self._conditions.keep("limits", ConditionStatus.DEGRADED, self._evaluator.amiss)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, failing_channels(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.amiss)
         self._refusal_watch.examine()

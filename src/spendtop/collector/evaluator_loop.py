@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from spendtop.collector.supervisor import pause, wait_for_any
 from spendtop.domain.clock import Clock
 from spendtop.services.alerting.announcements import Announcement
-from spendtop.services.alerting.evaluator import TURN_SECONDS, Evaluator, has_ended, has_marks
+from spendtop.services.alerting.evaluator import TURN_SECONDS, Evaluator, has_ended
 from spendtop.services.alerting.outbox import free_abandoned
 from spendtop.services.recording.recorder import Recorder
 from spendtop.services.stores.lease import RENEW_SECONDS, Ownership
@@ -60,6 +60,11 @@ class EvaluatorLoop:
         """Seconds for which one turn has taken, with what it waits for the writer."""
         since = self._began_at
         return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def amiss(self) -> str | None:
+        """Which limits cannot be evaluated, as a sentence."""
+        return self._evaluator().postponed_words(self._clock())
 
     def wake(self) -> None:
         """A commit left marks. May be called from any thread."""
@@ -127,13 +132,17 @@ class EvaluatorLoop:
         self.owns = self._ownership.holds(connection, self._ownership.epoch)
         if not self.owns:
             return [], False
-        return self._evaluator().evaluate(connection, self._clock()), has_marks(connection)
+        evaluator, at = self._evaluator(), self._clock()
+        return evaluator.evaluate(connection, at), evaluator.has_marks(connection, at)
+
+    def _has_marks(self, connection: Connection) -> bool:
+        return self._evaluator().has_marks(connection, self._clock())
 
     async def _wait_for_marks(self, stop: asyncio.Event) -> None:
         """Return when there are marks, when it is time to revisit, or at the stop event."""
         while not stop.is_set() and not self._marked.is_set():
             left = self._revisit_at - asyncio.get_running_loop().time()
             shared = self.owns and not self._store.is_sqlite
-            if left <= 0 or (shared and await read(self._store, has_marks)):
+            if left <= 0 or (shared and await read(self._store, self._has_marks)):
                 return
             await wait_for_any(self._marked, stop, seconds=min(left, _LOOK) if shared else left)

@@ -10,6 +10,7 @@ from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
 from spendtop.config.settings import Settings
 from spendtop.domain.clock import Clock
+from spendtop.domain.errors import ExitCode
 from spendtop.services.recording.recorder import Recorder
 from spendtop.services.stores.known_stores import KnownStores
 from spendtop.store.engine import Store
@@ -40,6 +41,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     ready_descriptor: int | None = None
     """A pipe to the parent that gets one JSON line: ready, or why not."""
     leash_descriptor: int | None = None
+    ended: Callable[[ExitCode], None] = lambda code: None
+    """Called once all is stored, before threads that are left are waited for."""
     """A pipe from the parent: when it closes, the collector ends."""
     known_stores: KnownStores | None = None
     """What the store is looked up in, and remembered; None for a store that is thrown away."""

@@ -38,6 +38,12 @@ class Supervisor:
         said elsewhere."""
         return {name: count for name, count in self._failures.items() if name not in self._said}
 
+    @property
+    def amiss(self) -> str | None:
+        """Which loops fail, as a sentence."""
+        names = " and ".join(sorted(self.failures))
+        return f"Failed and started again: {names}. The log says why." if names else None
+
     async def keep(self, name: str, loop: Loop) -> None:
         """Run a loop until the stop event, starting it anew when it fails."""
         while not self._stop.is_set():

@@ -55,6 +55,17 @@ def clean_line(text: str, limit: int = LINE_LIMIT) -> str:
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 
+def clean_name(text: str, limit: int) -> str:
+    """`text` as one harmless line of at most `limit` characters, cut in its middle, where identities differ least."""
+    if len(text) > 2 * LINE_LIMIT:
+        text = text[:LINE_LIMIT] + text[-LINE_LIMIT:]
+    cleaned = _clean(_NEWLINE.sub("⏎", text))
+    if len(cleaned) <= limit:
+        return cleaned
+    tail = (limit - 1) // 2
+    return f"{cleaned[: limit - 1 - tail]}…{cleaned[-tail:]}"
+
+
 def clean_text(text: str, limit: int = TEXT_LIMIT, lines: int = LINES_LIMIT) -> str:
     """`text` harmless, with its lines. Beyond `limit` original characters or `lines` lines it says how much is left."""
     kept = min(len(text), limit)

@@ -107,9 +107,12 @@ class HeldFile:
             return 0 if self._log is None else _frames(self._log)
 
     def log_has(self, pages: int) -> bool:
-        """Whether the log has got so many: for a few looks at it, where their number takes a dozen."""
+        """Whether the log has got so many, at least one: for a few looks at it, where their number takes a dozen."""
         with self._lock:
-            return pages == 0 or (self._log is not None and _reaches(self._log, pages - 1))
+            if self._log is None:
+                return False
+            header = os.pread(self._log, _LOG_HEADER, 0)
+            return len(header) == _LOG_HEADER and _is_of(self._log, header, pages - 1)
 
     def _found(self) -> os.stat_result | None:
         """What the path leads to now."""
@@ -198,11 +201,6 @@ def _frames(log: int) -> int:
         return 0
     frames = range((size - _LOG_HEADER) // _frame_size(header))
     return bisect(frames, False, key=lambda number: not _is_of(log, header, number))
-
-
-def _reaches(log: int, number: int) -> bool:
-    header = os.pread(log, _LOG_HEADER, 0)
-    return len(header) == _LOG_HEADER and _is_of(log, header, number)
 
 
 def _is_of(log: int, header: bytes, number: int) -> bool:

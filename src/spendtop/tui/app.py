@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 import signal
 import sys
 from collections import defaultdict
@@ -19,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from spendtop.domain.errors import ExitCode, SpendtopError
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_name
 from spendtop.tui import formats
 from spendtop.tui.actions import APP, bindings
 from spendtop.tui.collector_start import CollectorStart
@@ -56,7 +55,6 @@ def run(session: Session) -> int:
     SIGTERM and SIGHUP end it as 128 + their number, with the terminal restored. An end that nobody asked for is no
     success: 70, or RuntimeError.
     """
-    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     app = SpendtopApp(session)
     try:
         code = asyncio.run(_run(app, session))
@@ -225,7 +223,7 @@ class SpendtopApp(ThemedApp):
         sight = sight_of(self, self._collector_asked, self._collector_left, upgraded)
         standing = sight.standing(now)
         return StatusFacts(
-            store=clean_line(self.session.store_name, 24),
+            store=clean_name(self.session.store_name, 24),
             collector=self.collector,
             asked=self._collector_asked,
             standing=standing,

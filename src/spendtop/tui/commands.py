@@ -12,7 +12,7 @@ from textual.app import SystemCommand
 
 from spendtop.domain.breakdown.dimensions import DIMENSIONS, Dimension, dimension
 from spendtop.domain.errors import SpendtopError, UsageError, nearest
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.tui.face import Face
 from spendtop.tui.screens import SCREENS
 from spendtop.tui.widgets.canvas import Line
@@ -298,7 +298,7 @@ class Commands:
                 self._app.on_screen("requests", lambda screen: self._save_view(name, screen.list_pane.view))
             case ["forget", name]:
                 self._app.saved_views.forget(name)
-                self._app.notify(f"{clean_line(name, 30)} is forgotten.", severity="information", markup=False)
+                self._app.notify(f"{clean_name(name, 30)} is forgotten.", severity="information", markup=False)
             case [name]:
                 view = self._app.saved_views.view(name)
                 self._app.on_screen("requests", lambda screen: screen.list_pane.show_view(view))
@@ -308,7 +308,7 @@ class Commands:
 
     def _save_view(self, name: str, view: SavedView) -> None:
         self._app.saved_views.save(name, view)
-        words = f"Saved: ':view {clean_line(name, 30)}' lists this again."
+        words = f"Saved: ':view {clean_name(name, 30)}' lists this again."
         self._app.notify(words, severity="information", markup=False)
 
     def _at(self, words: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_name
 from spendtop.tui import formats
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Outside:
     def __init__(self, session: Session, send: Callable[[str], None]) -> None:
         """`send` reaches the terminal."""
         self._bell, self._title = session.bell, session.title
-        self._store = clean_line(session.store_name, 24)
+        self._store = clean_name(session.store_name, 24)
         self._send = send
         self._unattended: int | None = None
         self._shown = ""

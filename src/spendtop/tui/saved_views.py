@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from spendtop.domain.errors import UsageError, nearest
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 
 MOST = 200
 """Filters that are remembered."""
@@ -80,7 +80,7 @@ class SavedViews:
         if name not in self._content.views:
             near = nearest(name, self.names)
             hint = f"; did you mean '{clean_line(near)}'?" if near else ": ':view save NAME' keeps what is listed"
-            raise UsageError(f"There is no view {clean_line(name, 30)!r}{hint}")
+            raise UsageError(f"There is no view {clean_name(name, 30)!r}{hint}")
         return self._content.views[name]
 
     def _read(self) -> _Content:

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from spendtop.cli.start.collect import log_to_stderr
 from spendtop.config.paths import data_folder
+from spendtop.domain.errors import ExitCode
 from tests.cli.conftest import Cli
 from tests.fake_ngrok import installed
+from tests.waiting import DEADLINE
 
 
 @pytest.fixture
@@ -72,3 +76,17 @@ def test_a_tunnel_that_cannot_be_opened_stops_the_start(
     assert (code, out) == (2, "")
     assert "pip install 'spendtop[tunnel]'" in err
     assert not data_folder().exists()
+
+
+def test_what_hangs_in_a_thread_keeps_no_collector_from_its_end() -> None:
+    hanging = """
+import sys, threading, time
+from spendtop.cli.start import collect
+from spendtop.domain.errors import ExitCode
+collect._LAST_SECONDS = 0.01
+threading.Thread(target=time.sleep, args=(600,)).start()
+print("stored")
+collect._end_soon(ExitCode.INTERNAL)
+"""
+    done = subprocess.run([sys.executable, "-c", hanging], stdout=subprocess.PIPE, timeout=DEADLINE)
+    assert (done.returncode, done.stdout) == (ExitCode.INTERNAL, b"stored\n")

@@ -22,7 +22,7 @@ from spendtop.domain.clock import DAY, HOUR, MINUTE, SECOND
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.pricing.catalogue import PublishedPrices
 from spendtop.services.alerting.announcements import Announcement
-from spendtop.services.alerting.evaluator import Evaluator, has_marks
+from spendtop.services.alerting.evaluator import Evaluator
 from spendtop.services.recording.recorder import Recorder
 from spendtop.sources.settings import SECTIONS
 from spendtop.store.engine import Store
@@ -63,7 +63,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
         now = (step + 1) * STEP
         recorder.submit([each.request for each in arrived], lambda outcomes: None)
         announcements: list[Announcement] = []
-        while recorder.run(has_marks).result(DEADLINE):
+        while recorder.run(partial(evaluator.has_marks, now=now)).result(DEADLINE):
             announcements += recorder.run(partial(evaluator.evaluate, now=now)).result(DEADLINE)
         announcements += recorder.run(partial(evaluator.revisit, now=now)).result(DEADLINE)
         told += [Told(now - NOW, each) for each in announcements]

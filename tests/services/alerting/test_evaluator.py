@@ -3,23 +3,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from spendtop.domain.alerting.episode import MessageKind
 from spendtop.domain.clock import DAY, HOUR, MINUTE, to_micros
-from spendtop.domain.limits.limit import Each, Limit
+from spendtop.domain.limits.limit import Each
 from spendtop.domain.pricing.price import Price, Rate
 from spendtop.domain.requests.request import Basis, Status, Usage
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.windows import Bounds, Calendar
 from spendtop.services import tokens
-from spendtop.services.alerting import episodes
 from spendtop.services.alerting.announcements import Channel
 from spendtop.store.engine import Store
 from spendtop.store.reads.limits import uses as limit_reads
@@ -402,22 +399,6 @@ def test_a_thousand_random_events_never_repeat_a_message(collecting: Make) -> No
     reopened = {row.id for row in rows(spending.store, AlertTable) if row.falls}
     repeated = {alert for alert, kind in told if told.count((alert, kind)) > 1}
     assert repeated <= reopened
-
-
-def test_a_limit_that_cannot_be_evaluated_does_not_silence_the_others(
-    collecting: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spending = collecting(limit("broken", usd=1, warn=()), limit("sound", usd=1, warn=()))
-    current = episodes.current
-
-    def failing(connection: Connection, one: Limit, *rest: Any) -> Any:
-        if one.name == "broken":
-            connection.exec_driver_sql("SELECT nothing")
-        return current(connection, one, *rest)
-
-    monkeypatch.setattr(episodes, "current", failing)
-    spending.record(request(1, spending.clock(), 2 * DOLLAR))
-    assert said(spending.evaluate()) == ["exceeded sound"]
 
 
 def test_a_message_about_a_token_names_it(collecting: Make, store: Store) -> None:

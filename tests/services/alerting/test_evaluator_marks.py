@@ -6,7 +6,7 @@ from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.limit import Each, Limit
 from spendtop.domain.money import Usd
 from spendtop.domain.windows import Calendar, parse_window
-from spendtop.services.alerting.evaluator import has_marks, mark_crossed
+from spendtop.services.alerting.evaluator import Evaluator, mark_crossed
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.store.engine import Store
 from spendtop.store.statements import table_of
@@ -52,10 +52,11 @@ def test_limits_of_one_request_and_windows_that_are_over_are_not_marked(store: S
     assert marked(store, limit("one", 1, "request"), limit("rolling", 1, "1h")) == []
 
 
-def test_whether_marks_has_marks_is_known(store: Store) -> None:
+def test_whether_there_are_marks_is_known(store: Store) -> None:
+    evaluator = Evaluator(LimitBook((), Calendar(), {}), ())
     with store.reading() as connection:
-        assert not has_marks(connection)
+        assert not evaluator.has_marks(connection, NOW)
     Recorded(store).add([Recorded(store).request(NOW - 1, Usd.of(8).nano)])
     assert marked(store, limit("a", 1))
     with store.reading() as connection:
-        assert has_marks(connection)
+        assert evaluator.has_marks(connection, NOW)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from spendtop.domain.clock import DAY, MINUTE
 from spendtop.domain.limits.limit import Each
 from spendtop.services.alerting import outbox as outbox_rules
-from spendtop.services.alerting.evaluator import TURN_SECONDS, has_ended, has_marks
+from spendtop.services.alerting.evaluator import TURN_SECONDS, has_ended
 from spendtop.store.engine import Store
 from spendtop.store.tables import LimitMarkTable
 from tests.conftest import SettableClock
@@ -90,7 +90,8 @@ def test_windows_that_are_over_end_together_however_many(collecting: Make) -> No
     spending = collecting(limit("each user", each=Each.USER, usd=10, warn=()), timer=passing(TURN_SECONDS))
     cross(spending, 600)
     with spending.store.reading() as connection:
-        assert has_marks(connection) and not has_ended(connection, spending.clock())
+        assert spending.evaluator.has_marks(connection, spending.clock())
+        assert not has_ended(connection, spending.clock())
     while rows(spending.store, LimitMarkTable):
         spending.evaluate()
     spending.clock.advance(DAY)

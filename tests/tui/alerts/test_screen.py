@@ -29,7 +29,7 @@ from spendtop.tui.limits.questions import LimitsFigures, LimitsQuestion
 from spendtop.tui.modals.choose import ChooseScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, opened, picture, until
+from tests.tui.conftest import Sessions, Till, opened, picture, said, until
 from tests.waiting import DEADLINE
 
 DOLLAR = 1_000_000_000
@@ -287,7 +287,7 @@ async def test_a_read_only_viewer_says_that_it_may_not(session_over: Sessions, a
         await shown(pilot)
         for key in ("a", "s", "R"):
             await pilot.press(key)
-            await until(pilot, lambda: "This viewer is read-only" in picture(pilot))
+            await until(pilot, lambda: "This viewer is read-only" in said(pilot))
             face.clear_notifications()
         assert alert_row(alarmed, 1).acked_at is None
 
@@ -336,7 +336,7 @@ async def test_a_silence_begins_with_the_alert_under_the_cursor_and_is_taken_bac
         await until(pilot, lambda: "open" in row_of(pilot, "user alice 27%  "))
         face.clear_notifications()
         await pilot.press("u")
-        await until(pilot, lambda: "There is nothing to undo" in picture(pilot))
+        await until(pilot, lambda: "There is nothing to undo" in said(pilot))
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ async def test_a_key_before_the_rows_are_read_opens_once_they_are_and_changes_no
         assert isinstance(alerts, AlertsScreen)
         await pilot.press(*keys)
         if keys == ["a"]:
-            await until(pilot, lambda: "still being read" in picture(pilot))
+            await until(pilot, lambda: "still being read" in said(pilot))
         may_read.set()
         await until(pilot, lambda: face.current_mode == mode and (mode != "requests" or "row 1 of" in picture(pilot)))
         if mode == "overview":

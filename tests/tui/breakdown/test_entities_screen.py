@@ -18,7 +18,7 @@ from spendtop.tui.breakdown.entities_screen import EntitiesScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
 from tests.services.recording.test_plan_calls import Desk, call
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 
 HOUR, DAY = 3600, 24 * 3600
 
@@ -79,7 +79,7 @@ async def test_users_with_cost_change_last_seen_and_the_limits_that_hold(face: S
         await pilot.press("C")
         await until(pilot, lambda: "vs a week ago" in picture(pilot))
         await pilot.press("x", "c")
-        await until(pilot, lambda: "2 users in" in picture(pilot))
+        await until(pilot, lambda: "2 users in" in said(pilot))
         alice, bob = exported(tmp_path)
         assert [alice[name] for name in ("user", "requests", "cost_usd", "limits")] == [
             "alice",
@@ -113,7 +113,7 @@ async def test_tokens_have_their_names_and_models_are_families(face: SpendtopApp
         assert words(pilot, "(no token)")[:3] == ["(no", "token)", "1"]
         await pilot.press("q")
         await listed(pilot, "models nothing")
-        await until(pilot, lambda: "nothing has no requests in this time." in picture(pilot))
+        await until(pilot, lambda: "nothing has no requests in this time." in said(pilot))
         assert words(pilot, "gpt-4.1")[:3] == ["gpt-4.1", "$0.300", "+1?"]
         await pilot.press("enter")
         await until(pilot, lambda: "row 1 of 4" in picture(pilot))

@@ -16,7 +16,7 @@ from spendtop.tui.breakdown.screen import BreakdownScreen
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.clipboard import Clipboard
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 
 A_DAY = 25 * 3600
 """Seconds, and one hour more."""
@@ -230,7 +230,7 @@ async def test_the_table_and_a_cells_filter_are_copied_and_all_is_exported(
         assert "\x1b" not in copied[0]
         assert copied[1] == 'user:"bob" model:"claude-opus-5-5" t:-24h'
         await pilot.press("x", "c")
-        await until(pilot, lambda: "5 rows in" in picture(pilot))
+        await until(pilot, lambda: "5 rows in" in said(pilot))
     rows = exported(tmp_path)
     assert [(row["user"], row["total"], row["missing"], row["before"]) for row in rows[1:3]] == [
         ("bob", "0.8", "1", "0.0"),

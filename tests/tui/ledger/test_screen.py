@@ -32,7 +32,7 @@ from spendtop.tui.ledger.screen import LedgerScreen
 from tests import accounts
 from tests.accounts import OPENAI
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 
 ROUTER = replace(accounts.ROUTER, low_balance=Usd.of(5))
 T = TypeVar("T")
@@ -252,7 +252,7 @@ async def test_calibrating_shows_the_drift_while_typing_and_records_it(face: Spe
         await until(pilot, lambda: "Drift -$0.10: spend or an expiry" in picture(pilot))
         assert "! Drift" not in picture(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: "openai is calibrated at $78.90" in picture(pilot))
+        await until(pilot, lambda: "openai is calibrated at $78.90" in said(pilot))
         await until(pilot, lambda: "page $78.90" in picture(pilot))
     newest = recorded(store)[0]
     assert (newest.kind, newest.observed, newest.amount) == (EntryKind.CALIBRATION, Usd.of("78.9"), Usd.of("-0.1"))
@@ -314,7 +314,7 @@ async def test_soon_after_a_calibration_it_asks_whether_the_balance_holds_the_en
         assert "already included in the balance you typed?" in picture(pilot)
         await typed(pilot, "5")
         await pilot.press("tab", "tab", "space", "enter")
-        await until(pilot, lambda: "Recorded: deposit +$5.00" in picture(pilot))
+        await until(pilot, lambda: "Recorded: deposit +$5.00" in said(pilot))
         await until(pilot, lambda: any(event.amount == Usd.of(5) for event in recorded(store)))
         assert words(pilot, "openai ")[1] == "$50.00"
 
@@ -346,7 +346,7 @@ async def test_a_read_only_viewer_changes_nothing_and_says_why(kept: Till, sessi
     app = SpendtopApp(session_over(read_only=True))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await shown(pilot, key)
-        await until(pilot, lambda: "This viewer is read-only" in picture(pilot))
+        await until(pilot, lambda: "This viewer is read-only" in said(pilot))
         assert app.screen is screen
 
 
@@ -369,7 +369,7 @@ async def test_poll_now_asks_the_collector_and_tells_what_came_of_it(
             tasks.finish(connection, task.id, tasks.TaskState.DONE, "polled, all is read", clock())
 
         write(store, do)
-        await until(pilot, lambda: "polled, all is read" in picture(pilot))
+        await until(pilot, lambda: "polled, all is read" in said(pilot))
 
 
 def rows_of(folder: Path, what: str) -> list[dict[str, str]]:
@@ -381,9 +381,9 @@ def rows_of(folder: Path, what: str) -> list[dict[str, str]]:
 async def test_export_writes_days_and_entries(face: SpendtopApp, tmp_path: Path, clock: SettableClock) -> None:
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot, "x", "d")
-        await until(pilot, lambda: "3 days in" in picture(pilot))
+        await until(pilot, lambda: "3 days in" in said(pilot))
         await pilot.press("x", "e")
-        await until(pilot, lambda: "2 entries in" in picture(pilot))
+        await until(pilot, lambda: "2 entries in" in said(pilot))
     days = {row["date"]: row for row in rows_of(tmp_path, "days")}
     assert days[day(clock, 2)]["difference_nanousd"] == "2000000000"
     assert days[day(clock, 3)]["restated"] == "1"

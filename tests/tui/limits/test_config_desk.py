@@ -17,7 +17,7 @@ from spendtop.store.engine import Store
 from spendtop.store.reads.configuration.applied import applied, keep
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.limits.editor import edited, editor_command
-from tests.tui.conftest import LIMITS, Sessions, Till, picture, typed, until
+from tests.tui.conftest import LIMITS, Sessions, Till, picture, said, typed, until
 from tests.tui.limits.conftest import shown
 
 TEXT = '# mine\n[[limit]]\nname = "daily"\nwindow = "day"\nusd = 50\n'
@@ -127,11 +127,6 @@ async def test_the_editor_opens_at_the_limit_and_what_came_of_it_is_said(
 
 def _is_said(pilot: Any, words: str) -> bool:
     return words in said(pilot)
-
-
-def said(pilot: Any) -> str:
-    """The messages on screen, each in one piece."""
-    return " | ".join(notification.message for notification in pilot.app._notifications)
 
 
 async def test_without_an_editor_or_a_file_it_says_what_to_do(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from spendtop.domain.clock import HOUR
 from spendtop.domain.limits.provider_limits import ProviderLimit
@@ -128,6 +130,16 @@ async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_
         await pilot.press("u")
         await until(pilot, lambda: "1 over" in picture(pilot))
         assert "u undo" not in picture(pilot)
+
+
+async def test_an_amount_that_is_typed_ahead_takes_the_place_of_the_proposed_one(face: SpendtopApp) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot)
+        for key, character in (("plus", "+"), ("2", "2"), ("3", "3")):
+            face.post_message(Key(key, character))
+        await until(pilot, lambda: "Until when?" in picture(pilot))
+        await pilot.pause()
+        assert face.screen.query_one("#amount", Input).value == "23"
 
 
 async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(face: SpendtopApp) -> None:

@@ -24,13 +24,15 @@ from tests.tui.conftest import opened, picture, until
         (["i"], "i"),
         (["escape"], None),
         (["z", "q"], None),
+        (["p", "enter"], "i"),
+        (["p", "p", "enter"], "m"),
     ],
 )
 async def test_the_choice_is_told(app: SpendtopApp, keys: Sequence[str], chosen: str | None) -> None:
     told: list[str | None] = []
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        app.push_screen(ChooseScreen("Copy", [("m", "message"), ("i", "[id]")]), told.append)
+        app.push_screen(ChooseScreen("Copy", [("m", "message, plain"), ("i", "[id] of the path")]), told.append)
         await pilot.pause()
         await pilot.press(*keys)
         await until(pilot, lambda: told)

@@ -15,7 +15,7 @@ from spendtop.store.reads.configuration.applied import PolledSource, applied, ke
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, until
 
 POLLER = PolledSource(name="helicone-api", every=60_000_000)
 
@@ -70,7 +70,7 @@ async def test_f_has_them_fetched_and_tells_what_came_of_it(
         assert (task.kind, task.arguments) == (TaskKind.FETCH_BODY, {"id": str(shown.row.id)})
         with store.writing() as connection:
             tasks.finish(connection, task.id, TaskState.DONE, "They are stored now.", 2)
-        await until(pilot, lambda: "They are stored now." in picture(pilot))
+        await until(pilot, lambda: "They are stored now." in said(pilot))
 
 
 @pytest.mark.parametrize("why", ["no key", "not kept", "stored", "purged", "elsewhere"])

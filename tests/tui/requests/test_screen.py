@@ -16,7 +16,7 @@ from spendtop.domain.sources.records import HELICONE_API
 from spendtop.tui.app import SpendtopApp
 from spendtop.tui.requests.screen import RequestsScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 
 
 async def listed(pilot: Pilot[int]) -> RequestsScreen:
@@ -311,7 +311,7 @@ async def test_marked_rows_are_exported_to_a_private_file(app: SpendtopApp, tmp_
         assert "2 marked" in picture(pilot)
         await pilot.press("x", "l")
         await until(pilot, lambda: list(tmp_path.glob("spendtop-requests-*.jsonl")))
-        await until(pilot, lambda: "2 requests in" in picture(pilot))
+        await until(pilot, lambda: "2 requests in" in said(pilot))
     assert exported(tmp_path) == {"external-0", "external-1"}
 
 

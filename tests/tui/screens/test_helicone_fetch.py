@@ -14,7 +14,7 @@ from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.sessions.screen import SessionsScreen
 from spendtop.tui.sessions.session_screen import OneSessionScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, until
 from tests.tui.requests.test_detail_pane import POLLER, publish
 
 
@@ -60,9 +60,9 @@ async def test_f_on_a_session_asks_for_it_and_shows_how_far_it_is(
             tasks.note_progress(connection, task.id, "250 requests of the session read", task.arguments, 2)
         await until(pilot, lambda: "asking Helicone: 250 requests of the session read" in picture(pilot))
         await pilot.press("f")
-        await until(pilot, lambda: "being asked already" in picture(pilot))
+        await until(pilot, lambda: "being asked already" in said(pilot))
         finish(store, task, "Helicone has 3 of its requests.")
-        await until(pilot, lambda: "Helicone has 3 of its requests." in picture(pilot))
+        await until(pilot, lambda: "Helicone has 3 of its requests." in said(pilot))
         await until(pilot, lambda: "asking Helicone" not in picture(pilot))
 
 
@@ -80,7 +80,7 @@ async def test_f_in_one_session_asks_for_it_or_for_its_marked_requests(
         whole = await claimed(pilot, store)
         assert (whole.kind, whole.arguments) == (TaskKind.FETCH_BODIES, {"session": "job-1"})
         finish(store, whole, "Done with it.")
-        await until(pilot, lambda: "Done with it." in picture(pilot))
+        await until(pilot, lambda: "Done with it." in said(pilot))
         screen = app.live_screen
         assert isinstance(screen, OneSessionScreen)
         await pilot.press("space")

@@ -17,7 +17,7 @@ from spendtop.tui.app import SpendtopApp
 from spendtop.tui.screens import store_writer
 from spendtop.tui.screens.store_writer import StoreWriter
 from tests.conftest import SettableClock
-from tests.tui.conftest import Till, opened, picture, until
+from tests.tui.conftest import Till, opened, said, until
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def test_a_write_that_waits_for_somebody_else_says_so_and_is_done_in_its_t
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, "6")
         writer(app).write(lambda _: 7, done.append)
-        await until(pilot, lambda: "Somebody else writes to the store" in picture(pilot))
+        await until(pilot, lambda: "Somebody else writes to the store" in said(pilot))
         assert done == []
         locking.execute("ROLLBACK")
         await until(pilot, lambda: done == [7])

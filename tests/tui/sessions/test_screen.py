@@ -21,7 +21,7 @@ from spendtop.tui.selection import time_choice
 from spendtop.tui.sessions.screen import SessionsScreen
 from spendtop.tui.sessions.session_screen import OneSessionScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ async def test_export_writes_every_session_that_is_selected(
 ) -> None:
     async with face.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot, "x", key)
-        await until(pilot, lambda: "3 sessions in" in picture(pilot))
+        await until(pilot, lambda: "3 sessions in" in said(pilot))
     text = written(tmp_path, ending)
     lines = text.splitlines()
     if ending == "csv":

@@ -27,7 +27,7 @@ from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.sources.backfill import BackfillScreen, SpanDraft
 from spendtop.tui.sources.screen import SourcesScreen
 from tests.conftest import SettableClock
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 from tests.tui.sources.test_screen import OPEN, dialog, in_force, row_of, shown, write
 
 HELICONE, COSTS, BALANCE = "helicone-api", "openai-costs", "deepseek/ci"
@@ -193,7 +193,7 @@ async def test_r_polls_the_selected_one_and_tells_what_came(face: SpendtopApp, s
         task = running(store)
         assert (task.kind, task.arguments) == (TaskKind.POLL_NOW, {"poller": COSTS})
         write(store, lambda connection: tasks.finish(connection, task.id, TaskState.DONE, "Polled: it.", 2))
-        await until(pilot, lambda: "Polled: it." in picture(pilot))
+        await until(pilot, lambda: "Polled: it." in said(pilot))
 
 
 async def test_b_fills_a_span_shows_how_far_it_is_and_stops_it(
@@ -220,9 +220,9 @@ async def test_b_fills_a_span_shows_how_far_it_is_and_stops_it(
         await until(pilot, lambda: "b stop back-fill" in picture(pilot))
         await pilot.press("b")
         await until(pilot, lambda: state_of(store, task) is TaskState.STOPPING)
-        await until(pilot, lambda: "stops after its present page" in picture(pilot))
+        await until(pilot, lambda: "stops after its present page" in said(pilot))
         write(store, lambda connection: tasks.finish(connection, task.id, TaskState.STOPPED, "Stopped at 43%.", 3))
-        await until(pilot, lambda: "Stopped at 43%." in picture(pilot))
+        await until(pilot, lambda: "Stopped at 43%." in said(pilot))
         await until(pilot, lambda: "b stops it" not in picture(pilot))
 
 
@@ -252,7 +252,7 @@ async def test_a_read_only_viewer_has_nothing_asked(polled: Till, session_over: 
         screen = await shown(pilot)
         await at(pilot, screen, HELICONE)
         await pilot.press(key)
-        await until(pilot, lambda: "This viewer is read-only" in picture(pilot))
+        await until(pilot, lambda: "This viewer is read-only" in said(pilot))
 
 
 async def test_enter_lists_what_the_api_told_and_how_costs_are_asked_for(

@@ -45,7 +45,7 @@ from spendtop.tui.sources.table import SourceTable
 from spendtop.tui.sources.tracking_tokens import NewTokenScreen, SnippetsScreen
 from tests.conftest import SettableClock
 from tests.made_up_source import ACME, with_acme
-from tests.tui.conftest import Sessions, Till, a_request, opened, picture, typed, until
+from tests.tui.conftest import Sessions, Till, a_request, opened, picture, said, typed, until
 
 OPEN = Doors(webhook_secret=True, ingest_keys=("default",))
 T = TypeVar("T")
@@ -271,7 +271,7 @@ async def test_d_switches_a_token_off_and_on_and_says_so(face: SpendtopApp, stor
         await at(pilot, screen, "ci-42")
         await pilot.press("d")
         await until(pilot, lambda: row_of(pilot, "the ci-42")[3] == "off")
-        await until(pilot, lambda: "the ci-42 is off: pushes under it are refused" in picture(pilot))
+        await until(pilot, lambda: "the ci-42 is off: pushes under it are refused" in said(pilot))
         await pilot.press("d")
         await until(pilot, lambda: row_of(pilot, "the ci-42")[3] == "OK")
 
@@ -289,7 +289,7 @@ async def test_deleting_asks_first_says_what_stays_and_enter_keeps(face: Spendto
         await pilot.press("delete")
         await dialog(pilot, ConfirmScreen)
         await pilot.press("y")
-        await until(pilot, lambda: "the ci-42 is deleted; what it pushed stays." in picture(pilot))
+        await until(pilot, lambda: "the ci-42 is deleted; what it pushed stays." in said(pilot))
         await until(pilot, lambda: "the ci-42  " not in picture(pilot))
         assert row_of(pilot, " ingest ")[4] == "13"
     with store.reading() as connection:
@@ -303,7 +303,7 @@ async def test_a_read_only_viewer_changes_nothing_and_says_why(busy: Till, sessi
         screen = await shown(pilot)
         await at(pilot, screen, "ci-42")
         await pilot.press(key)
-        await until(pilot, lambda: "This viewer is read-only" in picture(pilot))
+        await until(pilot, lambda: "This viewer is read-only" in said(pilot))
         assert app.screen is screen
 
 
@@ -509,7 +509,7 @@ async def test_retry_asks_the_collector_and_tells_what_came_of_it(
             tasks.finish(connection, task.id, TaskState.DONE, "1 understood and recorded", clock())
 
         write(store, do)
-        await until(pilot, lambda: "1 understood and recorded" in picture(pilot))
+        await until(pilot, lambda: "1 understood and recorded" in said(pilot))
 
 
 def set_aside(store: Store, at: int, kind: str, state: str, raw: bytes | None = None) -> None:
@@ -530,7 +530,7 @@ async def test_a_write_that_fails_says_that_nothing_was_changed(
         screen = await shown(pilot)
         await at(pilot, screen, "ci-42")
         await pilot.press("d")
-        await until(pilot, lambda: "cannot be written (RuntimeError); nothing was changed." in picture(pilot))
+        await until(pilot, lambda: "cannot be written (RuntimeError); nothing was changed." in said(pilot))
 
 
 async def test_nothing_is_retried_while_no_collector_runs(
@@ -541,7 +541,7 @@ async def test_nothing_is_retried_while_no_collector_runs(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await shown(pilot)
         await pilot.press("R")
-        await until(pilot, lambda: "No collector runs, so nothing is recorded" in picture(pilot))
+        await until(pilot, lambda: "No collector runs, so nothing is recorded" in said(pilot))
     with store.reading() as connection:
         assert not tasks.are_queued(connection)
 

@@ -9,7 +9,7 @@ from textual.geometry import Region
 
 from spendtop.tui.glyphs import UNICODE
 from spendtop.tui.palette import PLAIN
-from spendtop.tui.widgets.canvas import Canvas, Line
+from spendtop.tui.widgets.canvas import Canvas, Line, length, narrowed
 
 
 class Slate(Canvas):
@@ -36,6 +36,13 @@ class Wall(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Slate()
+
+
+def test_a_line_without_room_keeps_both_ends_of_its_longest_piece() -> None:
+    line = [("team-", PLAIN.text), ("a" * 150 + "b" * 150, PLAIN.text), (" 24h", PLAIN.text)]
+    assert "".join(text for text, _ in narrowed(line, 20)) == "team-aaaaa…bbbbb 24h"
+    assert narrowed(line, 400) == line
+    assert length(narrowed(line, 3)) == 3
 
 
 async def test_only_cells_that_changed_are_painted_and_all_of_them() -> None:

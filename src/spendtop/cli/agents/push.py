@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw
 
+from spendtop.cli.interruption import interruptible
 from spendtop.cli.meter import metered
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say
@@ -45,7 +46,8 @@ def run(options: Options) -> int:
             "There is no key to push with. Set push_key under [agents], or SPENDTOP_AGENTS__PUSH_KEY, to an ingest key"
             " of the collector there."
         )
-    with metered(f"Pushing to {clean_line(url)}") as tell:
+    what = f"Pushing to {clean_line(url)}"
+    with interruptible(what, "What was taken counts once, also when it is pushed again."), metered(what) as tell:
         taken = asyncio.run(_push(every, url, key, tell))
     say(f"{clean_line(url)}: {counted(taken.new, 'call')} new there, {taken.known:,} known before.")
     if taken.refused:

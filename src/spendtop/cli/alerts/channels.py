@@ -12,6 +12,7 @@ from spendtop.alerts.courier import ProcessCourier, delivery_job
 from spendtop.alerts.delivery_process import DeliveryOutcome, DeliveryResult
 from spendtop.alerts.message_text import Dispatch, channel_test_message
 from spendtop.cli.effective_limits import now
+from spendtop.cli.interruption import interruptible
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.config.channel_urls import schema_of
@@ -46,7 +47,8 @@ def test(options: Options) -> int:
     if not channels:
         raise UsageError(_NO_CHANNELS)
     chosen = _named(channels, options.arguments.name) if options.arguments.name else channels
-    results = asyncio.run(_send_to_all(chosen, settings.ui.shown_name))
+    with interruptible("Sending", "What was sent may still arrive."):
+        results = asyncio.run(_send_to_all(chosen, settings.ui.shown_name))
     rows = [
         (clean_line(channel.name), result.outcome.value, f"{result.elapsed_ms / 1000:.1f} s", clean_line(result.detail))
         for channel, result in zip(chosen, results, strict=True)

@@ -13,6 +13,7 @@ from spendtop.cli.imports.files import STDIN, reading
 from spendtop.cli.imports.litellm import is_address, spend_logs
 from spendtop.cli.imports.report import Report
 from spendtop.cli.imports.target import Target, recording, rehearsing
+from spendtop.cli.interruption import INTERRUPTED
 from spendtop.cli.options import Options, load_settings
 from spendtop.cli.tables import say, table
 from spendtop.domain.errors import ExitCode, UsageError
@@ -21,8 +22,6 @@ from spendtop.sources import unknown_fields
 from spendtop.sources.files import Format, Read
 from spendtop.sources.legacy.columns import ORIGINS, LegacyKind, Table
 from spendtop.sources.legacy.database import OldDatabase, opened
-
-_INTERRUPTED = 130
 
 
 def run(options: Options) -> int:
@@ -48,7 +47,7 @@ def run(options: Options) -> int:
                 "Stopped. What is counted above is done; the same command goes on from there, as duplicates are not"
                 " counted again.\n"
             )
-            return _INTERRUPTED
+            return INTERRUPTED
         except BaseException:
             report.summary(target.outcome)
             raise

@@ -11,6 +11,7 @@ from getpass import getpass
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from spendtop.cli.interruption import interruptible
 from spendtop.cli.request_selection import span_of
 from spendtop.config.types import HttpUrl
 from spendtop.domain.clock import DAY, to_datetime
@@ -92,7 +93,8 @@ def _pages(client: httpx.Client, address: str, span: Span) -> Iterator[bytes]:
 def _answer(client: httpx.Client, address: str, query: dict[str, str]) -> httpx.Response:
     for attempt in range(_TRIES):
         try:
-            answer = client.get(address, params=query)
+            with interruptible("Asking LiteLLM", "What was recorded before stays."):
+                answer = client.get(address, params=query)
         except httpx.HTTPError as failure:
             raise UsageError(
                 f"LiteLLM cannot be asked ({type(failure).__name__}). Look whether its proxy runs there, and repeat."

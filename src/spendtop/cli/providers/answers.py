@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from spendtop.cli.interruption import interruptible
 from spendtop.cli.meter import show
 from spendtop.domain.errors import CannotWrite, ConfigError, SpendtopError
 from spendtop.sources.pollers import KeyRefused, PollFailed
 
 _SHOWN_EVERY = 1.0
 _LOOK = 0.1
+_REST = "What was asked before may still be done."
 T = TypeVar("T")
 
 
@@ -24,7 +24,7 @@ def answer_to(question: Coroutine[Any, Any, T], what: str) -> T:
     Raises ConfigError where the key is at fault, else CannotWrite.
     """
     try:
-        with asyncio.Runner() as runner, _stoppable(what):
+        with interruptible(what, _REST), asyncio.Runner() as runner:
             return runner.run(_watched(question, what))
     except KeyRefused as refused:
         raise ConfigError(str(refused)) from None
@@ -35,7 +35,7 @@ def answer_to(question: Coroutine[Any, Any, T], what: str) -> T:
 def wait_until(has_come: Callable[[], bool], seconds: float, what: str, complaint: str) -> None:
     """Look until it has come. Raises SpendtopError with the complaint after these seconds."""
     began = time.monotonic()
-    with _stoppable(what):
+    with interruptible(what, _REST):
         while not has_come():
             waited = time.monotonic() - began
             if waited > seconds:
@@ -50,16 +50,3 @@ async def _watched(question: Coroutine[Any, Any, T], what: str) -> T:
     while not (await asyncio.wait({asked}, timeout=_SHOWN_EVERY))[0]:
         show(f"{what}, if need be again: {time.monotonic() - began:.0f} s. Ctrl+C stops it.")
     return await asked
-
-
-@contextmanager
-def _stoppable(what: str) -> Iterator[None]:
-    """Nothing is left on the line of progress; Ctrl+C is answered with a sentence."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        show("")
-        sys.stderr.write(f"spendtop: {what}: stopped. What was asked before may still be done.\n")
-        raise
-    finally:
-        show("")

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 
 from spendtop.cli.effective_limits import effective_limits, now
 from spendtop.cli.imports.target import recording
+from spendtop.cli.interruption import INTERRUPTED
 from spendtop.cli.meter import show
 from spendtop.cli.options import Options, load_readable, load_settings, opened_store
 from spendtop.cli.request_selection import query_of
-from spendtop.cli.run_task import INTERRUPTED, follow, is_collected
+from spendtop.cli.run_task import follow, is_collected
 from spendtop.cli.tables import local_time, say, table
 from spendtop.collector.from_settings import pricer_of
 from spendtop.collector.price_lists.kept_list import catalogue_of

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from spendtop.alerts.channels import check_url
+from spendtop.cli.interruption import interruptible
 from spendtop.cli.options import Options, read_settings
 from spendtop.cli.setup import findings
 from spendtop.cli.setup.finding import Finding, FindingState
@@ -106,7 +107,8 @@ class Reached(NamedTuple):
 
 
 def probe(settings: Settings) -> list[Reached]:
-    with ThreadPoolExecutor(max_workers=8) as pool:
+    waiting = interruptible("Looking what can be reached", "Nothing was changed.")
+    with waiting, ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(_reach, targets(settings)))
 
 

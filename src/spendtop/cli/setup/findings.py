@@ -323,7 +323,8 @@ def _remarks(connection: Connection) -> Iterator[Finding]:
 def _listener(settings: Settings, held: RunningCollector | None) -> Iterator[Finding]:
     server = settings.server
     if held is not None:
-        yield Finding("collector", FindingState.OK, f"process {held.pid} listens at {held.url}")
+        goes_on = "; it needs no screen, `spendtop stop` stops it" if held.started_by == "viewer" else ""
+        yield Finding("collector", FindingState.OK, f"process {held.pid} listens at {held.url}{goes_on}")
         yield from map(_condition, held.conditions)
         return
     try:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from spendtop.cli.effective_limits import effective_limits, now
+from spendtop.cli.interruption import interruptible
 from spendtop.cli.options import Options, load_settings, opened_store
 from spendtop.cli.run_task import follow
 from spendtop.cli.tables import say, table
@@ -88,7 +89,8 @@ def _summary(settings: Settings) -> str:
 def _post(url: str, secret: bytes | None, count: int, rate: float, renewed: Renewed) -> Counter[Answer]:
     answers: Counter[Answer] = Counter()
     started = time.monotonic()
-    with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
+    posting = interruptible(f"Posting to {clean_line(url)}", "What was posted before is recorded.")
+    with posting, httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
         for number, body in enumerate(_bodies(count, renewed)):
             time.sleep(max(0.0, started + number / rate - time.monotonic()))
             headers = {"Content-Type": "application/json"}

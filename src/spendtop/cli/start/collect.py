@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from threading import Timer
 
 from spendtop.cli.options import Options, known_stores, load_settings, settled
 from spendtop.collector.collector import run as collect
@@ -14,11 +16,14 @@ from spendtop.collector.process.log_file import LogFile
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
+from spendtop.domain.errors import ExitCode
 from spendtop.domain.untrusted import clean_text
 
 _NOISY = ("stamina", "uvicorn")
 """Libraries that may only tell of errors: they warn of what is told elsewhere, or of every stranger's rubbish."""
 
+_LAST_SECONDS = 3.0
+"""What the rest of the end may take once all is stored."""
 _STDERR = 2
 _SWITCH_SECONDS = 0.0005
 """How long the event loop keeps the interpreter while the writer waits for it to go on with a commit."""
@@ -48,9 +53,18 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
         leash_descriptor=options.leash_fd,
         known_stores=None if options.command == "demo" else known_stores(),
         begins_anew=options.new_store,
+        ended=_end_soon,
         companions={**(companions or {}), **_agents(options, loaded), **_tunnel(options, loaded), **_log_file(options)},
     )
     return collect(setup)
+
+
+def _end_soon(code: ExitCode) -> None:
+    """End the process whatever is in the way: a thread that looks up a name waits for nobody."""
+    sys.stdout.flush()
+    last = Timer(_LAST_SECONDS, os._exit, (int(code),))
+    last.daemon = True
+    last.start()
 
 
 def _agents(options: Options, loaded: Loaded) -> Mapping[str, Callable[[CompanionContext], Loop]]:

@@ -138,7 +138,7 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
         config = LocalConfig(options, loaded)
         link = _Link(loaded, config, child, stack, options.tunnel is not None, lambda: _child(options, loaded))
         settings = loaded.settings
-        return run_screens(
+        code = run_screens(
             Session(
                 connect=link.connect,
                 clock=lambda: time.time_ns() // 1000,
@@ -165,6 +165,9 @@ def show(options: Options, loaded: Loaded, child: Child | None, demo: bool = Fal
                 mouse="TMUX" not in os.environ,
             )
         )
+        if not demo:
+            link.say_what_goes_on()
+        return code
 
 
 @dataclass(slots=True)
@@ -238,6 +241,15 @@ class _Link:
             conditions=held.conditions,
             last_sign=self._overdue_sign(),
         )
+
+    def say_what_goes_on(self) -> None:
+        """Of a collector that began with screens somebody may think that it ends with them."""
+        from spendtop.services.stores.presence import CollectorState, running_collector
+
+        held = running_collector(self._places.holder) if self._places else None
+        if held is not None and held.started_by == "viewer" and held.state is not CollectorState.STOPPING:
+            words = "goes on recording: `spendtop` shows it, `spendtop stop` stops it."
+            sys.stdout.write(f"The collector (process {held.pid}) {words}\n")
 
     def _elsewhere(self) -> AttachedCollector | None:
         """One on another machine, of the same PostgreSQL; while that cannot be asked, the one that was seen last."""

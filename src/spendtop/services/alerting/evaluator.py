@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, delete, func, literal, select, tuple_
+from sqlalchemy import BigInteger, Connection, Integer, Text, literal, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.alerting.episode import Episode, Reading, decide, thresholds
@@ -26,9 +26,10 @@ from spendtop.domain.windows import Bounds, WindowKind, bounds, widest
 from spendtop.services.alerting import announcements, episodes
 from spendtop.services.alerting import messages as alert_messages
 from spendtop.services.alerting.announcements import Announcement, Channel
+from spendtop.services.alerting.marks import Marks, put_back
+from spendtop.services.alerting.postponed import Postponed
 from spendtop.services.limits import raises
 from spendtop.services.limits.limit_book import LimitBook
-from spendtop.store.fixed_select import FixedSelect
 from spendtop.store.reads.limits import uses as limit_reads
 from spendtop.store.reads.limits.entity_uses import EntityUses
 from spendtop.store.reads.limits.raises import raises_in_force
@@ -41,12 +42,6 @@ from spendtop.store.statements import insert_into, table_of
 from spendtop.store.tables import LimitMarkTable, RequestTable
 
 _MARK, _REQUEST = table_of(LimitMarkTable), table_of(RequestTable)
-_NEXT = FixedSelect(select(func.min(_MARK.c.limit_name)).where(_MARK.c.limit_name > bindparam("after")))
-_SOME = select(*_MARK.primary_key).where(_MARK.c.limit_name == bindparam("name")).order_by(*_MARK.primary_key)
-# Another collector's are left to it. Who marks again before our commit waits for that, and leaves a new mark. As a
-# subquery PostgreSQL may ask for them again and again, for others each time.
-_FREE = _SOME.limit(bindparam("most")).with_for_update(skip_locked=True).cte("free")
-_TAKEN = FixedSelect(delete(_MARK).where(tuple_(*_MARK.primary_key).in_(select(_FREE))).returning(_MARK))
 TURN_SECONDS = 0.02
 """How long one call works: recording waits for it."""
 _MARKS_AT_ONCE, _MOST_MARKS_AT_ONCE = 25, 100
@@ -78,22 +73,21 @@ class Evaluator:
         self._timer = timer
         self._raises = Raises()
         self._uses = EntityUses()
+        self._postponed = Postponed()
+        self._marks = Marks(self._postponed)
         self._at_once = _MARKS_AT_ONCE
-        self._served = ""
-        """The limit that was evaluated last; the one behind it is next."""
         self._revisited = 0
         """The last alert that was looked at again; the next turn goes on behind it."""
 
     def evaluate(self, connection: Connection, now: int) -> list[Announcement]:
-        """Evaluate marked limits, clear the marks that were read, and queue messages."""
+        """Evaluate marked limits, clear the marks that were evaluated, and queue messages."""
         looked_at = self._timer()
         ends_at = looked_at + TURN_SECONDS
         told: list[Announcement] = []
         self._raises = raises_in_force(connection, now)
-        for name, marks in self._marks(connection):
-            announced = self._decided(connection, name, marks, now)
-            announcements.queue(connection, announced, self._channels, now)
-            told += announced
+        for name, marks in self._marks.take(connection, now, lambda: self._at_once):
+            limit = self._limits.get(name)
+            told += [] if limit is None else self._decided(connection, limit, marks, now)
             before, looked_at = looked_at, self._timer()
             is_short = looked_at - before < _SHORT
             self._at_once = min(2 * self._at_once, _MOST_MARKS_AT_ONCE) if is_short else _MARKS_AT_ONCE
@@ -123,40 +117,58 @@ class Evaluator:
         announcements.queue(connection, told, self._channels, now)
         return told + announcements.release(connection, self._channels, now)
 
-    def _marks(self, connection: Connection) -> Iterator[tuple[str, Sequence[Any]]]:
-        """Some marks of each limit in turn, until none are left that nobody else holds."""
-        some_left = True
-        while some_left:
-            some_left = self._served != ""
-            while (name := _next_marked(connection, self._served)) is not None:
-                self._served = name
-                marks = sorted(_TAKEN.run(connection, {"name": name, "most": self._at_once}))
-                some_left |= len(marks) == self._at_once
-                if marks:
-                    yield name, marks
-            self._served = ""
+    def has_marks(self, connection: Connection, now: int) -> bool:
+        """Whether there are marks that are to be evaluated now."""
+        return self._marks.are_due(connection, now)
 
-    def _decided(self, connection: Connection, name: str, marks: Sequence[Any], now: int) -> list[Announcement]:
-        limit = self._limits.get(name)
-        if limit is None:
+    def postponed_words(self, now: int) -> str | None:
+        """Which limits cannot be evaluated, as a sentence. May be asked from any thread."""
+        return self._postponed.words(now)
+
+    def _decided(self, connection: Connection, limit: Limit, marks: Sequence[Any], now: int) -> list[Announcement]:
+        """What is said about marks. Where all of them cannot be decided at once, those are found that cannot at all."""
+        if limit.name in self._postponed.limits(now):
+            put_back(connection, marks)
             return []
         try:
             with _apart(connection):
-                return self._in_turn(connection, limit, now).decide_marked(marks)
+                announced = self._in_turn(connection, limit, now).decide_marked(marks)
+                announcements.queue(connection, announced, self._channels, now)
         except Exception as failure:  # one limit that cannot be evaluated must not silence the others
+            entities = sorted({mark.entity for mark in marks})
+            if len(entities) == 1:
+                self._postpone(limit, entities[0], failure, now)
+                put_back(connection, marks)
+                return []
             if _is_of_database(failure):
                 raise
-            _log.exception("a limit could not be evaluated: %s", clean_line(limit.name))
-            return []
+            middle = entities[len(entities) // 2]
+            halves = [mark for mark in marks if mark.entity < middle], [mark for mark in marks if mark.entity >= middle]
+            return [each for half in halves for each in self._decided(connection, limit, half, now)]
+        self._postponed.remove(limit.name, {mark.entity for mark in marks})
+        return announced
 
     def _decided_again(self, connection: Connection, row: Any, now: int) -> list[Announcement]:
         limit = self._limits.get(episodes.limit_name(row))
         episode = episodes.from_row(row)
         if limit is None or not episodes.fits(limit, episode):
             episodes.end(connection, [row.id], now)
-        elif limit.window.kind is not WindowKind.REQUEST:
-            return self._in_turn(connection, limit, now).decide_again(row, episode)
-        return []
+            return []
+        if limit.window.kind is WindowKind.REQUEST or self._postponed.waits(limit.name, row.entity, now):
+            return []
+        try:
+            with _apart(connection):
+                return self._in_turn(connection, limit, now).decide_again(row, episode)
+        except Exception as failure:
+            self._postpone(limit, row.entity, failure, now)
+            return []
+
+    def _postpone(self, limit: Limit, entity: str, failure: Exception, now: int) -> None:
+        """Try it later. Raises the failure where it is the database's."""
+        if _is_of_database(failure):
+            raise failure
+        _log.error("a limit could not be evaluated: %s", clean_line(limit.name), exc_info=failure)
+        self._postponed.add(limit.name, entity, now)
 
     def _in_turn(self, connection: Connection, limit: Limit, now: int) -> _LimitInTurn:
         return _LimitInTurn(connection, limit, self._book, self._raises, self._uses, now)
@@ -181,17 +193,6 @@ def _is_of_database(failure: Exception) -> bool:
     reason = getattr(failure, "orig", None)
     name = getattr(reason, "sqlite_errorname", None) or getattr(reason, "sqlstate", None)
     return isinstance(failure, OperationalError) and name not in _OF_ONE_LIMIT
-
-
-def _next_marked(connection: Connection, after: str) -> str | None:
-    """The first marked limit behind `after`, by name."""
-    ((name,),) = _NEXT.tuples(connection, {"after": after})
-    return None if name is None else str(name)
-
-
-def has_marks(connection: Connection) -> bool:
-    """Whether there are marks that nobody has evaluated yet."""
-    return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM limit_mark)").scalar())
 
 
 def has_ended(connection: Connection, now: int) -> bool:

@@ -12,7 +12,7 @@ from spendtop.domain.alerting.episode import AlertStage
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.cost_words import use_words
 from spendtop.domain.money import ZERO, Usd, side_by_side
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.alerts import words
@@ -80,7 +80,7 @@ class AlertDetailPanel(Panel):
             yield from self._delivery(delivery, delivery.kind, width)
         for number, deed in enumerate(reversed(detail.deeds)):
             until = "" if deed.until is None else f" until {self._moment(deed.until)}"
-            did = f"{self._moment(deed.at)} {deed.words}{until} by {clean_line(deed.by.raw or 'somebody', 24)}"
+            did = f"{self._moment(deed.at)} {deed.words}{until} by {clean_name(deed.by.raw or 'somebody', 24)}"
             yield self._fact("" if number else "done", did)
         yield from self._wrapped("most of", self._drivers(detail), width)
         yield from self._wrapped("again", words.again_in_full(row, stage, detail.limit, self.calendar), width)
@@ -89,10 +89,10 @@ class AlertDetailPanel(Panel):
     def _stage(self, row: AlertRow, stage: AlertStage) -> str:
         match stage:
             case AlertStage.ACKED if row.acked_at is not None:
-                by = clean_line(row.acked_by or "somebody", 24)
+                by = clean_name(row.acked_by or "somebody", 24)
                 return f"{words.condition(row)}, taken on by {by} at {self._moment(row.acked_at)}"
             case AlertStage.SNOOZED if row.snoozed_until is not None:
-                by = clean_line(row.snoozed_by or "somebody", 24)
+                by = clean_name(row.snoozed_by or "somebody", 24)
                 return f"{words.condition(row)}, snoozed by {by} until {self._moment(row.snoozed_until)}"
             case AlertStage.SILENCED if row.silence is not None:
                 text, until = clean_line(row.silence.text, 40), self._moment(row.silence.until)
@@ -130,7 +130,7 @@ class AlertDetailPanel(Panel):
         """Who and what spent most of it: `user alice $9.10 · model o3 $8.20`."""
         costs = side_by_side(*(Usd(nano) for *_, nano in detail.drivers))
         named = (
-            f"{dimension} {clean_line(key, 40) or '(none)'} {detail.row.measure.sign}{cost}"
+            f"{dimension} {clean_name(key, 40) or '(none)'} {detail.row.measure.sign}{cost}"
             for (dimension, key, _), cost in zip(detail.drivers, costs, strict=True)
         )
         return f" {self.glyphs.between} ".join(named)

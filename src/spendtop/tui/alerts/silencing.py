@@ -14,7 +14,7 @@ from textual.widgets import Input, Label
 from spendtop.domain.alerting.silences import ALERT_FIELDS, parse_silence
 from spendtop.domain.filters.filters import FilterError, quoted
 from spendtop.domain.limits.limit import Each
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.domain.windows import parse_duration
 from spendtop.tui import formats
 from spendtop.tui.modals.choose import ChooseScreen
@@ -107,7 +107,7 @@ class SilenceDesk:
 
     def _words(self, silence: Silence) -> str:
         until = formats.moment(silence.until, self._screen.face.session.clock(), self._screen.calendar)
-        return f"until {until} by {clean_line(silence.by or 'somebody', 12)}: {clean_line(silence.text, 60)}"
+        return f"until {until} by {clean_name(silence.by or 'somebody', 12)}: {clean_line(silence.text, 60)}"
 
     def _end(self, silence: Silence) -> None:
         if not self._writer.may_write():

@@ -93,7 +93,9 @@ class LedgerDayScreen(ReadingDialog):
                 "never" if each.never_passed else formats.cents(each.seen, _AMOUNT),
                 formats.change(each.difference, _AMOUNT) if found.is_compared else "-",
             )
-            named = fit(f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width).rstrip()
+            named = fit_middle(
+                f"{holder_words(each.id, each.name, found.by, each.is_shared)}{_remark(each)}", width
+            ).rstrip()
             both = f"{formats.count(each.billed_tokens)} / {formats.count(each.seen_tokens)}"
             tokens = f"{fit_right(both, _TOKENS + 1)} " if counts_tokens else " "
             lines.append(f"{' '.join(fit_right(amount, _AMOUNT) for amount in amounts)}{tokens}{named}")

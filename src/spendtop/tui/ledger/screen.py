@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from spendtop.domain.clock import DAY, age, to_datetime
 from spendtop.domain.ledger.balance import EntryKind
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.tui import formats
 from spendtop.tui.actions import AMONG_PANES, LEDGER, LIVE, MOVE, Action, bindings
 from spendtop.tui.ledger.account_history import LedgerDays, LedgerEntries
@@ -88,7 +88,7 @@ class LedgerScreen(LiveScreen):
         accounts.show(answer.accounts)
         calibrated = {event.effective_at // DAY for event in answer.events if event.kind is EntryKind.CALIBRATION}
         entries, days, palette = self.query_one(LedgerEntries), self.days, self.face.palette
-        days.subtitle = [(f" {clean_line(name, 24)}", palette.muted)] if name else ()
+        days.subtitle = [(f" {clean_name(name, 24)}", palette.muted)] if name else ()
         billed = f"billed {self._bill_age()}"
         if answer.billed_until is not None:
             billed = f"billed until {formats.moment(answer.billed_until, answer.now, calendar)}"

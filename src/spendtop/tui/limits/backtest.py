@@ -14,7 +14,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from spendtop.domain.percent import exact_percent
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_name
 from spendtop.domain.windows import Calendar
 from spendtop.tui.modals.dialog import ReadingDialog
 
@@ -51,7 +51,7 @@ class BacktestScreen(ReadingDialog):
     HINT = "j k scroll · esc closes"
 
     def __init__(self, limit: Limit, calendar: Calendar) -> None:
-        super().__init__(f"{clean_line(limit.name, 24)}, {limit.amount} per {limit.window}: last {_DAYS} days")
+        super().__init__(f"{clean_name(limit.name, 24)}, {limit.amount} per {limit.window}: last {_DAYS} days")
         self._calendar = calendar
         self._percent = 0
         self.is_left = False
@@ -106,6 +106,6 @@ def _lines(tried: Backtest, calendar: Calendar) -> Iterator[str]:
     if tried.limit.each is not None and tried.firings:
         most = Counter(firing.entity for firing in tried.firings).most_common()
         yield "\nmost often:"
-        yield from (f"{times:>5,}  {clean_line(entity, 48)}" for entity, times in most[:_ENTITIES])
+        yield from (f"{times:>5,}  {clean_name(entity, 48)}" for entity, times in most[:_ENTITIES])
         if len(most) > _ENTITIES:
             yield f"       and {len(most) - _ENTITIES:,} more"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from spendtop.domain.config_slips import first_slip
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.tui.limits.backtest import try_on_the_past
 from spendtop.tui.limits.editor import NO_EDITOR, edited, editor_command
 
@@ -44,7 +44,7 @@ class ConfigDesk:
             return None
         applied = face.headline.applied if face.headline else None
         if applied is not None and applied.collector.host not in ("", gethostname()) and face.collector is None:
-            host = clean_line(applied.collector.host, 40)
+            host = clean_name(applied.collector.host, 40)
             self._screen.warn(f"The collector on {host} reads the spendtop.toml there: change the limits there.")
             return None
         path = face.session.config_file

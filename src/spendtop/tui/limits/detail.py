@@ -13,7 +13,7 @@ from spendtop.domain.limits.measure import LimitedValue
 from spendtop.domain.limits.provider_limits import LimitMeasure
 from spendtop.domain.money import ZERO, Usd
 from spendtop.domain.percent import exact_percent
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.domain.windows import Calendar, WindowKind
 from spendtop.tui import formats
 from spendtop.tui.widgets.axis import nice_ceiling
@@ -36,6 +36,8 @@ _AXIS = 7
 _BESIDE_FROM = 60
 """Cells from which on the words stand beside the curve."""
 _WORDS_WIDTH = 40
+_DRIVER = _WORDS_WIDTH - 11
+"""Characters of who or what drove it."""
 _LEAST_CURVE = 3
 
 
@@ -107,7 +109,7 @@ class LimitPanel(Panel):
         for dimension, key, nano in shown[:4]:
             style = palette.who if dimension == "user" else palette.model
             money = f"{use.limit.measure.sign}{formats.cost(Usd(nano), 0, 10)}"
-            yield [(f" {money:>9} ", palette.value(use.limit.measure)), (clean_line(key) or "(none)", style)]
+            yield [(f" {money:>9} ", palette.value(use.limit.measure)), (clean_name(key, _DRIVER) or "(none)", style)]
 
     def _of_provider(self, use: ProviderLimitUse) -> Iterator[Line]:
         """What is known of a limit that can only be read here."""

@@ -13,7 +13,7 @@ from textual.widgets import Input, Label
 from spendtop.domain.ledger.amounts import typed
 from spendtop.domain.limits.raises import end_of
 from spendtop.domain.money import ZERO, Usd
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_name
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.modals.dialog import FormDialog
@@ -184,5 +184,5 @@ class RaiseDesk:
 
 
 def _whose(limit: Limit, use: LimitUse | None) -> str:
-    name = clean_line(limit.name, 30)
+    name = clean_name(limit.name, 30)
     return f"{name}, {use.name}" if use is not None else name

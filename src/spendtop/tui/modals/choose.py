@@ -1,4 +1,4 @@
-"""One of several: arrows and enter, or the letter in front."""
+"""One of several: arrows and enter, or the letter in front; another letter goes to what begins with it."""
 
 from __future__ import annotations
 
@@ -46,12 +46,16 @@ class ChooseScreen(Dialog[str]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only options can be picked."""
-        return action != "pick" or any((key,) == parameters for key, _ in self._options)
-
     def action_pick(self, key: str) -> None:
-        self.dismiss(key)
+        """Give the option that has this key; without one, go to the next that has a word which begins with it."""
+        if any(key == each for each, _ in self._options):
+            self.dismiss(key)
+            return
+        picker = self.query_one(Picker)
+        begun = [place for place, (_, words) in enumerate(self._options) if f" {key}" in f" {words}".lower()]
+        if begun:
+            at = -1 if picker.highlighted is None else picker.highlighted
+            picker.highlighted = next((place for place in begun if place > at), begun[0])
 
 
 class ConfirmScreen(Dialog[bool]):

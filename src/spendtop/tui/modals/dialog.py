@@ -81,7 +81,9 @@ class FormDialog(Dialog[Result]):
 
     def on_mount(self) -> None:
         self.complain(self._complaint)
-        self.query(Input).first().focus()
+        first = self.query(Input).first()
+        first.focus()
+        first.call_next(first.action_select_all)  # what was typed ahead comes before the focus that would do so
 
     def complain(self, words: str) -> None:
         """Say below the fields what is wrong; nothing takes it away."""

@@ -64,7 +64,8 @@ class LeaveScreen(Dialog[Leaving]):
         if collector is None:
             return "No collector runs: nothing is recorded while you are away."
         if not collector.started_here:
-            return f"The collector (process {collector.pid}) was started elsewhere and goes on recording."
+            goes_on = "goes on recording; `spendtop stop` stops it."
+            return f"The collector (process {collector.pid}) was started elsewhere and {goes_on}"
         others = len(collector.other_viewers)
         watch = "Nobody else watches." if not others else f"{counted(others, 'other viewer')} will lose it."
         return f"This viewer started the collector (process {collector.pid}). {watch}"

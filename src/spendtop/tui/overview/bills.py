@@ -10,7 +10,7 @@ from spendtop.domain.ledger.bills import NO_BILL
 from spendtop.domain.untrusted import clean_line
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Panel, fit, fit_right, spread
+from spendtop.tui.widgets.canvas import Line, Panel, fit_middle, fit_right, spread
 from spendtop.tui.widgets.day_chart import Day, date_label
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class BalancesPanel(Panel):
         palette = self.palette
         left = "unknown" if each.balance is None else formats.balance(each.balance, _LEFT)
         style = palette.unknown if each.balance is None else palette.money
-        name = fit(clean_line(each.account.name), max(width - _LEFT, 6))
+        name = fit_middle(clean_line(each.account.name), max(width - _LEFT, 6))
         return [(name, palette.strong), (fit_right(left, _LEFT), style)]
 
     def _account(self, each: AccountNow, width: int) -> Iterator[Line]:

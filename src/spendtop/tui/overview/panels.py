@@ -361,7 +361,7 @@ class SourcesPanel(DoorPanel):
             lines.append(
                 [
                     (sign, style),
-                    (fit(source.source, max(width - 3 - counted - 4, 6)), palette.text),
+                    (fit_middle(source.source, max(width - 3 - counted - 4, 6)), palette.text),
                     (fit_right(today, counted), palette.muted),
                     (fit_right(ago, 4), palette.text if live else palette.muted),
                 ]

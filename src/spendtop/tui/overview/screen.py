@@ -129,12 +129,17 @@ class OverviewScreen(LiveScreen):
     @property
     def panes(self) -> Sequence[Widget]:
         """What is shown and leads somewhere, from the list of what arrives through the panels above it."""
-        live, chart = self.query_one(RequestList), self.query_one(SpendChart)
-        upper, middle = self.query_one("#upper"), self.query_one("#middle")
-        panels: list[Widget] = [panel for panel in (chart, self.query_one(BalancesPanel)) if upper.display]
-        for part in (upper, middle):
-            panels += [panel for panel in part.query(DoorPanel) if part.display and panel.keys]
-        return [chart] if self.has_class("-chart") else [live, *(panel for panel in panels if panel.display)]
+        # Asked for dozens of times with each picture: each is looked up by itself, and not among all widgets.
+        chart = self.query_one(SpendChart)
+        if self.has_class("-chart"):
+            return [chart]
+        panels: list[Widget] = []
+        if self.query_one("#upper").display:
+            panels += [chart, self.query_one(BalancesPanel), self.query_one(LimitsPanel)]
+        if self.query_one("#middle").display:
+            panels += [self.query_one(f"#{which}", DoorPanel) for which in ("users", "models", "sources")]
+        shown = (panel for panel in panels if panel.display and (not isinstance(panel, DoorPanel) or panel.keys))
+        return [self.query_one(RequestList), *shown]
 
     @property
     def is_root(self) -> bool:

@@ -96,7 +96,7 @@ class Welcome(Panel):
             (),
             [("Begin with the provider that you have", palette.title)],
             step("1", "write spendtop.toml", "spendtop init; e opens it", SetupStep.CONFIGURED),
-            step("2", "listen", "spendtop, or spendtop --no-ui", SetupStep.LISTENING),
+            step("2", "listen", "goes on when you leave: spendtop stop", SetupStep.LISTENING),
             step("3", "make an address reachable", tunnel),
             step("4", "have Anthropic push", "spendtop anthropic connect URL", SetupStep.ANTHROPIC),
             step("4", "or OpenRouter", "spendtop openrouter connect URL", SetupStep.OPENROUTER),

@@ -12,7 +12,7 @@ from spendtop.domain.bodies.conversation import Conversation
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.requests.transcript import PANES, Pane, PaneFormat, lines_of, summary
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, clip, length, narrowed
 from spendtop.tui.widgets.request_table import cost_word, signs, status_word
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class DetailView(Panel):
         model, who = f" {row.model or '-'}", f" {row.user_id or '-'}"
         room = max(self.size.width - 6 - length([when, *end]), 0)
         for_who = min(cell_len(who), max(room // 2, room - cell_len(model)))
-        names = [*clip([(model, palette.model)], room - for_who), *clip([(who, palette.who)], for_who)]
+        names = [*narrowed([(model, palette.model)], room - for_who), *narrowed([(who, palette.who)], for_who)]
         return [when, *names, *end]
 
     @property

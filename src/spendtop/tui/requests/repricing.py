@@ -18,7 +18,7 @@ from spendtop.tui.modals.dialog import ReadingDialog
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.store_writer import StoreWriter
 from spendtop.tui.selection import ALL_TIME, Selection
-from spendtop.tui.widgets.canvas import fit, fit_right
+from spendtop.tui.widgets.canvas import fit, fit_middle, fit_right
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -137,7 +137,7 @@ def _line(cells: Sequence[str], model: int) -> str:
     day, name, *figures = cells
     sizes = (_COUNT, _SUM, _SUM, _CHANGE)[-len(figures) :]
     right = (fit_right(cell, size) for cell, size in zip(figures, sizes, strict=True))
-    return " ".join((fit(day, _DAY), fit(name, model), *right)).rstrip()
+    return " ".join((fit(day, _DAY), fit_middle(name, model), *right)).rstrip()
 
 
 class Repricing:

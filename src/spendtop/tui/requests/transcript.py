@@ -27,7 +27,7 @@ from spendtop.domain.cost_words import bounded
 from spendtop.domain.percent import percent_of
 from spendtop.domain.requests.provider_usage import unpack
 from spendtop.domain.requests.request import BodyState, ServiceLevel
-from spendtop.domain.untrusted import clean_line, clean_text
+from spendtop.domain.untrusted import clean_line, clean_name, clean_text
 from spendtop.services.exchange.lines import (
     BODY_REASONS,
     Wording,
@@ -206,10 +206,10 @@ def _part(part: Part, layout: PaneFormat) -> Iterator[Line]:
             yield [("thinking", palette.test)]
             yield from _wrapped(text, palette.muted, layout)
         case ToolCall(name=name, arguments=arguments):
-            yield [("tool call ", palette.muted), (clean_line(name, 80), palette.key)]
+            yield [("tool call ", palette.muted), (clean_name(name, 80), palette.key)]
             yield from _wrapped(arguments, palette.model, layout)
         case ToolResult(name=name, text=text):
-            yield [("tool result ", palette.muted), (clean_line(name, 80), palette.key)]
+            yield [("tool result ", palette.muted), (clean_name(name, 80), palette.key)]
             yield from _wrapped(text, palette.text, layout)
         case Attachment(kind=kind, detail=about):
             yield [(f"[{kind}]", palette.cached), (f" {clean_line(about, 120)}", palette.muted)]

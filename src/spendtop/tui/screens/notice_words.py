@@ -13,7 +13,7 @@ from spendtop.domain.config_slips import first_slip
 from spendtop.domain.percent import times_of
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui import formats
-from spendtop.tui.widgets.canvas import Line, Piece, clip, fit, length
+from spendtop.tui.widgets.canvas import Line, Piece, clip, fit_middle, length
 
 if TYPE_CHECKING:
     from spendtop.tui.face import Face
@@ -126,7 +126,7 @@ class NoticeWords:
             count = formats.count(attention.dead_deliveries)
             words.append([(f"!! {count} undelivered: 6 shows them", palette.bad)])
         if (unusual := attention.unusual) is not None:
-            whose = fit(unusual.whose, _WHOSE).rstrip()
+            whose = fit_middle(unusual.whose, _WHOSE).rstrip()
             much = unusual.unusual_words
             if self._width < _WIDE:
                 much = f"{times_of(unusual.used.nano, unusual.limit.nano)} the usual"

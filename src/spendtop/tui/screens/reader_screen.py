@@ -193,7 +193,7 @@ class ReaderScreen(Screen[None]):
             self.set_timer(delay, self._read)
 
     def _read(self) -> None:
-        if self._pace is None:
+        if self._pace is None or not self.app.is_running:  # widgets may be gone while the program ends
             return
         self._missed_news = False
         self._pace.start(monotonic())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 from rich.cells import cell_len
@@ -21,7 +21,7 @@ from spendtop.tui.actions import Action, key_name
 from spendtop.tui.face import StatusFacts
 from spendtop.tui.headline import Headline
 from spendtop.tui.screens import SCREENS, ScreenEntry
-from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, clip, fit, length, spread
+from spendtop.tui.widgets.canvas import DIMMED, Canvas, Line, Piece, clip, fit_middle, length, spread
 
 if TYPE_CHECKING:
     from spendtop.store.reads.ledger.bills import Bills
@@ -162,7 +162,7 @@ class StatusLine(Canvas):
         if first is None or first.balance is None:
             return []
         left: Line = [
-            (f"{fit(clean_line(first.account.name), 16).rstrip()} ", palette.muted),
+            (f"{fit_middle(clean_line(first.account.name), 16).rstrip()} ", palette.muted),
             (first.balance.floored, palette.money),
         ]
         if first.run_out_at is None:
@@ -176,7 +176,7 @@ class StatusLine(Canvas):
         styles = {LimitState.OK: palette.good, LimitState.APPROACHING: palette.warn, LimitState.EXCEEDED: palette.bad}
         sign = {LimitState.OK: "", LimitState.APPROACHING: "!", LimitState.EXCEEDED: "!!"}[use.state]
         share: Piece = (f"{formats.used_percent(use)}{sign}", styles[use.state])
-        name = fit(str(use.name) or use.limit.name, 16).rstrip()
+        name = fit_middle(str(use.name) or use.limit.name, 16).rstrip()
         unpriced: Line = [(f" +{formats.count(use.unpriced)}?", palette.unknown)] if use.unpriced else ()
         amount = f"{use.limit.measure.sign}{formats.short_usd(use.used)} of {formats.short_usd(use.limit.amount)} "
         whole: Line = [(f"{name} {use.limit.window} ", palette.muted), (amount, palette.text), share, *unpriced]
@@ -273,13 +273,30 @@ class Notice(Canvas):
         return [spread([(" ", blank), *self.left], [*right, (" ", blank)], width, blank)]
 
 
+class _FooterKey(NamedTuple):
+    """A key that works now."""
+
+    rank: int
+    """The higher, the sooner it is left out."""
+    name: str
+    label: str
+    key: str
+    """As Textual calls it."""
+
+    @property
+    def width(self) -> int:
+        return cell_len(self.name + self.label) + 1
+
+
 class KeyBar(Canvas):
     """The keys that work now, as many as fit."""
 
     def __init__(self) -> None:
         super().__init__(id="keys")
-        self._shown: tuple[tuple[int, str, str], ...] = ()
+        self._shown: tuple[_FooterKey, ...] = ()
         self._hint: Line | None = None
+        self._ends: list[tuple[int, str]] = []
+        """Where each key that is drawn ends, for clicks."""
 
     def hint(self, line: Line | None) -> None:
         """Show this in place of the keys; None shows the keys again."""
@@ -288,21 +305,31 @@ class KeyBar(Canvas):
 
     def offer(self, actions: Iterable[tuple[Action, str]]) -> None:
         """Show these actions with their keys."""
-        shown = tuple((action.footer, key_name(key), action.label) for action, key in actions if action.footer)
+        shown = tuple(
+            _FooterKey(action.footer, key_name(key), action.label, key) for action, key in actions if action.footer
+        )
         if shown != self._shown:
             self._shown = shown
             self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
         """One line, in the order offered; what does not fit is left out, the least important first."""
+        self._ends = []
         if self._hint is not None:
             return [clip(self._hint, width, self.glyphs.cut)]
         palette = self.palette
         gap = "  " if width < 120 else "   "
         fitting = list(self._shown)
-        while fitting and sum(cell_len(key + label) + 1 + len(gap) for _, key, label in fitting) > width + len(gap) - 2:
+        while fitting and sum(each.width + len(gap) for each in fitting) > width + len(gap) - 2:
             fitting.remove(max(fitting))
         line: list[Piece] = [(" ", palette.text)]
-        for _, key, label in fitting:
-            line += [(key, palette.key), (f" {label}{gap}", palette.muted)]
+        for each in fitting:
+            line += [(each.name, palette.key), (f" {each.label}{gap}", palette.muted)]
+            self._ends.append((length(line), each.key))
         return [line]
+
+    def on_click(self, event: events.Click) -> None:
+        """As if the key was pressed."""
+        key = next((key for end, key in self._ends if event.x < end), None)
+        if key is not None:
+            self.app.simulate_key(key)

@@ -18,7 +18,7 @@ from spendtop.domain.pricing.list_version import age
 from spendtop.domain.sight import Standing, StandingWord
 from spendtop.domain.sources.records import HELICONE_API
 from spendtop.domain.sources.refusals import RefusalReason
-from spendtop.domain.untrusted import clean_line
+from spendtop.domain.untrusted import clean_line, clean_name
 from spendtop.domain.windows import Calendar
 from spendtop.tui import formats
 from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit
@@ -125,7 +125,7 @@ class SourceFacts(Panel):
             self._fact("webhooks", *signed),
             self._fact("pushes", "with an ingest key" if doors.ingest_keys else "off: no ingest key"),
             self._fact(
-                "process", f"{process.pid} on {clean_line(process.host, 30)}, v{clean_line(process.version, 20)}"
+                "process", f"{process.pid} on {clean_name(process.host, 30)}, v{clean_line(process.version, 20)}"
             ),
             self._fact(
                 "up",
@@ -286,7 +286,7 @@ class SourceEvents(Panel):
         reason, _, token = refusal.reason.raw.removeprefix("ingest_").partition("/")
         words = _REASONS.get(reason, clean_line(reason).replace("_", " "))
         if token:
-            words += f" ({clean_line(token, 40)})"
+            words += f" ({clean_name(token, 40)})"
         until = formats.minute(refusal.hour + HOUR, self.calendar)
         return refusal.hour + HOUR - 1, [
             (f"{self._day(refusal.hour)}-{until} ", palette.muted),
@@ -299,7 +299,7 @@ class SourceEvents(Panel):
         return remark.at, [
             (self._moment(remark.at), palette.muted),
             (" !  ", palette.warn) if remark.is_loss else ("    ", palette.muted),
-            (f"{clean_line(remark.source, 40)}: {remark.words}", palette.text),
+            (f"{clean_name(remark.source, 40)}: {remark.words}", palette.text),
         ]
 
     def _aside(self, event: QuarantineRow) -> tuple[int, Line]:

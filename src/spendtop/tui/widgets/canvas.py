@@ -29,6 +29,8 @@ _AROUND_NOTE = 8
 """Cells of the frame around a title and a note."""
 AROUND_TITLE = 6
 """The same around a title alone."""
+_LEAST_PIECE = 6
+"""Cells that a narrowed piece keeps."""
 
 
 def fit(text: str, width: int, cut: str = "…") -> str:
@@ -84,6 +86,19 @@ def clip(line: Line, width: int, cut: str = "…") -> list[Piece]:
         pieces.append((text, style))
         width -= size
     return pieces
+
+
+def narrowed(line: Line, width: int, cut: str = "…") -> list[Piece]:
+    """The line in at most `width` cells, its longest pieces cut in their middles."""
+    sizes = [cell_len(text) for text, _ in line]
+    most = max(sizes, default=0)
+    while most > _LEAST_PIECE and sum(min(size, most) for size in sizes) > width:
+        most -= 1
+    pieces = [
+        (text if size <= most else fit_middle(text, most, cut), style)
+        for (text, style), size in zip(line, sizes, strict=True)
+    ]
+    return clip(pieces, width, cut)
 
 
 def laid_over(line: Line, style: Style, width: int) -> list[Piece]:
@@ -253,7 +268,7 @@ class Panel(Canvas):
 
     def _upper_edge(self, width: int, edge: Style) -> Line:
         glyphs = self.glyphs
-        title = clip(self.title_line, width - AROUND_TITLE)
+        title = narrowed(self.title_line, width - AROUND_TITLE, glyphs.cut)
         note = self.note if length(self.note) <= width - length(title) - _AROUND_NOTE else ()
         left: list[Piece] = [(glyphs.top_left + glyphs.across, edge)]
         if title:

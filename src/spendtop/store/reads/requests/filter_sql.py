@@ -67,6 +67,7 @@ _TEXT_COLUMNS = {
     "level": "service_level",
 }
 _NUMBER_COLUMNS = {"status": "http_status", "in": "prompt_tokens", "out": "completion_tokens", "lat": "latency_ms"}
+_INDEXED = ("user", "model", "session", "id")
 _OPERATORS: dict[Op, Callable[[Any, Any], Condition]] = {Op.EQ: eq, Op.GT: gt, Op.GE: ge, Op.LT: lt, Op.LE: le}
 _LARGEST_ID = 2**63 - 1
 
@@ -97,6 +98,16 @@ def expressions(filter: Filter) -> Iterator[str]:
             yield text
         case Comparison(value=Pattern(kind=PatternKind.REGEX, text=text)):
             yield text
+
+
+def has_index(filter: Filter) -> bool:
+    """Whether an index or a key leads to what passes `filter`."""
+    match filter:
+        case And(parts=parts):
+            return any(map(has_index, parts))
+        case Comparison(field=field, value=Pattern(kind=PatternKind.EXACT)):
+            return field in _INDEXED
+    return False
 
 
 def total_tokens() -> ColumnElement[int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +19,8 @@ from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.filters import EVERYTHING, Filter, FilterContext
 from spendtop.domain.requests.request import Status
 from spendtop.domain.untrusted import Untrusted
-from spendtop.store.reads.requests.filter_sql import condition, expressions, total_tokens
+from spendtop.store.reads.requests.by_hours import Sorting, by_hours
+from spendtop.store.reads.requests.filter_sql import condition, expressions, has_index, total_tokens
 from spendtop.store.reads.rows import RequestRow, Spend, from_row, selected
 from spendtop.store.reads.spending import spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -123,17 +126,16 @@ def page(
     Raises UsageError for a cursor that is not from a list in this order.
     """
     after = RequestCursor.read(cursor, query) if cursor else None
-    value = _value(query.order)
-    every = _selected(query, context, connection).add_columns(value.label("order_value"))
+    value, key = _value(query.order), _id()
     rows: list[Any] = []
     if after is None or after.value is not None:
-        matching = every.where(value.is_not(None)) if query.order is not Order.TIME else every
-        start = (after.value, after.id) if after is not None else None
-        rows += _read(connection, _after(matching, (value, _id()), start, query), size + 1)
+        bounds: list[ColumnElement[bool]] = [value.is_not(None)] if query.order is not Order.TIME else []
+        bounds += [_behind((value, key), (after.value, after.id), query)] if after is not None else []
+        rows += _sorted(connection, query, context, Sorting((value, key), bounds, query.descending), size + 1)
     if query.order is not Order.TIME and len(rows) <= size:
-        unknown = every.where(value.is_(None))
-        behind = (after.id,) if after is not None and after.value is None else None
-        rows += _read(connection, _after(unknown, (_id(),), behind, query), size + 1 - len(rows))
+        bounds = [value.is_(None)]
+        bounds += [_behind((key,), (after.id,), query)] if after is not None and after.value is None else []
+        rows += _sorted(connection, query, context, Sorting((key,), bounds, query.descending), size + 1 - len(rows))
     if len(rows) <= size:
         return RequestPage(tuple(map(from_row, rows)), None)
     last = rows[size - 1]
@@ -231,22 +233,32 @@ def _value(order: Order) -> ColumnElement[Any]:
             return request.c.latency_ms
 
 
-def _selected(query: RequestQuery, context: FilterContext, connection: Connection) -> Select[Any]:
-    return select(*selected()).where(*conditions(query, context, connection))
+def _sorted(
+    connection: Connection, query: RequestQuery, context: FilterContext, sorting: Sorting, most: int
+) -> list[Any]:
+    """The first of what is listed within the bounds of `sorting`."""
+    every, span = query.filter or EVERYTHING, Span(query.since, query.until)
+    columns = (*selected(), _value(query.order).label("order_value"), _id().label("order_id"))
+    statement = select(*columns).where(*sorting.bounds, condition(every, context, connection))
+    if query.order is Order.COST and not has_index(every):
+        with _searching():
+            return by_hours(connection, statement, sorting, span, most)
+    within = span.holds(table_of(RequestTable).c.occurred_at)
+    return _read(connection, statement.where(within).order_by(*sorting.order), most)
 
 
-def _after(
-    statement: Select[Any], keys: tuple[ColumnElement[Any], ...], start: tuple[Any, ...] | None, query: RequestQuery
-) -> Select[Any]:
-    """Sorted by `keys` in the query's direction, from behind `start` on."""
-    if start is not None:
-        position = tuple_(*keys)
-        statement = statement.where(position < start if query.descending else position > start)
-    return statement.order_by(*(key.desc() if query.descending else key.asc() for key in keys))
+def _behind(keys: tuple[ColumnElement[Any], ...], last: tuple[Any, ...], query: RequestQuery) -> ColumnElement[bool]:
+    return tuple_(*keys) < last if query.descending else tuple_(*keys) > last
 
 
 def _read(connection: Connection, statement: Select[Any], most: int) -> list[Any]:
-    try:
+    with _searching():
         return list(connection.execute(statement.limit(most)))
+
+
+@contextmanager
+def _searching() -> Iterator[None]:
+    try:
+        yield
     except DataError:
         raise UsageError("The database cannot read this regular expression. Write it in a simpler form.") from None

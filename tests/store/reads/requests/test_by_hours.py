@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from spendtop.domain.clock import DAY, HOUR
+from spendtop.domain.errors import UsageError
+from spendtop.domain.filters.filters import Comparison, FilterContext, Op, Pattern, PatternKind, parse_filter
+from spendtop.domain.money import Usd
+from spendtop.domain.requests.request import Status
+from spendtop.domain.windows import Calendar
+from spendtop.store.engine import Store
+from spendtop.store.reads.requests.lists import Order, RequestQuery, page
+from tests.store.conftest import Recorded
+from tests.store.reads.random_requests import MANY, START, Drawn, within
+
+CONTEXT = FilterContext(START, Calendar())
+FILTERS: dict[str | None, Callable[[Drawn], bool]] = {
+    None: lambda one: True,
+    "user:alice": lambda one: one.user == "alice",
+    "user:*li*": lambda one: one.user == "alice",
+    "cost>=0.000000005": lambda one: (one.cost or 0) >= 5,
+    "unpriced:yes": lambda one: one.cost is None,
+}
+
+hours = st.sampled_from([1, START, START + HOUR, START + 2 * HOUR, START + 30 * HOUR, START + 36_500 * DAY])
+instants = st.builds(int.__add__, hours, st.sampled_from([0, 0, 1, HOUR // 2, HOUR - 1]))
+drawn = st.builds(
+    Drawn,
+    instants,
+    cost=st.sampled_from([None, 0, 0, 5, 5, 7, 10**13]),
+    prompt=st.none(),
+    status=st.just(Status.OK),
+    user=st.sampled_from(["alice", "bob"]),
+    model=st.none(),
+    session=st.none(),
+    counted=st.booleans(),
+)
+
+
+def listed(recorded: Recorded, query: RequestQuery, size: int) -> list[tuple[int | None, int]]:
+    """Cost and id of what all pages hold."""
+    with recorded.store.reading() as connection:
+        one = page(connection, query, CONTEXT, None, size)
+        rows = [*one.rows]
+        while one.next_cursor is not None:
+            one = page(connection, query, CONTEXT, one.next_cursor, size)
+            rows += one.rows
+    return [(Usd.nano_of(row.cost.amount), row.id) for row in rows]
+
+
+@MANY
+@given(
+    st.lists(drawn, max_size=30),
+    st.sampled_from(list(FILTERS)),
+    st.tuples(st.none() | instants, st.none() | instants),
+    st.booleans(),
+    st.integers(1, 9),
+)
+def test_pages_are_the_requests_sorted_by_cost_and_id(
+    recorded: Recorded,
+    requests: list[Drawn],
+    words: str | None,
+    span: tuple[int | None, int | None],
+    descending: bool,
+    size: int,
+) -> None:
+    recorded.clear()
+    ids = recorded.add(one.request(recorded) for one in requests)
+    expected = [
+        (one.cost, row_id)
+        for one, row_id in zip(requests, ids, strict=True)
+        if FILTERS[words](one) and within(*span, one.occurred_at)
+    ]
+    known = sorted(((cost, row_id) for cost, row_id in expected if cost is not None), reverse=descending)
+    unknown = sorted((row_id for cost, row_id in expected if cost is None), reverse=descending)
+    query = RequestQuery(parse_filter(words) if words else None, *span, Order.COST, descending)
+    assert listed(recorded, query, size) == [*known, *((None, row_id) for row_id in unknown)]
+
+
+def test_no_more_hours_are_read_than_a_page_has_requests_of(recorded: Recorded) -> None:
+    recorded.add(recorded.request(START + hour * HOUR + place, hour) for hour in range(40) for place in range(2))
+    statements = []
+
+    def remember(*of_statement: Any) -> None:
+        statements.append(of_statement[2])
+
+    with recorded.store.reading() as connection:
+        event.listen(connection, "before_cursor_execute", remember)
+        rows = page(connection, RequestQuery(order=Order.COST), CONTEXT, None, 5).rows
+    assert [row.cost.amount for row in rows] == [Usd(39), Usd(39), Usd(38), Usd(38), Usd(37)]
+    assert len(statements) <= 1 + 4
+
+
+def test_sqlite_finds_hours_and_their_first_requests_by_the_index(sqlite_store: Store) -> None:
+    statements: list[tuple[str, Any]] = []
+
+    def remember(*of_statement: Any) -> None:
+        statements.append((of_statement[2], of_statement[3]))
+
+    recorded = Recorded(sqlite_store)
+    recorded.add([recorded.request(START, 1), recorded.request(START + HOUR, 2)])
+    query = RequestQuery(parse_filter("error:no"), START, START + DAY, Order.COST)
+    with sqlite_store.reading() as connection:
+        event.listen(connection, "before_cursor_execute", remember)
+        assert len(page(connection, query, CONTEXT, None, 5).rows) == 2
+        event.remove(connection, "before_cursor_execute", remember)
+        plans = [
+            step[3]
+            for sql, values in statements
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            if " request" in step[3]
+        ]
+    assert len(plans) >= 5 and all("USING INDEX request_cost" in step for step in plans)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_what_postgresql_cannot_search_is_refused(store: Store) -> None:
+    recorded = Recorded(store)
+    recorded.add([recorded.request(START, user_id="alice")])
+    unsearchable = Comparison("user", Op.EQ, Pattern(PatternKind.REGEX, "a{300}"))
+    query = RequestQuery(unsearchable, order=Order.COST)
+    with store.reading() as connection, pytest.raises(UsageError, match="regular expression"):
+        page(connection, query, CONTEXT, None, 5)
