@@ -210,9 +210,9 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     fields, problems = _read({**item, "timestamp": f"{item['timestamp']}Z"} if is_zoneless else item)
     if post.tracking_token is not None and item.get("tracking_token") is None:
         fields["tracking_token"] = post.tracking_token
-    for field, problem in _MISSING.items():
+    for field, lack in _MISSING.items():
         if field not in fields:
-            problems.setdefault(field, problem)
+            problems.setdefault(field, lack)
     if "timestamp" in fields and (problem := _problem_of_time(fields["timestamp"], post)):
         problems["timestamp"] = problem
     reading = _reading(item, fields)
