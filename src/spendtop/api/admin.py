@@ -37,6 +37,7 @@ from spendtop.api.routes import (
     tokens,
 )
 from spendtop.api.shapes.spending import ErrorAnswer
+from spendtop.config.violations import violation
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.domain.known_names import unknown_name
 from spendtop.services.stores.descriptors import descriptors
@@ -170,7 +171,7 @@ def _problem(request: Request, problem: Mapping[str, Any]) -> tuple[str, str]:
     """The parameter's name and what is wrong with it."""
     if problem["type"] == "extra_forbidden":
         return _unknown(request, str(problem["loc"][0]), str(problem["loc"][-1]))
-    return str(problem["loc"][-1]), problem["msg"].removeprefix("Value error, ")
+    return str(problem["loc"][-1]), violation(problem["type"], problem.get("ctx", {}), problem["msg"])
 
 
 def _unknown(request: Request, place: str, name: str) -> tuple[str, str]:
