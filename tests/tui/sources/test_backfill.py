@@ -171,7 +171,9 @@ async def test_without_a_key_nothing_is_polled_and_no_share_is_claimed(face: Spe
             "key:",
             "api_key",
             "under",
-            "[helicone]",
+            "[helicone],",
+            "3",
+            "today",
         ]
         for words in ("webhooks cover", "r poll now", "b back-fill"):
             assert words not in picture(pilot)
