@@ -24,24 +24,26 @@ class Outside:
         self._bell, self._title = session.bell, session.title
         self._store = clean_name(session.store_name, 24)
         self._send = send
-        self._unattended: int | None = None
+        self._newest: int | None = None
+        """The id of the last alert that was told of; None before the first figures."""
         self._shown = ""
 
     def tell(self, headline: Headline) -> None:
         """The newest figures."""
-        unattended, before = headline.attention.unattended, self._unattended
-        self._unattended = unattended
-        if self._bell and before is not None and unattended > before:
+        newest, before = headline.attention.newest, self._newest
+        self._newest = max(newest, before or 0)
+        if self._bell and before is not None and newest > before:
             self._send(_BELL)
         if self._title:
-            self._name(headline, unattended)
+            self._name(headline)
 
     def leave(self) -> None:
         """The title as it was before."""
         if self._shown:
             self._send(_GIVE_TITLE_BACK)
 
-    def _name(self, headline: Headline, unattended: int) -> None:
+    def _name(self, headline: Headline) -> None:
+        unattended = headline.attention.unattended
         calls = f" !{unattended}" if unattended else ""
         title = f"spendtop {self._store} {formats.spend(headline.today)}{calls}"
         if title != self._shown:

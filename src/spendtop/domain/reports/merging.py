@@ -68,7 +68,7 @@ _REVISION = re.compile(r"(?:-\d{3,4})+$")
 """`-0613`, `-002`: a release that a family keeps, as at some makers it is another model (`mistral-large-2402`)."""
 
 
-class StoredRequest(Struct, frozen=True, kw_only=True):
+class StoredRequest(Struct, frozen=True, kw_only=True, gc=False):
     """What all sources of a request say together."""
 
     id: int

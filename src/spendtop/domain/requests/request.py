@@ -86,7 +86,8 @@ Quantities: TypeAlias = dict[str, int | float]
 """By unit of genai-prices (`web_searches`, `input_audio_seconds`, ...) how much of it there was; no zeros."""
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+# Records of which there are thousands, and that can be in no cycle, are none of the garbage collector's (`gc=False`).
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """What one request used: tokens, where None is unknown, and what else is billed.
 
     `prompt` counts all input, cache reads and writes among it; `completion` includes reasoning. That is how OpenAI
@@ -125,7 +126,7 @@ COUNTED_UNITS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_wr
 """The units of a usage's counts, in their order."""
 
 
-class Cost(Struct, frozen=True, kw_only=True):
+class Cost(Struct, frozen=True, kw_only=True, gc=False):
     """What a request cost, and on what basis. `amount` None is unknown; of a partial cost it is the known part."""
 
     amount: Usd | None = None
@@ -169,7 +170,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 TextT = TypeVar("TextT", bound=str)
 
 
-class RequestFields(Discreet, Generic[TextT], frozen=True, kw_only=True):
+class RequestFields(Discreet, Generic[TextT], frozen=True, kw_only=True, gc=False):
     """What there is to know of a request. Text from outside is raw where it is a `str`; faces get it `Untrusted`.
 
     Instants are UTC microseconds.
@@ -218,7 +219,7 @@ class RequestFields(Discreet, Generic[TextT], frozen=True, kw_only=True):
         return not self.counted and self.billing in (Billing.SUBSCRIPTION, Billing.UNKNOWN)
 
 
-class Request(RequestFields[str], frozen=True, kw_only=True):
+class Request(RequestFields[str], frozen=True, kw_only=True, gc=False):
     """One request as a source reports it."""
 
     source: Source
@@ -258,7 +259,7 @@ def is_assumed(request: Request) -> bool:
     return request.source.written_by_hand and request.external_id.startswith(SAME_CONTENT)
 
 
-class Restored(Struct, frozen=True, kw_only=True):
+class Restored(Struct, frozen=True, kw_only=True, gc=False):
     """A request as an export holds it: its sources merged, its cost decided."""
 
     request: Request

@@ -34,7 +34,7 @@ _TRAFFIC = "extra_properties.google.traffic_type"
 """How Vertex says it to clients of OpenAI's."""
 
 
-class UsageReading(Struct, frozen=True, kw_only=True):
+class UsageReading(Struct, frozen=True, kw_only=True, gc=False):
     """What an answer says."""
 
     usage: Usage = Usage()

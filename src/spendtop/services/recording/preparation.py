@@ -35,7 +35,7 @@ _TEXTS = tuple(field.path for field in REPORTED if field.kind is ValueKind.TEXT)
 _texts_of = attrgetter(*_TEXTS)
 
 
-class Prepared(Discreet, frozen=True):
+class Prepared(Discreet, frozen=True, gc=False):
     """A request ready to be recorded."""
 
     digest: bytes

@@ -31,7 +31,7 @@ REPEATS, ASSUMED_REPEATS, SHADOW, PLAN, JOINED = "repeat", "assumed repeat", "sh
 plan with what they would have cost, and the reports that joined what a more trusted source reports as well."""
 
 
-class _Alike(Struct):
+class _Alike(Struct, gc=False):
     """Requests of one hour that count in the same totals and mark the same limits."""
 
     first: Request

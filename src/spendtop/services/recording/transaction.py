@@ -56,7 +56,7 @@ MOST_CONTRADICTIONS = 10
 """Of one request that are kept."""
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """What became of one event; `id` is ours, of the request or of the quarantine row."""
 
     status: Literal["stored", "duplicate", "conflict", "test", "quarantined", "noted"]

@@ -29,7 +29,7 @@ _Number: TypeAlias = int | float | None
 _Object: TypeAlias = dict[str, object] | None
 
 
-class _CallMetadata(Struct):
+class _CallMetadata(Struct, gc=False):
     """Of what the proxy knows of a call, what is ours to read."""
 
     user_api_key_user_id: object = None
@@ -45,7 +45,7 @@ class _ErrorInformation(Struct):
     error_class: object = None
 
 
-class Payload(Struct):
+class Payload(Struct, gc=False):
     """The fields that are ours to read; the bodies stay as they were sent."""
 
     id: str | None = None

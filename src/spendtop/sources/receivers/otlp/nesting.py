@@ -38,7 +38,7 @@ _OWNER = re.compile(
 _VERSION = re.compile(r"-v\d+(?::\d+)?$")
 
 
-class SpanReading(Struct, frozen=True):
+class SpanReading(Struct, frozen=True, gc=False):
     """What a span says that looks like a call of a model."""
 
     item: Request | Invalid
@@ -56,7 +56,7 @@ class Settled(Struct, frozen=True):
     """Which of the spans have calls inside them that were taken."""
 
 
-class _TakenCall(Struct, eq=False):
+class _TakenCall(Struct, eq=False, gc=False):
     """A call that was taken: the request it is recorded as, and what tells it from others."""
 
     external_id: str

@@ -39,7 +39,7 @@ _NANO_PER_SECOND = 1_000_000_000
 _LONGEST = 86_400 * _NANO_PER_SECOND
 
 
-class SpanCall(Struct, frozen=True):
+class SpanCall(Struct, frozen=True, gc=False):
     """The call that a span tells of."""
 
     request: Request

@@ -39,7 +39,7 @@ _KINDS: Mapping[int | str, int] = {
 _Item = TypeVar("_Item")
 
 
-class SpanEvent(Discreet, frozen=True):
+class SpanEvent(Discreet, frozen=True, gc=False):
     """Something that happened during a span, at Unix nanoseconds."""
 
     name: str
@@ -47,7 +47,7 @@ class SpanEvent(Discreet, frozen=True):
     attributes: Attributes
 
 
-class TraceSpan(Discreet, frozen=True, kw_only=True):
+class TraceSpan(Discreet, frozen=True, kw_only=True, gc=False):
     """One span. Ids are lower-case hex, empty where they are missing or not valid; times Unix ns, 0 where unknown."""
 
     trace_id: str

@@ -80,6 +80,8 @@ class Attention(Struct, frozen=True):
     """Those of them that are critical."""
     unusual: AlertRow | None = None
     """Who spent most, of those whose spend is unusual and whom nobody takes care of."""
+    newest: int = 0
+    """The id of the unattended alert that began last; 0 without any."""
 
 
 class DeliveryRow(Struct, frozen=True):
@@ -180,14 +182,14 @@ class AlertRow(Struct, frozen=True):
 
 def attention(connection: Connection, now: int) -> Attention:
     """What waits at `now` (UTC µs), in numbers."""
-    ((unrecognized, tests, dead, waiting, unresolved, unattended, critical),) = _counts().tuples(
+    ((unrecognized, tests, dead, waiting, unresolved, unattended, critical, newest),) = _counts().tuples(
         connection, {"now": now}
     )
     silencing = Silencing(connection, now)
     if silencing:
-        unattended, critical = _unsilenced(connection, silencing, now)
+        unattended, critical, newest = _unsilenced(connection, silencing, now)
     unusual = _unusual(connection, silencing, now) if unattended else None
-    return Attention(unrecognized, tests, dead, waiting, unresolved, unattended, critical, unusual)
+    return Attention(unrecognized, tests, dead, waiting, unresolved, unattended, critical, unusual, newest or 0)
 
 
 @cache
@@ -203,16 +205,17 @@ def _counts() -> FixedSelect:
             _count(alert, alert.c.state.in_(_UNRESOLVED)),
             _count(alert, *unattended),
             _count(alert, *unattended, alert.c.severity == "critical"),
+            select(func.max(alert.c.id)).where(*unattended).scalar_subquery(),
         )
     )
 
 
-def _unsilenced(connection: Connection, silencing: Silencing, now: int) -> tuple[int, int]:
-    """How many unattended alerts no silence is about, and how many of them are critical."""
+def _unsilenced(connection: Connection, silencing: Silencing, now: int) -> tuple[int, int, int]:
+    """How many unattended alerts no silence is about, how many of them are critical, and the newest one's id."""
     table = table_of(AlertTable)
-    calling = select(table.c.rule, table.c.entity, table.c.severity).where(*_is_unattended(now))
+    calling = select(table.c.id, table.c.rule, table.c.entity, table.c.severity).where(*_is_unattended(now))
     left = [row for row in connection.execute(calling) if not silencing.of(row.rule, row.entity, (row.severity,))]
-    return len(left), sum(row.severity == "critical" for row in left)
+    return len(left), sum(row.severity == "critical" for row in left), max((row.id for row in left), default=0)
 
 
 def _is_unattended(now: int | ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
