@@ -121,9 +121,12 @@ class Store:
                 yield connection
             return
         self._refuse_a_loss()
-        with self._write_engine.connect() as connection, _sorting_in(self._file.folder, connection):
-            with connection.begin():
-                yield connection
+        with (
+            self._write_engine.connect() as connection,
+            _sorting_in(self._file.folder, connection),
+            connection.begin(),
+        ):
+            yield connection
         self._refuse_a_loss()
 
     @property
