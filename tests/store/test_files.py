@@ -193,7 +193,8 @@ class TestWhatOthersMayDo:
     def test_does_not_reach_what_a_link_leads_to(self, tmp_path: Path) -> None:
         path, target = tmp_path / "spendtop.db", tmp_path / "target"
         make_store(path)
-        target.touch(mode=0o644)
+        target.touch()
+        target.chmod(0o644)
         (tmp_path / "spendtop.db.lock").symlink_to(target)
         assert tightened(path, tmp_path / "another") == []
         assert mode(target) == 0o644
