@@ -34,7 +34,7 @@ class Postponed:
         before = self._failed.get((limit, entity))
         times = 1 if before is None else before.times + 1
         wait = min(_FIRST_WAIT << (times - 1), _LONGEST_WAIT)
-        self._failed = {**self._failed, (limit, entity): _Failed(times, now + wait)}
+        self._failed = {**self._alive(now), (limit, entity): _Failed(times, now + wait)}
 
     def remove(self, limit: str, entities: Collection[str]) -> None:
         """They were evaluated."""
@@ -46,6 +46,10 @@ class Postponed:
         """Limit and entity of all that wait."""
         return [key for key, each in self._failed.items() if each.again_at > now]
 
+    def failed(self, limit: str) -> Sequence[str]:
+        """Entities of a limit that wait or whose time has come again."""
+        return [entity for name, entity in self._failed if name == limit]
+
     def limits(self, now: int) -> Sequence[str]:
         """Limits that wait as a whole, as too many of their entities fail."""
         counted = Counter(limit for limit, _ in self.entities(now))
@@ -56,12 +60,19 @@ class Postponed:
 
     def words(self, now: int) -> str | None:
         """What is not evaluated, as a sentence."""
-        failed = [key for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now]
+        failed = list(self._alive(now))
         if not failed:
             return None
         names = [clean_line(f"{limit} for {entity}" if entity else limit) for limit, entity in failed[:_NAMED]]
         more = [f"{len(failed) - _NAMED} more"] if len(failed) > _NAMED else []
         return (
             f"Limits that cannot be evaluated: {', '.join(names + more)}. The log says why; they are tried again within"
-            " 16 minutes, and at once when the configuration is saved. No crossing is lost."
+            " 16 minutes, and at once when the configuration is saved. What rolling windows held meanwhile is not told."
         )
+
+    def _alive(self, now: int) -> Mapping[tuple[str, str], _Failed]:
+        """All but those that nobody tries any more."""
+        return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}
+
+    def _recent(self, now: int) -> Mapping[tuple[str, str], _Failed]:
+        return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}
