@@ -245,7 +245,7 @@ def _sorted(
     in_order = sorting if len(sorting.keys) > 1 or span.since is None else sorting._replace(keys=(_id() + 0,))
     at_once = statement.where(span.holds(table_of(RequestTable).c.occurred_at)).order_by(*in_order.order).limit(most)
     with _searching():
-        if query.order is not Order.COST or has_index(every):
+        if query.order is not Order.COST or connection.dialect.name != "sqlite" or has_index(every):
             return list(connection.execute(at_once))
         costs = on_costs(every, context, connection)
         sorting = sorting._replace(bounds=[*sorting.bounds, *costs])
