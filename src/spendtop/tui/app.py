@@ -156,6 +156,7 @@ class SpendtopApp(ThemedApp):
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
         self._collector_left = event.last_sign
+        self._way_out.follow(event.collector)
         self._tick()
 
     def on_store_lost(self, event: StoreLost) -> None:
@@ -347,9 +348,11 @@ class SpendtopApp(ThemedApp):
         self.action_leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A collector can be started only where none runs."""
+        """A collector can be started only where none runs, and the past stands still by itself."""
         if action == "start_collector":
             return self._collector_asked and self.collector is None and self._start.is_possible
+        if action == "pause":
+            return not self.time_machine.is_past
         return super().check_action(action, parameters)
 
     def action_start_collector(self) -> None:
@@ -371,6 +374,9 @@ class SpendtopApp(ThemedApp):
         self.notify("Press ^c again to leave.", timeout=2, markup=False)
 
     def action_pause(self) -> None:
+        if self.time_machine.is_past:
+            self.notify("The past stands still by itself; :now goes back.", severity="warning", markup=False)
+            return
         recorded = self.headline.recorded if self.headline else 0
         self.pause = None if self.pause else Pause(self.session.clock(), recorded)
         if self.pause is None and (screen := self.live_screen):

@@ -271,7 +271,7 @@ class ListPane:
             parts.append((f"{words}   ", palette.warn))
         if browser.pending:
             parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
-        elif browser.following and not self._is_over:
+        elif browser.following and not self.is_over:
             parts.append((f"{self._screen.face.glyphs.live} following   ", palette.good))
         if self.rows.marks:
             parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))
@@ -280,7 +280,7 @@ class ListPane:
         return parts
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether nothing new can come into the list."""
         face = self._screen.face
         is_past = face.time_machine.is_past

@@ -131,6 +131,8 @@ class RequestsScreen(LiveScreen):
             return False
         if action.id == "clear-filter":
             return self.browser.selection.is_narrowed
+        if action.id == "follow":
+            return not self.list_pane.is_over
         if action.id == "diff":
             return len(self.rows.marks) == 2
         if action.id == "unmark":

@@ -165,6 +165,8 @@ class LiveScreen(ReaderScreen):
             is_unread = face.config_status.is_unread(face.headline, face.session.clock())
             if is_unread is (action == "open"):
                 return False
+        if action == "shift" and parameters == (1,) and not self.face.time_machine.is_past:
+            return False
         for each in self.ACTIONS:
             if each.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(each):
                 return False
@@ -195,7 +197,7 @@ class LiveScreen(ReaderScreen):
             self.warn("No changed configuration is refused.")
             return
         self.face.config_status.read(refusal)
-        self.app.push_screen(RefusalScreen(refusal.text))
+        self.app.push_screen(RefusalScreen(self.face, refusal))
 
     @property
     def calendar(self) -> Calendar:
