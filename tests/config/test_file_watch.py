@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -88,6 +89,20 @@ async def test_a_folder_tells_of_the_files_in_it_even_if_it_is_made_later(folder
         (themes / "night.toml").write_text("x")
         await told.get()
         (themes / "day.toml").write_text("x")
+        await told.get()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_file_that_must_not_be_read_is_told_once_it_may(folder: Path) -> None:
+    closed, other = folder / "closed.toml", folder / "other.toml"
+    for file in (closed, other):
+        file.write_text("old")
+    closed.chmod(0)
+    async with watching(closed, other) as told:
+        rewrite(other)
+        await told.get()
+        closed.chmod(0o600)
+        rewrite(closed)
         await told.get()
 
 

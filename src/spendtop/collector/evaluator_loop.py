@@ -63,8 +63,8 @@ class EvaluatorLoop:
 
     @property
     def amiss(self) -> str | None:
-        """Which limits cannot be evaluated, as a sentence."""
-        return self._evaluator().postponed_words(self._clock())
+        """Which limits cannot be evaluated here, as a sentence."""
+        return self._evaluator().postponed_words(self._clock()) if self.owns else None
 
     def wake(self) -> None:
         """A commit left marks. May be called from any thread."""

@@ -41,9 +41,9 @@ class Setup(Struct, frozen=True, kw_only=True):
     ready_descriptor: int | None = None
     """A pipe to the parent that gets one JSON line: ready, or why not."""
     leash_descriptor: int | None = None
+    """A pipe from the parent: when it closes, the collector ends."""
     ended: Callable[[ExitCode], None] = lambda code: None
     """Called once all is stored, before threads that are left are waited for."""
-    """A pipe from the parent: when it closes, the collector ends."""
     known_stores: KnownStores | None = None
     """What the store is looked up in, and remembered; None for a store that is thrown away."""
     begins_anew: bool = False

@@ -21,8 +21,8 @@ def changes(paths: Iterable[Path], stop: asyncio.Event) -> AsyncIterator[None]:
     """Yields each time one of the files, or a file directly in one of the folders, has changed since the call.
 
     What exists is watched, and not the folder of a file, as each page that is written to a store beside it would be
-    told. Editors replace files, so all are watched anew after each change. What does not exist yet, and a link that
-    leads elsewhere, is found by looking again. Ends when `stop` is set.
+    told. Editors replace files, so all are watched anew after each change. What does not exist yet or must not be
+    read, and a link that leads elsewhere, is found by looking again. Ends when `stop` is set.
     """
     watched = tuple(paths)
     return _changes(watched, snapshot(watched), stop)
@@ -37,6 +37,7 @@ async def _changes(watched: tuple[Path, ...], seen: Snapshot, stop: asyncio.Even
                 *(path for path in watched if path.exists()),
                 watch_filter=None,
                 recursive=False,
+                ignore_permission_denied=True,
                 step=SETTLE_MS,
                 rust_timeout=LOOK_AGAIN_MS,
                 yield_on_timeout=True,

@@ -119,10 +119,14 @@ def test_an_alert_that_cannot_be_looked_at_again_does_not_keep_the_others_from_i
         connection.exec_driver_sql("SELECT nothing")
 
     monkeypatch.setattr(episodes, "from_row", noting)
-    monkeypatch.setattr("spendtop.services.alerting.evaluator._LimitInTurn.decide_again", failing)
-    assert spending.revisit() == []
+    with monkeypatch.context() as patched:
+        patched.setattr("spendtop.services.alerting.evaluator._LimitInTurn.decide_again", failing)
+        assert spending.revisit() == []
     assert looked == ["ann", "bob"]
     assert "each for ann, each for bob." in words(spending)
+    spending.clock.advance(MINUTE)
+    spending.revisit()
+    assert words(spending) == ""
 
 
 def test_a_message_that_cannot_be_made_leaves_the_mark_and_no_alert(
@@ -142,6 +146,30 @@ def test_a_message_that_cannot_be_made_leaves_the_mark_and_no_alert(
     monkeypatch.setattr(announcements, "queue", queue)
     spending.clock.advance(MINUTE)
     assert said(spending.evaluate()) == ["exceeded daily"]
+
+
+def test_a_message_that_cannot_be_made_at_a_revisit_does_not_keep_the_others_from_it(
+    collecting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spending = collecting(limit("each", "1h", usd=1, each=Each.USER, warn=()))
+    spending.record(*(request(n, spending.clock(), 2 * DOLLAR, user_id=name) for n, name in enumerate(("ann", "bob"))))
+    spending.evaluate()
+    queue = announcements.queue
+
+    def failing(connection: Connection, told: list[Announcement], *rest: Any) -> None:
+        if "resolved each ann" in said(told):
+            raise ValueError("no words for it")
+        queue(connection, told, *rest)
+
+    spending.clock.advance(2 * HOUR)
+    assert spending.revisit() == []
+    spending.clock.advance(15 * MINUTE)
+    with monkeypatch.context() as patched:
+        patched.setattr(announcements, "queue", failing)
+        assert said(spending.revisit()) == ["resolved each bob"]
+    assert "each for ann." in words(spending)
+    spending.clock.advance(MINUTE)
+    assert said(spending.revisit()) == ["resolved each ann"]
 
 
 def test_it_is_tried_ever_more_seldom_and_what_nobody_tries_any_more_is_forgotten() -> None:

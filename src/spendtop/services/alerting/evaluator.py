@@ -114,7 +114,6 @@ class Evaluator:
         else:
             if len(rows) < _REVISITED_AT_ONCE:
                 self._revisited = 0
-        announcements.queue(connection, told, self._channels, now)
         return told + announcements.release(connection, self._channels, now)
 
     def has_marks(self, connection: Connection, now: int) -> bool:
@@ -158,10 +157,13 @@ class Evaluator:
             return []
         try:
             with _apart(connection):
-                return self._in_turn(connection, limit, now).decide_again(row, episode)
+                announced = self._in_turn(connection, limit, now).decide_again(row, episode)
+                announcements.queue(connection, announced, self._channels, now)
         except Exception as failure:
             self._postpone(limit, row.entity, failure, now)
             return []
+        self._postponed.remove(limit.name, {row.entity})
+        return announced
 
     def _postpone(self, limit: Limit, entity: str, failure: Exception, now: int) -> None:
         """Try it later. Raises the failure where it is the database's."""

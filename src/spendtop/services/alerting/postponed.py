@@ -34,7 +34,7 @@ class Postponed:
         before = self._failed.get((limit, entity))
         times = 1 if before is None else before.times + 1
         wait = min(_FIRST_WAIT << (times - 1), _LONGEST_WAIT)
-        self._failed = {**self._failed, (limit, entity): _Failed(times, now + wait)}
+        self._failed = {**self._alive(now), (limit, entity): _Failed(times, now + wait)}
 
     def remove(self, limit: str, entities: Collection[str]) -> None:
         """They were evaluated."""
@@ -56,12 +56,16 @@ class Postponed:
 
     def words(self, now: int) -> str | None:
         """What is not evaluated, as a sentence."""
-        failed = [key for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now]
+        failed = list(self._alive(now))
         if not failed:
             return None
         names = [clean_line(f"{limit} for {entity}" if entity else limit) for limit, entity in failed[:_NAMED]]
         more = [f"{len(failed) - _NAMED} more"] if len(failed) > _NAMED else []
         return (
             f"Limits that cannot be evaluated: {', '.join(names + more)}. The log says why; they are tried again within"
-            " 16 minutes, and at once when the configuration is saved. No crossing is lost."
+            " 16 minutes, and at once when the configuration is saved. What rolling windows held meanwhile is not told."
         )
+
+    def _alive(self, now: int) -> Mapping[tuple[str, str], _Failed]:
+        """All but those that nobody tries any more."""
+        return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}
