@@ -26,8 +26,10 @@ async def test_all_screens_are_of_that_time_and_now_goes_on(app: SpendtopApp, ti
         assert "AT 2026-11-20 12:00" in shown.splitlines()[0] and "LIVE" not in shown
         assert "THE PAST" in shown and "today $2.00" in shown
         assert "F follow" not in shown and "p pause" not in shown
-        await pilot.press("p", "F")
+        await pilot.press("F", "p")
         assert app.pause is None and "AT 2026-11-20 12:00" in picture(pilot)
+        assert [each.message for each in app._notifications] == ["The past stands still by itself; :now goes back."]
+        app.clear_notifications()
         till.record(a_request(0, clock() - 4 * HOUR, external_id="late", user_id="latecomer"))
         await pilot.press("5")
         await until(pilot, lambda: "as configured from 14:03 on" in picture(pilot))

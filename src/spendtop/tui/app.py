@@ -131,13 +131,10 @@ class SpendtopApp(ThemedApp):
         """Paint first; the store is opened after that."""
         self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
         self.set_interval(1.0, self._tick)
-        self.call_after_refresh(self._open)
+        self.call_after_refresh(self.run_worker, self._watch.run, thread=True, exit_on_error=False, group="store")
         if unknown := unknown_ids(self.session.keymap):
             end = "" if unknown.endswith("?") else "."
             self.notify(f"[ui] keymap: {unknown}{end}", severity="warning", markup=False)
-
-    def _open(self) -> None:
-        self.run_worker(self._watch.run, thread=True, exit_on_error=False, group="store")
 
     def on_store_opened(self, event: StoreOpened) -> None:
         """The first read. Themes are watched from now on; the first picture did not wait for that."""
@@ -348,11 +345,9 @@ class SpendtopApp(ThemedApp):
         self.action_leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A collector can be started only where none runs, and the past stands still by itself."""
+        """A collector can be started only where none runs."""
         if action == "start_collector":
             return self._collector_asked and self.collector is None and self._start.is_possible
-        if action == "pause":
-            return not self.time_machine.is_past
         return super().check_action(action, parameters)
 
     def action_start_collector(self) -> None:

@@ -30,7 +30,7 @@ from spendtop.tui.overview.welcome import Welcome
 from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question, ReadFailed
-from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, Selection, TimeChoice
+from spendtop.tui.selection import BOUNDED, TODAY, Selection, TimeChoice, zoomed
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.chart import ChartMeasure, SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
@@ -218,17 +218,12 @@ class OverviewScreen(LiveScreen):
 
     def action_zoom(self, step: int) -> None:
         """The next longer or shorter window that ends now."""
-        if (zoomed := self._zoomed(step)) is not None:
-            self._show_time(zoomed)
+        if (other := self._zoomed(step)) is not None:
+            self._show_time(other)
 
     def _zoomed(self, step: int) -> TimeChoice | None:
-        now = self.face.session.clock()
-        length = now - (self.time.span(now, self.calendar)[0] or 0)
-        lengths = {now - (choice.span(now, self.calendar)[0] or 0): choice for choice in ROLLING}
-        if self.has_class("-billed"):
-            lengths = {each: choice for each, choice in lengths.items() if each >= _LEAST_BILL_DAYS * DAY}
-        others = [each for each in lengths if (each > length if step > 0 else each < length)]
-        return lengths[min(others) if step > 0 else max(others)] if others else None
+        least = _LEAST_BILL_DAYS * DAY if self.has_class("-billed") else 0
+        return zoomed(self.time, step, least, self.face.session.clock(), self.calendar)
 
     def _show_time(self, time: TimeChoice) -> None:
         if time != self.time:

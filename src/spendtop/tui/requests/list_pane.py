@@ -261,6 +261,18 @@ class ListPane:
                 return [*note, *more]
         return note
 
+    def may(self, action: str) -> bool:
+        """Whether an action of the list has an effect now."""
+        if action == "clear-filter":
+            return self._browser.selection.is_narrowed
+        if action == "follow":
+            return not self._is_over
+        if action == "diff":
+            return len(self.rows.marks) == 2
+        if action == "unmark":
+            return bool(self.rows.marks)
+        return self.rows.row is not None or action not in ("mark", "copy", "export")
+
     def remarks(self) -> Line:
         """New rows, whether the list follows, marks, and where the cursor is."""
         palette, browser = self._screen.face.palette, self._browser
@@ -271,7 +283,7 @@ class ListPane:
             parts.append((f"{words}   ", palette.warn))
         if browser.pending:
             parts.append((f"{formats.grouped(browser.pending)} new, G to go   ", palette.key))
-        elif browser.following and not self.is_over:
+        elif browser.following and not self._is_over:
             parts.append((f"{self._screen.face.glyphs.live} following   ", palette.good))
         if self.rows.marks:
             parts.append((f"{len(self.rows.marks)} marked   ", palette.mark))
@@ -280,7 +292,7 @@ class ListPane:
         return parts
 
     @property
-    def is_over(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether nothing new can come into the list."""
         face = self._screen.face
         is_past = face.time_machine.is_past
