@@ -76,7 +76,9 @@ class Listener:
             "/api/verdict": ("GET", verdict),
             **{path: ("POST", route) for path, route in self._posted()},
         }
-        self._unpacking = frozenset(kind.source.path for kind in readers.batches.values() if kind.unpacks)
+        self._unpacking = frozenset(
+            path for kind in readers.batches.values() if kind.unpacks for path in kind.source.paths
+        )
         """Paths that take a body with a Content-Encoding."""
         self.favoured = frozenset({"/ping", "/health", *(kind.source.path for kind in readers.signed.values())})
         """Paths that are answered however many others are: signs of life, and what nobody sends again."""

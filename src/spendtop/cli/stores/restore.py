@@ -21,6 +21,7 @@ from spendtop.config.database import holds_password
 from spendtop.config.paths import config_file, data_folder
 from spendtop.config.settings import DatabaseSettings
 from spendtop.config.types import Surroundings
+from spendtop.config.violations import violation
 from spendtop.domain.errors import CannotCreate, ExitCode, StoreCorrupt, UsageError
 from spendtop.domain.shell_words import shell_word
 from spendtop.store.backup import BackupFile, Origin
@@ -91,7 +92,8 @@ def _resolved(text: str) -> str:
             raise UsageError("The address is empty. It is sqlite:///PATH or postgresql://USER@HOST/NAME.")
         made = DatabaseSettings.model_validate({"url": text}, context=Surroundings(os.environ, Path.cwd()))
     except ValidationError as failure:
-        reason = failure.errors(include_input=False, include_url=False)[0]["msg"].removeprefix("Value error, ")
+        problem = failure.errors(include_input=False, include_url=False)[0]
+        reason = violation(problem["type"], problem.get("ctx", {}), problem["msg"])
         raise UsageError(f"The address cannot be used: {reason}.") from None
     return made.url.get_secret_value()
 

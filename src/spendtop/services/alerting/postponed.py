@@ -46,6 +46,10 @@ class Postponed:
         """Limit and entity of all that wait."""
         return [key for key, each in self._failed.items() if each.again_at > now]
 
+    def failed(self, limit: str) -> Sequence[str]:
+        """Entities of a limit that wait or whose time has come again."""
+        return [entity for name, entity in self._failed if name == limit]
+
     def limits(self, now: int) -> Sequence[str]:
         """Limits that wait as a whole, as too many of their entities fail."""
         counted = Counter(limit for limit, _ in self.entities(now))
@@ -68,4 +72,7 @@ class Postponed:
 
     def _alive(self, now: int) -> Mapping[tuple[str, str], _Failed]:
         """All but those that nobody tries any more."""
+        return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}
+
+    def _recent(self, now: int) -> Mapping[tuple[str, str], _Failed]:
         return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}

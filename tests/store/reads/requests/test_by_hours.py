@@ -25,6 +25,8 @@ FILTERS: dict[str | None, Callable[[Drawn], bool]] = {
     "user:alice": lambda one: one.user == "alice",
     "user:*li*": lambda one: one.user == "alice",
     "cost>=0.000000005": lambda one: (one.cost or 0) >= 5,
+    "cost>=0.000000005 user:*li*": lambda one: one.user == "alice" and (one.cost or 0) >= 5,
+    "time:-30m": lambda one: one.occurred_at >= START - HOUR // 2,
     "unpriced:yes": lambda one: one.cost is None,
 }
 
@@ -83,18 +85,29 @@ def test_pages_are_the_requests_sorted_by_cost_and_id(
     assert listed(recorded, query, size) == [*known, *((None, row_id) for row_id in unknown)]
 
 
-def test_no_more_hours_are_read_than_a_page_has_requests_of(recorded: Recorded) -> None:
+@pytest.mark.parametrize(
+    ("words", "costs", "most"),
+    [
+        pytest.param(None, [39, 39, 38, 38, 37], 1 + 4, id="as-many-as-have-requests-of-the-page"),
+        pytest.param("user:*li*", [], 2 * (1 + 3 + 1), id="few-where-nothing-passes"),
+        pytest.param("time:-90m", [39, 39, 38, 38], 2 * (1 + 3), id="those-of-the-time-that-the-filter-names"),
+        pytest.param("cost>0.000000037", [39, 39, 38, 38], 2 * (1 + 2), id="those-with-the-costs-that-it-names"),
+    ],
+)
+def test_hours_that_are_read(recorded: Recorded, words: str | None, costs: list[int], most: int) -> None:
     recorded.add(recorded.request(START + hour * HOUR + place, hour) for hour in range(40) for place in range(2))
     statements = []
 
     def remember(*of_statement: Any) -> None:
         statements.append(of_statement[2])
 
+    context = FilterContext(START + 39 * HOUR + HOUR // 4, Calendar())
+    query = RequestQuery(parse_filter(words) if words else None, order=Order.COST)
     with recorded.store.reading() as connection:
         event.listen(connection, "before_cursor_execute", remember)
-        rows = page(connection, RequestQuery(order=Order.COST), CONTEXT, None, 5).rows
-    assert [row.cost.amount for row in rows] == [Usd(39), Usd(39), Usd(38), Usd(38), Usd(37)]
-    assert len(statements) <= 1 + 4
+        rows = page(connection, query, context, None, 5).rows
+    assert [row.cost.amount for row in rows] == [Usd(cost) for cost in costs]
+    assert len(statements) <= most
 
 
 def test_sqlite_finds_hours_and_their_first_requests_by_the_index(sqlite_store: Store) -> None:

@@ -33,9 +33,24 @@ class Sorting(NamedTuple):
         return [key.desc() if self.descending else key.asc() for key in self.keys]
 
 
-def by_hours(connection: Connection, statement: Select[Any], sorting: Sorting, span: Span, most: int) -> list[Any]:
+_VAIN = 20
+"""The part of all hours that may be read to their ends before all are read at once, if half are still to be read."""
+
+
+def by_hours(
+    connection: Connection,
+    statement: Select[Any],
+    sorting: Sorting,
+    span: Span,
+    most: int,
+    at_once: Select[Any] | None,
+) -> list[Any]:
     """The first rows that a statement selects of `span`; its last columns are the keys, which the index has behind the
-    hour in this order."""
+    hour in this order.
+
+    Where little passes and most hours have to be read to their ends, `at_once` is read instead, if there is one: the
+    same rows without the index.
+    """
 
     def place(row: Any) -> tuple[int, ...]:
         return tuple(row[-len(sorting.keys) :])
@@ -48,11 +63,24 @@ def by_hours(connection: Connection, statement: Select[Any], sorting: Sorting, s
     )
     hours = [row for row in connection.execute(_hours(sorting, span)) if None not in row]
     first: list[Any] = []
-    for row in sorted(hours, key=place, reverse=descending):
-        if len(first) == most and (place(row) < place(first[-1])) is descending:
+
+    def belongs(row: Any) -> bool:
+        return len(first) < most or (place(row) > place(first[-1])) is descending
+
+    hours.sort(key=place, reverse=descending)
+    read_whole = 0
+    for number, row in enumerate(hours):
+        if not belongs(row):
             break
+        if (
+            read_whole * _VAIN > len(hours)
+            and at_once is not None
+            and 2 * sum(map(belongs, hours[number:])) > len(hours)
+        ):
+            return list(connection.execute(at_once))
         with connection.execute(of_hour, {"hour": row.hour, **_within(row.hour, span)}) as rows:
             first = list(islice(merge(first, rows, key=place, reverse=descending), most))
+            read_whole += rows.fetchone() is None
     return first
 
 
