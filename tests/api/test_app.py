@@ -167,6 +167,11 @@ async def test_the_admin_api_is_there_before_anybody_asks_but_not_while_it_stops
         assert len(built) == 1
         await listener.warm(stop)
         assert len(built) == 1
-        stop.set()
+        processor = iter([0.0, 0.6, 1.0, 1.6, 2.0, 2.4])
+        monkeypatch.setattr(application, "process_time", lambda: next(processor))
         await application.Listener(live.context).warm(stop)
-        assert len(built) == 1
+        assert (len(built), [*processor]) == (2, []), "put off twice, as there was something to do"
+        stop.set()
+        monkeypatch.undo()
+        await application.Listener(live.context).warm(stop)
+        assert len(built) == 2
