@@ -94,7 +94,8 @@ def test_pages_are_the_requests_sorted_by_cost_and_id(
         pytest.param("cost>0.000000037", [39, 39, 38, 38], 2 * (1 + 2), id="those-with-the-costs-that-it-names"),
     ],
 )
-def test_hours_that_are_read(recorded: Recorded, words: str | None, costs: list[int], most: int) -> None:
+def test_hours_that_are_read_of_a_sqlite(sqlite_store: Store, words: str | None, costs: list[int], most: int) -> None:
+    recorded = Recorded(sqlite_store)
     recorded.add(recorded.request(START + hour * HOUR + place, hour) for hour in range(40) for place in range(2))
     statements = []
 

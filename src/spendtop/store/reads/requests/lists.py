@@ -242,7 +242,7 @@ def _sorted(
     statement = select(*columns).where(*sorting.bounds, condition(every, context, connection))
     at_once = statement.where(span.holds(table_of(RequestTable).c.occurred_at)).order_by(*sorting.order).limit(most)
     with _searching():
-        if query.order is not Order.COST or has_index(every):
+        if query.order is not Order.COST or connection.dialect.name != "sqlite" or has_index(every):
             return list(connection.execute(at_once))
         costs = on_costs(every, context, connection)
         sorting = sorting._replace(bounds=[*sorting.bounds, *costs])
