@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
-from spendtop.store.files import UnlockedConnection, has_no_room, recovery
+from spendtop.store.files import UnlockedConnection, has_no_room, is_read_only, no_write_access, recovery
 from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
@@ -265,6 +265,8 @@ def refusal(store: Store, failure: DBAPIError) -> SpendtopError:
     lowered = reason.lower()
     if any(word in lowered for word in _DAMAGED) or getattr(failure.orig, "sqlstate", None) in _NO_SUCH_THING:
         return damaged(store, reason)
+    if store.path is not None and store.path.exists() and is_read_only(store.path):
+        return no_write_access(store.path)
     if any(word in lowered for word in _REFUSED):
         return NoPermission(f"The store {store.name} refuses us: {reason}. Check its user, password and rights.")
     if has_no_room(failure.orig) or any(word in lowered for word in _FULL):
