@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,10 +207,12 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
 
 @contextmanager
 def _sorting_in(folder: Path, connection: Connection) -> Iterator[None]:
-    """Files of SQLite's that no name leads to, also after a crash. Outside of a transaction."""
+    """Files of SQLite's that no name leads to, also after a crash: elsewhere where the folder must not be written to.
+    Outside of a transaction."""
     driver: Any = connection.connection.driver_connection
     quoted = str(folder).replace("'", "''")
-    driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
+    with suppress(sqlite3.OperationalError):
+        driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
     driver.execute("PRAGMA temp_store=FILE")
     try:
         yield
