@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.untrusted import clean_line
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, length
 
 if TYPE_CHECKING:
     from spendtop.services.agents.found import AgentFound
     from spendtop.tui.session import AttachedCollector
 
 _WIDTH = 76
+_ROOMY = 66
 _AGENTS_SHOWN = 3
 
 
@@ -65,10 +66,16 @@ class Welcome(Panel):
         palette = self.palette
         text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
 
+        label = 29 if width >= _ROOMY else 19  # in little room what is typed stays whole
+
         def step(number: str, what: str, command: str, ends: SetupStep | None = None) -> Line:
             is_done = ends in self.done
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
-            return [sign, (f" {what:<29} ", muted if is_done else text), (command, muted if is_done else strong)]
+            return [
+                sign,
+                (f" {fit(what, label, self.glyphs.cut)} ", muted if is_done else text),
+                (command, muted if is_done else strong),
+            ]
 
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
         first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
