@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 76
 _ROOMY = 66
+"""In less room the names of the steps are cut, so that what is typed stays whole."""
 _AGENTS_SHOWN = 3
 
 
@@ -66,14 +67,12 @@ class Welcome(Panel):
         palette = self.palette
         text, muted, key, strong = palette.text, palette.muted, palette.key, palette.strong
 
-        label = 29 if width >= _ROOMY else 19  # in little room what is typed stays whole
-
         def step(number: str, what: str, command: str, ends: SetupStep | None = None) -> Line:
             is_done = ends in self.done
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
             return [
                 sign,
-                (f" {fit(what, label, self.glyphs.cut)} ", muted if is_done else text),
+                (f" {fit(what, 29 if width >= _ROOMY else 19, self.glyphs.cut)} ", muted if is_done else text),
                 (command, muted if is_done else strong),
             ]
 
