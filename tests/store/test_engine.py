@@ -17,6 +17,7 @@ from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, Sto
 from spendtop.domain.sources.records import INGEST, LITELLM
 from spendtop.store import facts
 from spendtop.store.engine import Store, named, refusal
+from spendtop.store.held_file import HeldFile
 from spendtop.store.ids import SLOTS, RequestIds, arrival, identity
 
 
@@ -83,6 +84,15 @@ def test_an_index_is_sorted_in_files_beside_the_store_and_nothing_else_is(tmp_pa
             assert connection.execute(text("PRAGMA temp_store")).scalar() == 2
     assert any(path.startswith(f"{folder}/etilqs_") for path in made)
     assert [path.name for path in folder.iterdir()] == ["a.db"]
+
+
+def test_an_index_is_sorted_elsewhere_where_the_folder_must_not_be_written_to(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldFile, "folder", Path("/nowhere"))
+    with sqlite_store.rebuilding() as connection:
+        assert connection.execute(text("PRAGMA temp_store")).scalar() == 1
+        facts.put(connection, "a", "1")
 
 
 def test_nobody_who_writes_waits_for_the_log_to_be_emptied_beside_a_long_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, StoreCorrupt, StoreFull
-from spendtop.store.files import UnlockedConnection, has_no_room, recovery
+from spendtop.store.files import UnlockedConnection, has_no_room, is_read_only, no_write_access, recovery
 from spendtop.store.held_file import HeldFile
 
 SCHEMA = "spendtop"
@@ -207,10 +207,12 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
 
 @contextmanager
 def _sorting_in(folder: Path, connection: Connection) -> Iterator[None]:
-    """Files of SQLite's that no name leads to, also after a crash. Outside of a transaction."""
+    """Files of SQLite's that no name leads to, also after a crash: elsewhere where the folder must not be written to.
+    Outside of a transaction."""
     driver: Any = connection.connection.driver_connection
     quoted = str(folder).replace("'", "''")
-    driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
+    with suppress(sqlite3.OperationalError):
+        driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
     driver.execute("PRAGMA temp_store=FILE")
     try:
         yield
@@ -263,6 +265,8 @@ def refusal(store: Store, failure: DBAPIError) -> SpendtopError:
     lowered = reason.lower()
     if any(word in lowered for word in _DAMAGED) or getattr(failure.orig, "sqlstate", None) in _NO_SUCH_THING:
         return damaged(store, reason)
+    if store.path is not None and store.path.exists() and is_read_only(store.path):
+        return no_write_access(store.path)
     if any(word in lowered for word in _REFUSED):
         return NoPermission(f"The store {store.name} refuses us: {reason}. Check its user, password and rights.")
     if has_no_room(failure.orig) or any(word in lowered for word in _FULL):

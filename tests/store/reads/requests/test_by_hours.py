@@ -94,7 +94,8 @@ def test_pages_are_the_requests_sorted_by_cost_and_id(
         pytest.param("cost>0.000000037", [39, 39, 38, 38], 2 * (1 + 2), id="those-with-the-costs-that-it-names"),
     ],
 )
-def test_hours_that_are_read(recorded: Recorded, words: str | None, costs: list[int], most: int) -> None:
+def test_hours_that_are_read_of_a_sqlite(sqlite_store: Store, words: str | None, costs: list[int], most: int) -> None:
+    recorded = Recorded(sqlite_store)
     recorded.add(recorded.request(START + hour * HOUR + place, hour) for hour in range(40) for place in range(2))
     statements = []
 
@@ -110,26 +111,43 @@ def test_hours_that_are_read(recorded: Recorded, words: str | None, costs: list[
     assert len(statements) <= most
 
 
-def test_sqlite_finds_hours_and_their_first_requests_by_the_index(sqlite_store: Store) -> None:
+def plans(store: Store, query: RequestQuery) -> list[str]:
+    """How SQLite looks for the requests of a first page."""
     statements: list[tuple[str, Any]] = []
 
     def remember(*of_statement: Any) -> None:
         statements.append((of_statement[2], of_statement[3]))
 
-    recorded = Recorded(sqlite_store)
-    recorded.add([recorded.request(START, 1), recorded.request(START + HOUR, 2)])
-    query = RequestQuery(parse_filter("error:no"), START, START + DAY, Order.COST)
-    with sqlite_store.reading() as connection:
+    with store.reading() as connection:
         event.listen(connection, "before_cursor_execute", remember)
-        assert len(page(connection, query, CONTEXT, None, 5).rows) == 2
+        page(connection, query, CONTEXT, None, 5)
         event.remove(connection, "before_cursor_execute", remember)
-        plans = [
+        return [
             step[3]
             for sql, values in statements
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             if " request" in step[3]
         ]
-    assert len(plans) >= 5 and all("USING INDEX request_cost" in step for step in plans)
+
+
+def test_sqlite_finds_hours_and_their_first_requests_by_the_index(sqlite_store: Store) -> None:
+    recorded = Recorded(sqlite_store)
+    recorded.add([recorded.request(START, 1), recorded.request(START + HOUR, 2)])
+    steps = plans(sqlite_store, RequestQuery(parse_filter("error:no"), START, START + DAY, Order.COST))
+    assert len(steps) >= 5 and all("USING INDEX request_cost" in step for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("words", "since", "order"), [("user:*li*", START, Order.COST), ("user:*li* time:-1h", None, Order.LATENCY)]
+)
+def test_sqlite_reads_no_more_than_the_time_that_is_asked_for_where_nothing_passes(
+    sqlite_store: Store, words: str, since: int | None, order: Order
+) -> None:
+    recorded = Recorded(sqlite_store)
+    recorded.add(recorded.request(START + hour * HOUR, cost) for hour in range(3) for cost in (1, None))
+    steps = plans(sqlite_store, RequestQuery(parse_filter(words), since, None, order))
+    assert any("request_time" in step for step in steps)
+    assert not any(step.startswith("SCAN") for step in steps)
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)

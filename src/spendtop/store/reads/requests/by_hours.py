@@ -1,6 +1,6 @@
-"""Requests in the order of their cost, merged from the hours in which they happened.
+"""Requests of a SQLite in the order of their cost, merged from the hours in which they happened.
 
-The index has them by hour, and by cost within it: so what is recorded now goes into few pages, and what is forgotten
+Its index has them by hour, and by cost within it: so what is recorded now goes into few pages, and what is forgotten
 was in few. Each hour is sorted, and those are read whose first request belongs on the page.
 """
 
