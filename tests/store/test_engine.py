@@ -17,6 +17,7 @@ from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, Sto
 from spendtop.domain.sources.records import INGEST, LITELLM
 from spendtop.store import facts
 from spendtop.store.engine import Store, named, refusal
+from spendtop.store.held_file import HeldFile
 from spendtop.store.ids import SLOTS, RequestIds, arrival, identity
 
 
@@ -83,6 +84,12 @@ def test_an_index_is_sorted_in_files_beside_the_store_and_nothing_else_is(tmp_pa
             assert connection.execute(text("PRAGMA temp_store")).scalar() == 2
     assert any(path.startswith(f"{folder}/etilqs_") for path in made)
     assert [path.name for path in folder.iterdir()] == ["a.db"]
+
+
+def test_a_folder_that_cannot_be_sorted_in_ends_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HeldFile, "folder", tmp_path / "gone")
+    with closing(Store(f"sqlite:///{tmp_path / 'a.db'}")) as store, store.rebuilding() as connection:
+        connection.execute(text("CREATE TABLE a (b)"))
 
 
 def test_nobody_who_writes_waits_for_the_log_to_be_emptied_beside_a_long_read(tmp_path: Path) -> None:

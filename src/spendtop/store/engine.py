@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,8 @@ def _sorting_in(folder: Path, connection: Connection) -> Iterator[None]:
     """Files of SQLite's that no name leads to, also after a crash. Outside of a transaction."""
     driver: Any = connection.connection.driver_connection
     quoted = str(folder).replace("'", "''")
-    driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
+    with suppress(sqlite3.OperationalError):  # it must not be written: the system's temporary folder then
+        driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
     driver.execute("PRAGMA temp_store=FILE")
     try:
         yield
