@@ -86,10 +86,13 @@ def test_an_index_is_sorted_in_files_beside_the_store_and_nothing_else_is(tmp_pa
     assert [path.name for path in folder.iterdir()] == ["a.db"]
 
 
-def test_a_folder_that_cannot_be_sorted_in_ends_no_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HeldFile, "folder", tmp_path / "gone")
-    with closing(Store(f"sqlite:///{tmp_path / 'a.db'}")) as store, store.rebuilding() as connection:
-        connection.execute(text("CREATE TABLE a (b)"))
+def test_an_index_is_sorted_elsewhere_where_the_folder_must_not_be_written_to(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldFile, "folder", Path("/nowhere"))
+    with sqlite_store.rebuilding() as connection:
+        assert connection.execute(text("PRAGMA temp_store")).scalar() == 1
+        facts.put(connection, "a", "1")
 
 
 def test_nobody_who_writes_waits_for_the_log_to_be_emptied_beside_a_long_read(tmp_path: Path) -> None:

@@ -207,10 +207,11 @@ def _sqlite_engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Eng
 
 @contextmanager
 def _sorting_in(folder: Path, connection: Connection) -> Iterator[None]:
-    """Files of SQLite's that no name leads to, also after a crash. Outside of a transaction."""
+    """Files of SQLite's that no name leads to, also after a crash: elsewhere where the folder must not be written to.
+    Outside of a transaction."""
     driver: Any = connection.connection.driver_connection
     quoted = str(folder).replace("'", "''")
-    with suppress(sqlite3.OperationalError):  # it must not be written: the system's temporary folder then
+    with suppress(sqlite3.OperationalError):
         driver.execute(f"PRAGMA temp_store_directory='{quoted}'")
     driver.execute("PRAGMA temp_store=FILE")
     try:
