@@ -132,6 +132,16 @@ async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_
         assert "u undo" not in picture(pilot)
 
 
+async def test_a_raise_that_is_being_typed_is_about_what_is_used_by_now(
+    face: SpendtopApp, spent: Till, clock: SettableClock
+) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot, "plus")
+        await until(pilot, lambda: "$0.800 until 11-21 00:00, then as before." in picture(pilot))
+        spent.record(a_request(0, clock(), external_id="more", cost=Cost(reported=Usd.of("0.29"))))
+        await until(pilot, lambda: "$0.800 until 11-21 00:00: too little, $0.900 is used." in picture(pilot))
+
+
 async def test_an_amount_that_is_typed_ahead_takes_the_place_of_the_proposed_one(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot)

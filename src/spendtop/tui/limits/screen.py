@@ -73,6 +73,7 @@ class LimitsScreen(LiveScreen):
         table.note = [*self._known_from(since), *self._note([*ours, *(row.state for row in answer.told)])]
         table.renew(answer.limits, answer.forecasts, answer.told)
         self._select_written()
+        self.raise_desk.follow(answer.limits)
         self._raise_asked()
         self._to_raise = None
         self._read_detail()
