@@ -73,6 +73,3 @@ class Postponed:
     def _alive(self, now: int) -> Mapping[tuple[str, str], _Failed]:
         """All but those that nobody tries any more."""
         return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}
-
-    def _recent(self, now: int) -> Mapping[tuple[str, str], _Failed]:
-        return {key: each for key, each in self._failed.items() if each.again_at + _GONE_AFTER > now}
