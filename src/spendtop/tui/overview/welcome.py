@@ -70,19 +70,14 @@ class Welcome(Panel):
         def step(number: str, what: str, command: str, ends: SetupStep | None = None) -> Line:
             is_done = ends in self.done
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
-            return [
-                sign,
-                (f" {fit(what, 29 if width >= _ROOMY else 19, self.glyphs.cut)} ", muted if is_done else text),
-                (command, muted if is_done else strong),
-            ]
+            name = fit(what, 29 if width >= _ROOMY else 19, self.glyphs.cut)
+            return [sign, (f" {name} ", muted if is_done else text), (command, muted if is_done else strong)]
 
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
         first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
-        why: list[Line] = []
+        why: list[Line] = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         if self.why_unrecorded or self._is_down:
             first = [(f"{self._nothing}.", strong)]
-        if self.why_unrecorded:
-            why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
         if self.webhook is not None:
