@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from spendtop.api import admin
 from spendtop.api import app as application
 from spendtop.store.engine import Store
-from tests.api.listening import FakeRecorder, listening
+from tests.api.listening import FakeRecorder, listening, settings_of
 from tests.conftest import SettableClock
 
 CANARY = "canary-7f3a"
+KEY = "a-key-of-thirty-two-characters-00"
 
 
 async def test_other_addresses_are_not_found(
@@ -49,6 +51,33 @@ async def test_admin_bodies_are_small(readable_store: Store, clock: SettableCloc
     async with listening(readable_store, clock, recorder) as live:
         response = await live.client.request("GET", "/limits", content=b"x" * 70_000)
         assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        "GET /nothing HTTP/1.1\r\nHost: localhost",
+        "GET /limits HTTP/1.1\r\nHost: localhost",
+        "GET /ping HTTP/1.1\r\nHost: localhost\r\nHost: localhost",
+        "GET /ping HTTP/1.1\r\nHost: localhost\r\nOrigin: https://elsewhere.example",
+        "GET /" + "a" * 20_000 + " HTTP/1.1\r\nHost: localhost",
+        "GET /ping HTTP/1.1\r\nHost: localhost\r\nX-Long: " + "a" * 80_000,
+        "\x16\x03\x01",
+        "POST /webhook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0",
+        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0",
+        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nX-Ingest-Key: " + KEY + "\r\nContent-Length: 0",
+        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nX-Ingest-Key: " + KEY + "\r\nContent-Length: 99999999",
+    ],
+)
+async def test_a_refusal_says_what_is_wrong_and_what_to_do(
+    readable_store: Store, clock: SettableClock, recorder: FakeRecorder, request_head: str
+) -> None:
+    keys = settings_of({"api_key": "k" * 32, "ingest_keys": {"apps": KEY}})
+    async with listening(readable_store, clock, recorder, keys) as live:
+        answer = await live.exchange(f"{request_head}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+        message = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["message"]
+        wrong, _, step = message.partition(". ")
+        assert wrong and step.endswith("."), message
 
 
 async def test_errors_repeat_nothing_that_was_sent(
@@ -138,6 +167,11 @@ async def test_the_admin_api_is_there_before_anybody_asks_but_not_while_it_stops
         assert len(built) == 1
         await listener.warm(stop)
         assert len(built) == 1
-        stop.set()
+        processor = iter([0.0, 0.6, 1.0, 1.6, 2.0, 2.4])
+        monkeypatch.setattr(application, "process_time", lambda: next(processor))
         await application.Listener(live.context).warm(stop)
-        assert len(built) == 1
+        assert (len(built), [*processor]) == (2, []), "put off twice, as there was something to do"
+        stop.set()
+        monkeypatch.undo()
+        await application.Listener(live.context).warm(stop)
+        assert len(built) == 2

@@ -398,7 +398,9 @@ async def test_the_token_of_the_header_is_that_of_items_without_one(live: Live, 
     for token, code in (("nobody", 403), ("off-1", 403)):
         assert (await post(live, bare, path, **{"X-Tracking-Token": token})).status_code == code
     assert code_of(await post(live, bare, path, **{"X-Tracking-Token": "x" * 129})) == (422, "bad_tracking_token")
-    assert (await post(live, bare, path)).json()["error"]["fields"] == {"tracking_token": "is missing"}
+    assert (await post(live, bare, path)).json()["error"]["fields"] == {
+        "tracking_token": "is missing: `spendtop token create NAME` makes one"
+    }
 
 
 @pytest.mark.replaces("push/log")

@@ -265,6 +265,13 @@ async def test_gzip_is_unpacked(live: Live, recorder: FakeRecorder) -> None:
     assert len(recorder.events) == 4
 
 
+@pytest.mark.parametrize("path", OTLP.paths)
+async def test_every_path_of_it_takes_gzip_and_says_what_it_cannot_read(live: Live, path: str) -> None:
+    packed = {"X-Ingest-Key": KEY, "Content-Type": JSON, "Content-Encoding": "gzip"}
+    assert (await live.client.post(path, content=gzip.compress(b"{}"), headers=packed)).status_code == 200
+    assert code_of(await live.client.post(path, content=b"{}", headers=packed)) == (400, "bad_gzip")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

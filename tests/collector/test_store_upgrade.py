@@ -146,7 +146,16 @@ async def test_a_stop_leaves_it_after_the_step(upgrading: Upgrading) -> None:
         assert not await task
 
 
-async def test_a_fresh_store_is_waited_for_however_long_it_takes(upgrading: Upgrading) -> None:
+async def test_a_change_that_fills_nothing_is_told_of_when_it_takes_long(
+    upgrading: Upgrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spendtop.collector.store_upgrade._MOST_SILENCE", 0.0)
+    async with upgrading.running() as (client, _):
+        assert (await client.get("/ping")).text == "pong"
+        assert upgrading.sentences == ["Upgrading the store: 0 % is done."]
+
+
+async def test_a_fresh_store_is_waited_for(upgrading: Upgrading) -> None:
     async with upgrading.running() as (client, task):
         waiting = asyncio.ensure_future(client.get("/ping"))
         upgrading.advance(1)

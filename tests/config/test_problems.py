@@ -58,7 +58,7 @@ BAD = [
         "another one",
     ),
     (TWO + "[anomaly]\nnotify = ['pos']", 8, '[anomaly] notify[0]: unknown channel "pos"', 'did you mean "ops"?'),
-    ("[anomaly]\nfactor = 1", 2, "[anomaly] factor: Input should be greater than 1", ""),
+    ("[anomaly]\nfactor = 1", 2, "[anomaly] factor: must be more than 1", ""),
     ("[anomaly]\neach = ['provider']", 2, "[anomaly] each[0]", "token"),
     (TWO + "[alerts]\nfallback = 'pos'", 8, '[alerts] fallback: unknown channel "pos"', 'did you mean "ops"?'),
     (

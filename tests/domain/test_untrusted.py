@@ -97,6 +97,7 @@ def test_a_name_that_is_too_long_keeps_both_ends() -> None:
     assert clean_name("a" * 16, 16) == "a" * 16
     assert clean_name("tenant-" + "x" * 300 + "-blue", 16) == "tenant-x…xx-blue"
     assert clean_name("a" * 100_000 + "\n", 5) == "aa…a⏎"
+    assert clean_name("abc", 1) == "…"
 
 
 def test_a_text_keeps_its_lines_and_says_how_much_is_left() -> None:

@@ -181,6 +181,7 @@ def test_calendar_windows_have_about_their_length(name: str, now: int, calendar:
     ("fields", "hint"),
     [
         ({"zone": "Europe/Berln"}, "'Europe/Berlin'"),
+        ({"zone": "Mars/X"}, "unknown time zone 'Mars/X'; zones have names such as 'Europe/Berlin'"),
         ({"zone": "Europe"}, "unknown time zone"),
         ({"zone": "../etc/passwd"}, "unknown time zone"),
         ({"zone": ""}, "unknown time zone"),

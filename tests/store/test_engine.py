@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg import errors
@@ -15,6 +17,7 @@ from spendtop.domain.errors import CannotWrite, NoPermission, SpendtopError, Sto
 from spendtop.domain.sources.records import INGEST, LITELLM
 from spendtop.store import facts
 from spendtop.store.engine import Store, named, refusal
+from spendtop.store.held_file import HeldFile
 from spendtop.store.ids import SLOTS, RequestIds, arrival, identity
 
 
@@ -57,6 +60,39 @@ def test_sqlite_commits_are_durable_and_deleted_content_is_overwritten(tmp_path:
         ]
     assert found == ["wal", 2, 1, 1]
     store.close()
+
+
+def test_an_index_is_sorted_in_files_beside_the_store_and_nothing_else_is(tmp_path: Path) -> None:
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    made: set[str] = set()
+
+    def look() -> int:
+        made.update(os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink())
+        return 0
+
+    with closing(Store(f"sqlite:///{folder / 'a.db'}")) as store:
+        with store.rebuilding() as connection:
+            connection.execute(text("PRAGMA cache_size=10"))
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(look, 5_000)
+            rows = "WITH RECURSIVE n(b) AS (SELECT 1 UNION ALL SELECT b + 1 FROM n WHERE b < 20000)"
+            connection.execute(text(f"CREATE TABLE a AS {rows} SELECT -b AS b, hex(zeroblob(30)) AS c FROM n"))
+            connection.execute(text("CREATE INDEX a_b ON a (b, c)"))
+            driver.set_progress_handler(None, 0)
+        with store.writing() as connection:
+            assert connection.execute(text("PRAGMA temp_store")).scalar() == 2
+    assert any(path.startswith(f"{folder}/etilqs_") for path in made)
+    assert [path.name for path in folder.iterdir()] == ["a.db"]
+
+
+def test_an_index_is_sorted_elsewhere_where_the_folder_must_not_be_written_to(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldFile, "folder", Path("/nowhere"))
+    with sqlite_store.rebuilding() as connection:
+        assert connection.execute(text("PRAGMA temp_store")).scalar() == 1
+        facts.put(connection, "a", "1")
 
 
 def test_nobody_who_writes_waits_for_the_log_to_be_emptied_beside_a_long_read(tmp_path: Path) -> None:

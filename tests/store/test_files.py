@@ -14,9 +14,10 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 import pytest
+from sqlalchemy import text
 
 from spendtop.domain.errors import ExitCode, NoPermission, SpendtopError, StoreCorrupt
-from spendtop.store.engine import Store
+from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare, prepare_folder, recovery, tightened
 from spendtop.store.schema import upgrade
 
@@ -192,7 +193,8 @@ class TestWhatOthersMayDo:
     def test_does_not_reach_what_a_link_leads_to(self, tmp_path: Path) -> None:
         path, target = tmp_path / "spendtop.db", tmp_path / "target"
         make_store(path)
-        target.touch(mode=0o644)
+        target.touch()
+        target.chmod(0o644)
         (tmp_path / "spendtop.db.lock").symlink_to(target)
         assert tightened(path, tmp_path / "another") == []
         assert mode(target) == 0o644
@@ -264,6 +266,24 @@ class TestForOneWhoMayNot:
         owned_by_the_ordinary_user(path)
         open_folder.chmod(0o555)
         self.refused(path)
+
+    def test_a_file_in_a_read_only_folder_is_read(self, open_folder: Path) -> None:
+        path = open_folder / "spendtop.db"
+        make_store(path)
+        path.chmod(0o444)
+        open_folder.chmod(0o555)
+
+        def look() -> None:
+            url, _ = locate(f"sqlite:///{path}")
+            store = Store(url)
+            with store.reading() as connection:
+                assert connection.execute(text("SELECT count(*) FROM requests")).scalar_one() == 0
+            with pytest.raises(NoPermission, match="Give yourself write access"), named(store), store.writing():
+                pass
+            store.close()
+
+        assert as_ordinary_user(look) == ExitCode.OK
+        assert [file.name for file in open_folder.iterdir()] == [path.name]
 
     def test_a_new_file_in_a_read_only_folder(self, open_folder: Path) -> None:
         open_folder.chmod(0o555)

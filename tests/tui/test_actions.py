@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import combinations
 
 import pytest
+from textual.actions import parse
 
 from spendtop.tui.actions import APP, CHANGING, REQUEST_LIST, Action, key_name
 from spendtop.tui.app import SpendtopApp
@@ -158,9 +159,10 @@ async def test_help_searches_keys_commands_and_filter_fields(app: SpendtopApp) -
 
 def _works(screen: object, action: Action) -> bool:
     assert isinstance(screen, RequestsScreen)
+    _, name, parameters = parse(action.call)
     if action in APP:
-        return screen.app.check_action(action.call.removeprefix("app."), ()) is not False
-    return screen.check_action(action.call.rpartition(".")[2].partition("(")[0], ()) is not False
+        return screen.app.check_action(name, parameters) is not False
+    return action.id != "later" and screen.check_action(name, parameters) is not False
 
 
 def _topics(app: SpendtopApp) -> list[list[str]]:

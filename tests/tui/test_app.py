@@ -155,6 +155,9 @@ async def test_panels_and_chart_share_one_window_of_time(app: SpendtopApp) -> No
         await until(pilot, lambda: "Models yesterday" in picture(pilot) and "nothing spent" in picture(pilot))
         await pilot.press("t", "y")
         await until(pilot, lambda: "Spend/day last 365 days, peak of" in picture(pilot))
+        assert app.live_screen is not None
+        offered = {action.id for action, _ in app.live_screen.offered()}
+        assert "zoom-in" in offered and not {"zoom-out", "later"} & offered
         await pilot.press("v")
         await until(pilot, lambda: "Requests/day" in picture(pilot))
 

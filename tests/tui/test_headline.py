@@ -88,6 +88,13 @@ async def test_enter_shows_a_refusal_whole_and_then_opens_again(
         await typed(pilot, "refusal")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RefusalScreen))
+        clock.advance(SECOND)
+        told(store, clock(), False, "spendtop.toml:9: [log] level: no such level.")
+        await until(pilot, lambda: "[log] level: no such level" in picture(pilot))
+        assert "[ui] theme" not in picture(pilot) and "goes on" in picture(pilot)
+        clock.advance(SECOND)
+        told(store, clock(), True, "Configuration applied: limits")
+        await until(pilot, lambda: "It is repaired" in picture(pilot) and "no such level" not in picture(pilot))
 
 
 async def test_a_new_refusal_is_unread_and_without_one_there_is_nothing_to_read(

@@ -25,10 +25,15 @@ async def test_all_screens_are_of_that_time_and_now_goes_on(app: SpendtopApp, ti
         shown = picture(pilot)
         assert "AT 2026-11-20 12:00" in shown.splitlines()[0] and "LIVE" not in shown
         assert "THE PAST" in shown and "today $2.00" in shown
+        assert "F follow" not in shown and "p pause" not in shown
+        await pilot.press("F", "p")
+        assert app.pause is None and "AT 2026-11-20 12:00" in picture(pilot)
+        assert [each.message for each in app._notifications] == ["The past stands still by itself; :now goes back."]
+        app.clear_notifications()
         till.record(a_request(0, clock() - 4 * HOUR, external_id="late", user_id="latecomer"))
         await pilot.press("5")
         await until(pilot, lambda: "as configured from 14:03 on" in picture(pilot))
-        assert "new limit" not in picture(pilot) and "raise" not in picture(pilot) and "pause" in picture(pilot)
+        assert "new limit" not in picture(pilot) and "raise" not in picture(pilot)
         await pilot.press("1")
         await until(pilot, lambda: "Users today" in picture(pilot) and "by-3" in picture(pilot))
         assert "by-1 " not in picture(pilot) and "alice" not in picture(pilot)
@@ -48,6 +53,7 @@ async def test_all_screens_are_of_that_time_and_now_goes_on(app: SpendtopApp, ti
         await until(pilot, lambda: "LIVE" in picture(pilot) and "alice" in picture(pilot))
         await pilot.press("2")
         await until(pilot, lambda: "row 1 of 64" in picture(pilot))
+        assert "F follow" in picture(pilot) and "p pause" in picture(pilot)
 
 
 async def test_what_is_no_time_of_before_is_said(app: SpendtopApp) -> None:

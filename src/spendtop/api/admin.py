@@ -37,6 +37,7 @@ from spendtop.api.routes import (
     tokens,
 )
 from spendtop.api.shapes.spending import ErrorAnswer
+from spendtop.config.violations import violation
 from spendtop.domain.errors import CannotCreate, CannotWrite
 from spendtop.domain.known_names import unknown_name
 from spendtop.services.stores.descriptors import descriptors
@@ -45,7 +46,7 @@ from spendtop.sources.registry import Readers
 _PREFIXES = ("", "/api")
 _CODES = {404: "not_found", 405: "method_not_allowed", 409: "taken"}
 _MESSAGES = {
-    404: "There is nothing at this address.",
+    404: "There is nothing at this address. /openapi.json lists what there is.",
     405: "This address does not take this method.",
 }
 _INVALID: dict[int | str, dict[str, Any]] = {422: {"model": ErrorAnswer}}
@@ -170,7 +171,7 @@ def _problem(request: Request, problem: Mapping[str, Any]) -> tuple[str, str]:
     """The parameter's name and what is wrong with it."""
     if problem["type"] == "extra_forbidden":
         return _unknown(request, str(problem["loc"][0]), str(problem["loc"][-1]))
-    return str(problem["loc"][-1]), problem["msg"].removeprefix("Value error, ")
+    return str(problem["loc"][-1]), violation(problem["type"], problem.get("ctx", {}), problem["msg"])
 
 
 def _unknown(request: Request, place: str, name: str) -> tuple[str, str]:

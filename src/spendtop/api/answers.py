@@ -72,7 +72,7 @@ def busy(code: str, message: str, status: int = 503, seconds: int = 5) -> HttpAn
     return error(status, code, message, headers=((b"retry-after", b"%d" % seconds),))
 
 
-NOT_JSON = error(400, "not_json", "The body is not JSON.")
+NOT_JSON = error(400, "not_json", "The body is not JSON. Send one whole JSON value, in UTF-8.")
 STORE_UNAVAILABLE = busy("store_unavailable", "The store cannot be used at the moment. Send again.")
 STORE_FULL = busy("store_full", "The disk of the store is full. Send again when there is room.", status=507, seconds=60)
 INTERNAL = error(500, "internal", "Something went wrong here. The log of the collector says more.")

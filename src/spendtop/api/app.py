@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from time import process_time
 
 import msgspec
 
@@ -42,6 +43,10 @@ from spendtop.sources.registry import READERS, Readers
 
 LARGEST_ADMIN_BODY = 64 * 1024
 _WARM_AFTER_SECONDS = 1.0
+_BUSY_SECONDS = 0.5
+"""Of the processor within that time, above which there is something else to do than to warm up."""
+_MOST_PUT_OFF = 30
+"""How many times warming up is put off for that."""
 _log = logging.getLogger(__name__)
 
 HotRoute = Callable[[HttpRequest], Awaitable[HttpAnswer]]
@@ -76,7 +81,9 @@ class Listener:
             "/api/verdict": ("GET", verdict),
             **{path: ("POST", route) for path, route in self._posted()},
         }
-        self._unpacking = frozenset(kind.source.path for kind in readers.batches.values() if kind.unpacks)
+        self._unpacking = frozenset(
+            path for kind in readers.batches.values() if kind.unpacks for path in kind.source.paths
+        )
         """Paths that take a body with a Content-Encoding."""
         self.favoured = frozenset({"/ping", "/health", *(kind.source.path for kind in readers.signed.values())})
         """Paths that are answered however many others are: signs of life, and what nobody sends again."""
@@ -86,13 +93,19 @@ class Listener:
     async def warm(self, stop: asyncio.Event) -> None:
         """Have the admin API ready before anybody asks, so that the first answer takes as long as later ones.
 
-        Not in the first second, which belongs to whoever waited for the start, nor once `stop` is set.
+        Not in the first second, which belongs to whoever waited for the start, nor once `stop` is set; and later where
+        the process is busy, as with a first back-fill.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_WARM_AFTER_SECONDS):
-                await stop.wait()
-        if not stop.is_set():
-            await self._build_admin()
+        for _ in range(_MOST_PUT_OFF):
+            worked = process_time()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WARM_AFTER_SECONDS):
+                    await stop.wait()
+            if stop.is_set():
+                return
+            if process_time() - worked <= _BUSY_SECONDS:
+                break
+        await self._build_admin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

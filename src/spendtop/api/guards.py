@@ -35,10 +35,17 @@ _PUBLISHED = error(
     " machine. Set api_key under [server].",
 )
 _NO_API_KEY = error(
-    401, "unauthorized", "The api key is missing or wrong.", headers=((b"www-authenticate", b"Bearer"),)
+    401,
+    "unauthorized",
+    "The api key is missing or wrong. Send api_key under [server] as X-API-Key.",
+    headers=((b"www-authenticate", b"Bearer"),),
 )
 _NOT_BY_SIGN_IN = error(403, "not_by_sign_in", "A sign-in at the dashboard does not open this. Send the api key.")
-_FOREIGN = error(403, "foreign_origin", "Web pages of this origin may not call this service.")
+_FOREIGN = error(
+    403,
+    "foreign_origin",
+    "Web pages of this origin may not call this service. Name it in allowed_origins under [server].",
+)
 _SIGN_INS = MOST_FAILED_SIGN_INS_PER_MINUTE, MOST_FAILED_SIGN_INS_PER_MINUTE
 _CORS_METHODS = b"GET, POST, PATCH, DELETE"
 _CORS_HEADERS = (
@@ -158,7 +165,7 @@ class Guards:
             return _FOREIGN
         hosts = len(http.header(b"host"))
         if hosts > 1 or (hosts == 0 and http.scope["http_version"] != "1.0"):
-            return error(400, "bad_host", "There has to be exactly one Host header.")
+            return error(400, "bad_host", "There has to be exactly one Host header. Send one.")
         codings = http.headers.get(b"content-encoding")
         if codings and not takes_coding and any(value.lower() != b"identity" for value in codings):
             return error(415, "unsupported_encoding", "Send the body without Content-Encoding.")

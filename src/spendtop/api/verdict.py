@@ -46,8 +46,8 @@ _WORDS: Mapping[LimitState, _Word] = {
 }
 _GRAVITY = {state: rank for rank, state in enumerate(_WORDS)}
 _UNTOLD = (WindowKind.REQUEST, WindowKind.BLOCK)
-_Use = tuple[str, str]
-"""A limit's name and whose use of it."""
+_Use = tuple[str, str, int | None]
+"""A limit's name, whose use of it, and when its window ends: what was used of it says nothing about the next one."""
 
 
 class _LimitStanding(NamedTuple):
@@ -150,13 +150,13 @@ class VerdictRoute:
 
     async def _judge(self, subject: Subject) -> Verdict:
         in_force = self._latest = (await self._in_force.get((None,)))[None]
-        touched = _touched(in_force, subject)
-        used = await self._uses.get([(limit.name, entity) for limit, entity in touched]) if touched else {}
         now, calendar = self._context.clock(), in_force.calendar
-        standings = [
-            _LimitStanding(limit, used[limit.name, entity], self._bounds(limit.window, now, calendar).end_us)
-            for limit, entity in touched
+        touched = [
+            (limit, (limit.name, entity, self._bounds(limit.window, now, calendar).end_us))
+            for limit, entity in _touched(in_force, subject)
         ]
+        used = await self._uses.get([use for _, use in touched]) if touched else {}
+        standings = [_LimitStanding(limit, used[use], use[-1]) for limit, use in touched]
         for use in in_force.told:
             if use.limit is not None and use.used is not None and use.holds_for(subject):
                 limit = replace(use.limit, name=f"{use.provider} {use.holder}")
@@ -181,17 +181,19 @@ class VerdictRoute:
 
     def _read_uses(self, wanted: Collection[_Use]) -> Mapping[_Use, Usd]:
         in_force, now, ceilings = self._latest, self._context.clock(), self._context.ceilings()
-        entities: defaultdict[str, list[str]] = defaultdict(list)
-        for name, entity in wanted:
-            entities[name].append(entity)
+        limits = {limit.name: limit for limit in in_force.limits}
+        entities: defaultdict[tuple[str, int | None], list[str]] = defaultdict(list)
+        for name, entity, ends_at in wanted:
+            entities[name, ends_at].append(entity)
         uses = dict.fromkeys(wanted, ZERO)
         with self._context.store.reading() as connection:
-            for limit in in_force.limits:
-                if limit.name not in entities:
+            for (name, ends_at), some in entities.items():
+                if name not in limits:
                     continue
-                window = self._bounds(limit.window, now, in_force.calendar)
-                read = self._reader.uses(connection, limit, entities[limit.name], window, ceilings.get(limit.name))
-                uses.update(((limit.name, entity), use.used) for entity, use in read.items())
+                within = now if ends_at is None else ends_at - 1
+                window = self._bounds(limits[name].window, within, in_force.calendar)
+                read = self._reader.uses(connection, limits[name], some, window, ceilings.get(name))
+                uses.update(((name, entity, ends_at), use.used) for entity, use in read.items())
         return uses
 
     def _bounds(self, window: Window, now: int, calendar: Calendar) -> Bounds:

@@ -20,7 +20,6 @@ _COUNTED_AS: Mapping[str, Count] = {
     "test": Count.INGEST_TEST,
     "quarantined": Count.INGEST_QUARANTINED,
 }
-_BAD_SIGNATURE = error(401, "bad_signature", "The signature is missing or wrong.")
 
 
 class WebhookRoute:
@@ -33,6 +32,9 @@ class WebhookRoute:
         self._intake = Intake(context, receiver)
         message = f"No signing secret is set. Set {receiver.source.setting}."
         self._closed = error(403, "not_configured", message)
+        header = receiver.signature_header.decode().title()
+        signed = f"Sign exactly the bytes of the body with a secret of {receiver.source.setting}, in {header}."
+        self._unsigned = error(401, "bad_signature", f"The signature is missing or wrong. {signed}")
 
     async def __call__(self, http: HttpRequest) -> HttpAnswer:
         """The answer to one event. Raises Disconnected."""
@@ -43,7 +45,7 @@ class WebhookRoute:
                 raise Refused(self._closed, Count.INGEST_BAD_AUTH, RefusalReason.NO_SECRET)
             signatures = http.header(receiver.signature_header)
             if not _is_open(signing, signatures) and not receiver.is_signature(signatures):
-                raise _unsigned(signatures)
+                raise self._unsigned_by(signatures)
             # Nothing here keeps the body: it may be large, and the commit far.
             (outcome,) = await self._intake.record(
                 *self._submission(await self._intake.body(http), signatures, signing)
@@ -63,19 +65,18 @@ class WebhookRoute:
     def _hand_over(self, body: bytes, signatures: Sequence[bytes], signing: Signing, done: Done) -> None:
         """Verify, read, hand over. Raises Refused, and CannotWrite."""
         if not _is_open(signing, signatures) and not self._receiver.verify(body, signatures, signing.secrets):
-            raise _unsigned(signatures)
+            raise self._unsigned_by(signatures)
         try:
             event = self._receiver.parse(body, self._context.clock())
         except NotJson:
             raise Refused(NOT_JSON, Count.INGEST_NOT_JSON) from None
         self._context.recorder.submit((event,), done)
 
+    def _unsigned_by(self, signatures: Sequence[bytes]) -> Refused:
+        reason = RefusalReason.BAD_SIGNATURE if any(signatures) else RefusalReason.NO_SIGNATURE
+        return Refused(self._unsigned, Count.INGEST_BAD_AUTH, reason)
+
 
 def _is_open(signing: Signing, signatures: Sequence[bytes]) -> bool:
     """Whether it is taken without being verified."""
     return signing.allow_unsigned and not (signatures and signing.secrets)
-
-
-def _unsigned(signatures: Sequence[bytes]) -> Refused:
-    reason = RefusalReason.BAD_SIGNATURE if any(signatures) else RefusalReason.NO_SIGNATURE
-    return Refused(_BAD_SIGNATURE, Count.INGEST_BAD_AUTH, reason)

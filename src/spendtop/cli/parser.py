@@ -46,6 +46,7 @@ class _CommandLineParser(ArgumentParser):
         unknown = message.removeprefix(_UNKNOWN)
         visible = [name for name, action in self._option_string_actions.items() if action.help != SUPPRESS]
         hint = "" if unknown == message else _hint(unknown.split()[0].partition("=")[0], visible)
+        message = message.replace("invalid int value:", "has to be a whole number, not")
         raise UsageError(f"{message[0].upper()}{message[1:]}.{hint} See `{self.prog} --help`.")
 
     def print_help(self, file: object = None) -> NoReturn:

@@ -17,6 +17,8 @@ from spendtop.store.engine import Store
 
 _PATIENCE = 1.0
 """Seconds for which connections wait for the listener itself: a short upgrade refuses no webhook."""
+_MOST_SILENCE = 5.0
+"""Seconds for which they wait for a change of the schema that fills nothing, such as a new index."""
 _SAID_EVERY = 1.0
 _SHARE_SAID = 0.1
 
@@ -69,9 +71,9 @@ class StoreUpgrade:
         return True
 
     async def _answer(self, listening: socket.socket, fills: asyncio.Event, ended: asyncio.Event) -> None:
-        """From when it is clear that there is something to fill; else connections wait for the listener itself."""
+        """From when it is clear that it takes long; else connections wait for the listener itself."""
         await pause(ended, self._patience)
-        await wait_for_any(fills, ended)
+        await wait_for_any(fills, ended, seconds=_MOST_SILENCE)
         if ended.is_set():
             return
         listener = UpgradeListener(lambda: self.share, self._clock)

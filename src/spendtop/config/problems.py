@@ -15,6 +15,7 @@ from spendtop.config.settings import LimitSettings, Settings
 from spendtop.config.shape import fields_by_key, is_section, keys_at, type_at
 from spendtop.config.toml import KeyPath, key_text, quoted
 from spendtop.config.types import Section, duration_text, kind_of
+from spendtop.config.violations import violation
 from spendtop.domain.clock import MINUTE
 from spendtop.domain.errors import ConfigError, SpendtopError, nearest
 
@@ -22,17 +23,6 @@ MOST_SHOWN = 20
 SHORTEST_KEY = 16
 """Characters below which a key can be guessed."""
 _NOTIFYING = ("limit", "account")
-
-_EXPECTED = {
-    "bool_type": "true or false",
-    "date_type": "a date such as 2026-11-01",
-    "dict_type": "a table",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "model_type": "a table",
-    "string_type": "text",
-    "tuple_type": "a list",
-}
 
 
 class ConfigProblem(Struct, frozen=True):
@@ -117,25 +107,14 @@ def _sentence(detail: ErrorDetails, model: type[Section], layer: Layer) -> str:
     value = layer.value(path)
     if kind == "extra_forbidden":
         return _unknown(path, value, model)
-    if kind == "missing":
-        return "is missing"
     if kind in ("literal_error", "enum"):
         return _not_one_of(value, model, path)
-    if kind == "value_error":
-        return str(context["error"])
     if kind == "tuple_type" and isinstance(value, dict) and is_section(get_args(type_at(model, path))[0]):
         return f"must be a list of tables; write [[{path[0]}]] instead of [{path[0]}]"
     if isinstance(value, list) and path == ("limits",):
         return "must be a table, not a list; did you mean [[limit]]?"
-    if kind in _EXPECTED:
-        return f"must be {_EXPECTED[kind]}, not {kind_of(value)}"
-    if kind == "string_too_short":
-        return "must not be empty"
-    bounds = {"greater_than_equal": ("ge", "least"), "less_than_equal": ("le", "most")}
-    if kind in bounds:
-        name, word = bounds[kind]
-        return f"must be at {word} {context[name]}"
-    return detail["msg"]
+    words = violation(kind, context, detail["msg"])
+    return f"{words}, not {kind_of(value)}" if kind.endswith("_type") else words
 
 
 def _unknown(path: KeyPath, value: object, model: type[Section]) -> str:

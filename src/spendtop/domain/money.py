@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, Overflow
-from functools import total_ordering
 from typing import Any, Final
 
 NANO_PER_USD = 1_000_000_000
@@ -12,7 +11,6 @@ _WHOLE = Decimal(1)
 _MAX_NANO = 2**63 - 1
 
 
-@total_ordering
 class Usd:
     """An amount of US dollars.
 
@@ -61,6 +59,9 @@ class Usd:
 
     def __lt__(self, other: Usd) -> bool:
         return self.nano < other.nano if isinstance(other, Usd) else NotImplemented
+
+    def __le__(self, other: Usd) -> bool:
+        return self.nano <= other.nano if isinstance(other, Usd) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.nano)

@@ -63,7 +63,7 @@ def clean_name(text: str, limit: int) -> str:
     if len(cleaned) <= limit:
         return cleaned
     tail = (limit - 1) // 2
-    return f"{cleaned[: limit - 1 - tail]}…{cleaned[-tail:]}"
+    return f"{cleaned[: limit - 1 - tail]}…{cleaned[len(cleaned) - tail :]}"
 
 
 def clean_text(text: str, limit: int = TEXT_LIMIT, lines: int = LINES_LIMIT) -> str:

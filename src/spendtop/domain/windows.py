@@ -78,7 +78,8 @@ class Calendar(Struct, frozen=True):
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"unknown time zone {self.zone!r}{_hint(self.zone, available_timezones())}") from None
+            hint = _hint(self.zone, available_timezones()) or "; zones have names such as 'Europe/Berlin' or 'UTC'"
+            raise ValueError(f"unknown time zone {self.zone!r}{hint}") from None
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.day_starts, re.ASCII):
             raise ValueError(f"{self.day_starts!r} is not a time of day such as '00:00' or '04:30'")
         if self.week_starts not in WEEKDAYS:
@@ -145,8 +146,8 @@ def parse_window(text: str) -> Window:
     if name in named:
         return Window(WindowKind(name), name)
     if not _DURATION.fullmatch(name):
-        forms = "a window is a duration such as 90s, 1h or 7d, or one of " + ", ".join(named)
-        raise ValueError(f"unknown window {text!r}{_hint(name, named)}; {forms}")
+        forms = f"a duration such as 90s, 1h or 7d, or one of {', '.join(named)}"
+        raise ValueError(f"unknown window {text!r}{_hint(name, named) or f'; a window is {forms}'}")
     length = parse_duration(name)
     if length < SECOND:
         raise ValueError(f"window {text!r} is shorter than one second")

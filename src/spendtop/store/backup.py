@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.errors import CannotWrite, NoPermission, StoreCorrupt, UsageError
 from spendtop.store.engine import Store
-from spendtop.store.files import OUR_TABLE
+from spendtop.store.files import OUR_TABLE, reading
 from spendtop.store.schema import refuse_newer, upgrade, version
 from spendtop.store.table_copy import Progress, copy_tables
 from spendtop.store.verification import Verified, verify
@@ -115,7 +115,8 @@ def sqlite_url(path: Path) -> URL:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = reading(path, sqlite3.connect(uri, uri=True, check_same_thread=False))
     connection.isolation_level = None
     return connection
 

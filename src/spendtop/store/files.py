@@ -65,13 +65,22 @@ def prepare(path: Path) -> None:
             raise CannotCreate(f"{path} is a folder. Name a file in it with --database-url.")
         if not path.exists():
             _create(path)
-        elif not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
-            raise NoPermission(
-                f"{path} or its folder is read-only. Give yourself write access (chmod u+w), or name another store with"
-                " --database-url."
-            )
+        elif is_read_only(path):
+            raise no_write_access(path)
         else:
             _check(path)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether this user may not write the file that is there, or make those that SQLite needs beside it."""
+    return not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK)
+
+
+def no_write_access(path: Path) -> NoPermission:
+    return NoPermission(
+        f"{path} or its folder is read-only. Give yourself write access (chmod u+w), or name another store with"
+        " --database-url."
+    )
 
 
 class UnlockedConnection(sqlite3.Connection):
@@ -81,15 +90,15 @@ class UnlockedConnection(sqlite3.Connection):
 def reading(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
     """This connection to the file, or another one where it cannot be read.
 
-    On a full disk SQLite cannot make the file that those who use a store share. What is in no log is then read from the
-    store as it is. Raises sqlite3.OperationalError.
+    On a full disk, and where nothing may be written, SQLite cannot make the file that those who use a store share. What
+    is in no log is then read from the store as it is. Raises sqlite3.OperationalError.
     """
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError as failure:
         connection.close()
         log = path.with_name(f"{path.name}-wal")
-        if not has_no_room(failure) or (log.exists() and log.stat().st_size > 0):
+        if not (has_no_room(failure) or is_read_only(path)) or (log.exists() and log.stat().st_size > 0):
             raise
         uri = f"{path.absolute().as_uri()}?immutable=1"
         return sqlite3.connect(uri, uri=True, check_same_thread=False, factory=UnlockedConnection)

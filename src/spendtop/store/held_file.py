@@ -45,6 +45,10 @@ class HeldFile:
         self._log_state = _LogState(b"", 0)
         self._spoilt: str | None = None
 
+    @property
+    def folder(self) -> Path:
+        return self._path.parent
+
     def connect(self) -> sqlite3.Connection:
         """A connection to the file; the first one makes it where it is missing, and says which one is held.
 

@@ -87,7 +87,7 @@ def upgrading(store: Store) -> Iterator[float]:
 
 def _advance(store: Store) -> float | None:
     """The next transaction; None when there is nothing to do."""
-    with store.writing() as connection:
+    with store.rebuilding() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))

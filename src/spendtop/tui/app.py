@@ -131,13 +131,10 @@ class SpendtopApp(ThemedApp):
         """Paint first; the store is opened after that."""
         self.app_resume_signal.subscribe(self, lambda _: self.forget_terminal())
         self.set_interval(1.0, self._tick)
-        self.call_after_refresh(self._open)
+        self.call_after_refresh(self.run_worker, self._watch.run, thread=True, exit_on_error=False, group="store")
         if unknown := unknown_ids(self.session.keymap):
             end = "" if unknown.endswith("?") else "."
             self.notify(f"[ui] keymap: {unknown}{end}", severity="warning", markup=False)
-
-    def _open(self) -> None:
-        self.run_worker(self._watch.run, thread=True, exit_on_error=False, group="store")
 
     def on_store_opened(self, event: StoreOpened) -> None:
         """The first read. Themes are watched from now on; the first picture did not wait for that."""
@@ -156,6 +153,7 @@ class SpendtopApp(ThemedApp):
     def on_collector_seen(self, event: CollectorSeen) -> None:
         self.collector, self._collector_asked = event.collector, True
         self._collector_left = event.last_sign
+        self._way_out.follow(event.collector)
         self._tick()
 
     def on_store_lost(self, event: StoreLost) -> None:
@@ -371,6 +369,9 @@ class SpendtopApp(ThemedApp):
         self.notify("Press ^c again to leave.", timeout=2, markup=False)
 
     def action_pause(self) -> None:
+        if self.time_machine.is_past:
+            self.notify("The past stands still by itself; :now goes back.", severity="warning", markup=False)
+            return
         recorded = self.headline.recorded if self.headline else 0
         self.pause = None if self.pause else Pause(self.session.clock(), recorded)
         if self.pause is None and (screen := self.live_screen):

@@ -69,6 +69,15 @@ BOUNDED = tuple(
 TIME_CHOICES = (*BOUNDED, ALL_TIME)
 
 
+def zoomed(time: TimeChoice, step: int, least: int, now: int, calendar: Calendar) -> TimeChoice | None:
+    """The next longer window that ends now, or where `step` is negative the next shorter one, of at least so many µs;
+    None where there is none."""
+    length = now - (time.span(now, calendar)[0] or 0)
+    lengths = {now - (choice.span(now, calendar)[0] or 0): choice for choice in ROLLING}
+    others = [each for each in lengths if each >= least and (each > length if step > 0 else each < length)]
+    return lengths[min(others) if step > 0 else max(others)] if others else None
+
+
 def time_choice(text: str) -> TimeChoice:
     """The window that the filter language calls so; all time where it is none."""
     try:

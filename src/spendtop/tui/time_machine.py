@@ -40,6 +40,8 @@ class TimeMachine:
         self._session = session
         self._store: Store | None = None
         """That of the present, while the face has another one."""
+        self._asked: int | None = None
+        """The instant (UTC µs) that is on its way; of several the last one."""
 
     @property
     def is_past(self) -> bool:
@@ -53,7 +55,7 @@ class TimeMachine:
 
     def shift(self, by: int) -> None:
         """Back by so many µs, or forth when negative, at most to now."""
-        at = self._face.session.clock() - by
+        at = (self._face.session.clock() if self._asked is None else self._asked) - by
         if at >= self._session.clock():
             self.back()
         else:
@@ -61,6 +63,7 @@ class TimeMachine:
 
     def back(self) -> None:
         """To now, which goes on."""
+        self._asked = None
         if self._store is not None:
             past, self._face.store = self._face.store, self._store
             self._store, self._face.session = None, self._session
@@ -72,12 +75,14 @@ class TimeMachine:
         """Before the oldest request there is nothing to see."""
         screen = self._face.live_screen
         if screen is not None and self._face.store is not None:
+            self._asked = at
             screen.ask(_OldestQuestion(), partial(self._arrive, at))
 
     def _arrive(self, at: int, oldest: int | None) -> None:
         screen, store = self._face.live_screen, self._store or self._face.store
-        if screen is None or store is None:
+        if screen is None or store is None or at != self._asked:
             return
+        self._asked = None
         if oldest is None or at < oldest:
             known = "no requests yet" if oldest is None else f"requests from {self._words(oldest, screen)} on"
             screen.warn(f"There is nothing to see at {self._words(at, screen)}: the store has {known}.")

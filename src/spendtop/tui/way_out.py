@@ -10,6 +10,7 @@ from spendtop.tui.store_watch import WatchFailed
 if TYPE_CHECKING:
     from textual.app import App
 
+    from spendtop.tui.modals.leave import LeaveScreen
     from spendtop.tui.session import AttachedCollector, Session
 
 
@@ -17,6 +18,8 @@ class WayOut:
     def __init__(self, app: App[Any], session: Session) -> None:
         self._app = app
         self._session = session
+        self._question: LeaveScreen | None = None
+        """The last one."""
 
     def ask(self, collector: AttachedCollector | None, is_known: bool, by_mistake: bool) -> None:
         """`is_known` says whether it was looked for a collector already. What was pressed `by_mistake`, going back once
@@ -25,8 +28,13 @@ class WayOut:
 
         ways = {Leaving.DETACH: self.detach, Leaving.STOP: self._stop}
         chosen = STAY if by_mistake else Leaving.DETACH
-        screen = LeaveScreen(collector, self._session.demo, is_known, chosen)
-        self._app.push_screen(screen, lambda leaving: ways[leaving]() if leaving else None)
+        self._question = LeaveScreen(collector, self._session.demo, is_known, chosen)
+        self._app.push_screen(self._question, lambda leaving: ways[leaving]() if leaving else None)
+
+    def follow(self, collector: AttachedCollector | None) -> None:
+        """What was seen of the collector: a question that is open is about that."""
+        if self._question is not None and self._question.is_running:
+            self._question.follow(collector)
 
     def detach(self) -> None:
         """The collector goes on."""

@@ -403,6 +403,27 @@ async def test_an_unknown_parameter_is_refused_with_the_name_that_was_meant(
     assert (f"did you mean {meant}?" in fields[field]) == (meant is not None)
 
 
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("/requests?limit=0", {"limit": "must be at least 1"}),
+        ("/requests?limit=1001", {"limit": "must be at most 1000"}),
+        ("/requests?limit=ten", {"limit": "must be a whole number"}),
+        ("/requests?hours=-1", {"hours": "must be more than 0"}),
+        ("/requests?hours=soon", {"hours": "must be a number"}),
+        ("/alerts?open=perhaps", {"open": "must be true or false"}),
+        (f"/requests?user={'a' * 257}", {"user": "must be at most 256 characters long"}),
+    ],
+)
+async def test_a_value_that_cannot_be_used_is_told_as_the_configuration_tells_it(
+    readable_store: Store, clock: SettableClock, path: str, problem: dict[str, str]
+) -> None:
+    async with filled(readable_store, clock, 0) as live:
+        assert (await live.client.get(path)).json()["error"]["fields"] == problem
+        answer = await live.client.post("/ingest/tokens", json={})
+        assert answer.json()["error"]["fields"] == {"name": "is missing"}
+
+
 async def test_an_unknown_field_of_a_body_is_refused_likewise(readable_store: Store, clock: SettableClock) -> None:
     async with filled(readable_store, clock, 0) as live:
         answer = await live.client.post("/ingest/tokens", json={"name": "web", "shadows": True})

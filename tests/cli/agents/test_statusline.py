@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,16 @@ def line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return print_of
 
 
-def test_it_says_model_session_today_and_windows_and_keeps_these(line: Any, sqlite_store: Store) -> None:
+def keep_status(nano: int, requests: int, unpriced: int = 0, plan: int = 12_400_000_000, age: int = 0) -> None:
+    """As the collector leaves it beside the default store."""
+    today = {"nano": nano, "requests": requests, "unpriced": unpriced}
+    status = {"at": int((time.time() - age) * 1e6), "today": today, "api_equivalent": {"nano": plan}}
     data_folder().mkdir(parents=True, exist_ok=True)
-    status = {"today": {"nano": 2_500_000_000}, "api_equivalent": {"nano": 12_400_000_000}}
     (data_folder() / "spendtop.db.status.json").write_text(json.dumps(status))
+
+
+def test_it_says_model_session_today_and_windows_and_keeps_these(line: Any, sqlite_store: Store) -> None:
+    keep_status(2_500_000_000, requests=3)
     said = line(json.dumps(TOLD).encode())
     assert said.startswith("Opus 4.6 · session ~$1.23 · today $2.50 ~$12.40 plan · 5h 42% until ")
     assert said.endswith("7d 31%\n")
@@ -45,6 +52,26 @@ def test_it_says_model_session_today_and_windows_and_keeps_these(line: Any, sqli
         five, seven = plan_windows.known(connection, "box", data_folder())
     assert (five.agent, five.name, five.used_percent, five.resets_at) == ("claude-code", "5h", 42.4, 4 * 10**15)
     assert (seven.name, seven.resets_at) == ("7d", None)
+
+
+@pytest.mark.parametrize(
+    ("nano", "requests", "unpriced", "words"),
+    [
+        (511_955_500, 16, 3, "$0.512 + 3 unpriced"),
+        (4_200_000, 2, 0, "$0.0042"),
+        (1_234_567_890_000, 9, 0, "$1,234.57"),
+        (0, 2, 2, "2 unpriced"),
+        (0, 2, 0, "$0.00"),
+    ],
+)
+def test_today_reads_as_on_every_face(line: Any, nano: int, requests: int, unpriced: int, words: str) -> None:
+    keep_status(nano, requests, unpriced, plan=0)
+    assert line(b"{}") == f"today {words}\n"
+
+
+def test_a_figure_that_nobody_keeps_up_is_no_longer_todays(line: Any) -> None:
+    keep_status(2_500_000_000, requests=3, age=3600)
+    assert line(b"{}") == "spendtop: not recording\n"
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{", b'{"rate_limits":{"five_hour":{"used_percentage":"x"}},"cost":3}'])

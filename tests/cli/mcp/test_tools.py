@@ -76,12 +76,12 @@ def test_requests_are_told_without_prompts_and_page_by_page(answers: dict[str, T
     [
         ("spend", {"by": "colour"}, "by: "),
         ("spend", {"since": "gestern"}, "since must be a time"),
-        ("spend", {"prompt": 1}, "prompt: "),
+        ("spend", {"prompt": 1}, "prompt: is not known here; .*known: by, from, "),
         ("requests", {"q": "user:("}, "q is no filter"),
         ("requests", {"cursor": "x"}, "cursor is none of this list"),
-        ("requests", {"limit": 100_000}, "limit: "),
+        ("requests", {"limit": 100_000}, "limit: must be at most 200$"),
         ("limits", {"x": 1}, "x: "),
-        ("alerts", {"open": "perhaps"}, "open: "),
+        ("alerts", {"open": "perhaps"}, "open: must be true or false$"),
     ],
 )
 def test_wrong_arguments_are_named(

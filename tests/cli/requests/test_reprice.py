@@ -136,7 +136,7 @@ def test_nothing_to_do_is_no_failure(cli: Cli) -> None:
         (("--undo", "17"), "There is no reprice 17. `spendtop reprice list` names all."),
         (("--resume", "17"), "There is no reprice 17. `spendtop reprice list` names all."),
         (("--undo", "99999999999999999999"), "There is no reprice 99999999999999999999."),
-        (("--undo", "first"), "invalid int value"),
+        (("--undo", "first"), "has to be a whole number, not 'first'"),
         (("--undo", "1", "user:alice"), "--undo takes the whole run that its number names; leave a filter out."),
         (("--undo", "1", "--dry-run"), "leave --dry-run out"),
         (("--undo", "1", "--resume", "1"), "leave --resume out"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import re
 import subprocess
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spendtop.cli.start.collect import log_to_stderr
+from spendtop.cli.start.collect import JsonLines, TextLines, log_to_stderr
 from spendtop.config.paths import data_folder
 from spendtop.domain.errors import ExitCode
 from tests.cli.conftest import Cli
@@ -31,7 +32,7 @@ def test_the_log_is_harmless_to_a_terminal_whatever_a_client_sent(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root.handlers.clear()
-    log_to_stderr(debug=False)
+    log_to_stderr(debug=False, lines=TextLines())
     try:
         raise ValueError("\x1b]52;c;ZXZpbA==\x07")
     except ValueError:
@@ -42,8 +43,22 @@ def test_the_log_is_harmless_to_a_terminal_whatever_a_client_sent(
     assert not {"\x1b", "\x07"} & set(err)
 
 
+def test_where_machines_read_the_log_is_json_as_well(root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    root.handlers.clear()
+    log_to_stderr(debug=False, lines=JsonLines())
+    try:
+        raise ValueError("\x1b]52;c")
+    except ValueError:
+        root.exception("%s failed", "/requests")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["level"], said["logger"]) == ("log", "error", "root")
+    assert said["message"].startswith("/requests failed\nTraceback") and "ValueError: ␛]52;c" in said["message"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", said["at"])
+
+
 def test_libraries_tell_no_more_than_they_have_to(root: logging.Logger) -> None:
-    log_to_stderr(debug=True)
+    log_to_stderr(debug=True, lines=TextLines())
     assert logging.getLogger("spendtop.api.app").isEnabledFor(logging.DEBUG)
     for name in ("httpx", "sqlalchemy.engine", "anything"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
@@ -56,7 +71,7 @@ def test_lines_of_the_log_carry_a_time_unless_the_journal_notes_it(
     for is_journal, begin in ((False, r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING x: y"), (True, "WARNING x: y")):
         monkeypatch.setattr("spendtop.cli.start.collect.is_journal", lambda _, said=is_journal: said)
         root.handlers.clear()
-        log_to_stderr(debug=False)
+        log_to_stderr(debug=False, lines=TextLines())
         (handler,) = root.handlers
         record = logging.LogRecord("x", logging.WARNING, "", 0, "y", None, None)
         assert re.fullmatch(begin, handler.format(record))

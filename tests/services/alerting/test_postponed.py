@@ -102,6 +102,23 @@ def test_a_limit_that_fails_for_everybody_waits_as_a_whole_and_costs_no_turn(
     assert len(spending.evaluate()) == 61
 
 
+def test_those_who_can_be_evaluated_come_before_many_who_failed(
+    collecting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spending = collecting(EACH)
+    names = [f"user {n:02}" for n in range(14)]
+    broken = Broken(monkeypatch, *names[:12])
+    spending.record(*(request(n, spending.clock(), 2 * DOLLAR, user_id=name) for n, name in enumerate(names)))
+    assert said(spending.evaluate()) == []
+    spending.clock.advance(MINUTE)
+    assert sorted(said(spending.evaluate())) == [f"exceeded each {name}" for name in names[12:]]
+    assert not due(spending)
+    assert "9 more" in words(spending)
+    broken.broken.clear()
+    spending.clock.advance(HOUR)
+    assert len(said(spending.evaluate())) == 12
+
+
 def test_an_alert_that_cannot_be_looked_at_again_does_not_keep_the_others_from_it(
     collecting: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,9 +190,9 @@ def test_a_message_that_cannot_be_made_at_a_revisit_does_not_keep_the_others_fro
 
 
 def test_it_is_tried_ever_more_seldom_and_what_nobody_tries_any_more_is_forgotten() -> None:
-    postponed, now, waits = Postponed(), 0, []
+    postponed, now, waits = Postponed("Limits", of=" for "), 0, []
     for _ in range(6):
-        postponed.add("daily", "", now)
+        postponed.add("daily", "", ValueError(), now)
         began = now
         while postponed.waits("daily", "", now):
             now += MINUTE
@@ -183,3 +200,5 @@ def test_it_is_tried_ever_more_seldom_and_what_nobody_tries_any_more_is_forgotte
     assert waits == [1, 2, 4, 8, 16, 16]
     assert postponed.words(now) is not None
     assert postponed.words(now + HOUR) is None
+    postponed.add("other", "", ValueError(), now + HOUR)
+    assert [*postponed.failed("daily")] == []

@@ -184,13 +184,16 @@ async def test_an_account_that_waits_for_its_calibration_says_below_what_it_woul
         assert ".. no answer" in picture(pilot) and "stale" not in picture(pilot)
 
 
-async def test_without_accounts_it_says_how_to_set_one_up(till: Till, session_over: Sessions) -> None:
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+async def test_without_accounts_it_says_how_to_set_one_up(
+    till: Till, session_over: Sessions, size: tuple[int, int]
+) -> None:
     app = SpendtopApp(session_over())
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=size) as pilot:
         await opened(pilot, "7")
         await until(pilot, lambda: "No account yet" in picture(pilot))
         assert 'admin_key = "env:OPENAI_ADMIN_KEY"' in picture(pilot)
-        assert "c calibrate" not in picture(pilot)
+        assert "c calibrate" not in picture(pilot) and "…" not in picture(pilot)
         await pilot.press("c", "plus", "enter", "x", "j")
         assert isinstance(app.screen, LedgerScreen)
 

@@ -106,6 +106,8 @@ async def test_an_order_and_a_limit_that_nobody_touched(face: SpendtopApp, clock
         clock.now += 30 * HOUR
         screen.news()
         await until(pilot, lambda: "nobody yet" in picture(pilot))
+        screen.table.select(next(row.key for row in screen.table.rows if row.use is None))
+        await until(pilot, lambda: "nobody has used it in its window yet" in picture(pilot))
         assert "$0/$50" in line(pilot, "daily")
 
 
@@ -132,6 +134,16 @@ async def test_a_raise_says_what_becomes_of_it_is_shown_with_its_end_and_can_be_
         assert "u undo" not in picture(pilot)
 
 
+async def test_a_raise_that_is_being_typed_is_about_what_is_used_by_now(
+    face: SpendtopApp, spent: Till, clock: SettableClock
+) -> None:
+    async with face.run_test(size=(80, 24)) as pilot:
+        await shown(pilot, "plus")
+        await until(pilot, lambda: "$0.800 until 11-21 00:00, then as before." in picture(pilot))
+        spent.record(a_request(0, clock(), external_id="more", cost=Cost(reported=Usd.of("0.29"))))
+        await until(pilot, lambda: "$0.800 until 11-21 00:00: too little, $0.900 is used." in picture(pilot))
+
+
 async def test_an_amount_that_is_typed_ahead_takes_the_place_of_the_proposed_one(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot)
@@ -147,7 +159,7 @@ async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(f
         await shown(pilot, "b")
         await until(pilot, lambda: "Would have fired 80% on 1 of 1 day (11-20)" in picture(pilot))
         assert "There are data since 2026-11-20" in picture(pilot)
-        assert "1 request has no known cost" in picture(pilot)
+        assert "1 request has no known cost" in picture(pilot) and "esc closes" in picture(pilot)
         assert "1  alice" in picture(pilot)
         await pilot.press("escape")
         assert "Would have fired" not in picture(pilot)

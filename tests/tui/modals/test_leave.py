@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from textual.widgets import Input
 
 from spendtop.tui.app import SpendtopApp
+from spendtop.tui.modals.dialog import Picker
 from spendtop.tui.modals.leave import LeaveScreen
 from spendtop.tui.session import AttachedCollector
+from spendtop.tui.store_watch import CollectorSeen
 from tests.tui.conftest import Sessions, opened, picture, until
+from tests.waiting import DEADLINE
 
 HERE = AttachedCollector(4711, "ready", "http://127.0.0.1:8000", started_here=True)
 
@@ -62,6 +67,28 @@ async def test_the_choices_are_in_view_on_the_smallest_screen(session_over: Sess
 
 async def test_the_dialog_says_its_keys(session_over: Sessions) -> None:
     assert "enter chooses · esc stays" in await shown_by(SpendtopApp(session_over(collector=lambda: HERE)))
+
+
+async def test_an_open_question_follows_what_becomes_known_of_the_collector(session_over: Sessions) -> None:
+    known = threading.Event()
+
+    def collector() -> AttachedCollector | None:
+        assert known.wait(DEADLINE)
+        return HERE
+
+    app = SpendtopApp(session_over(collector=collector))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("Q")
+        await until(pilot, lambda: "not known yet" in picture(pilot))
+        await pilot.press("down")
+        known.set()
+        await until(pilot, lambda: "This viewer started the collector (process 4711)" in picture(pilot))
+        picker = app.screen.query_one(Picker)
+        assert "Stop it" in picture(pilot) and picker.highlighted_option is picker.get_option("stay")
+        await pilot.press("up")
+        app.post_message(CollectorSeen(None))
+        await until(pilot, lambda: "nothing is recorded" in picture(pilot))
+        assert "Stop it" not in picture(pilot) and picker.highlighted_option is picker.get_option("stay")
 
 
 async def test_staying_changes_nothing(session_over: Sessions) -> None:

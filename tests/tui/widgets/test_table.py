@@ -159,6 +159,10 @@ async def test_an_empty_list_says_so_once_it_is_known_to_be_empty() -> None:
         app.fruits.show(())
         await pilot.pause()
         assert app.lines[1] == "   no fruit yet"
+        app.fruits.nothing = "no fruit yet; t chooses another time"
+        app.fruits.redraw()
+        await pilot.pause()
+        assert app.lines[1:3] == ["   no fruit yet; t chooses", "   another time"]
         app.fruits.begin(())
         app.fruits.redraw()
         await pilot.pause()

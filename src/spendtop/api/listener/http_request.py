@@ -17,7 +17,7 @@ _TAKES_A_PLACE = 64 * 1024
 _CONTESTED_SECONDS, _CONTESTED_RATE = 2.0, 256 * 1024
 """What a body may take with its place while others wait for one: seconds, and one more for each so many bytes."""
 _LOOKS_EVERY = 0.25
-_TOO_SLOW = error(408, "too_slow", "The request came too slowly while others waited.")
+_TOO_SLOW = error(408, "too_slow", "The request came too slowly while others waited. Send again.")
 
 
 class Disconnected(Exception):
@@ -104,4 +104,6 @@ class _Contested:
 
 
 def _too_large(most: int) -> Refused:
-    return Refused(error(413, "too_large", f"The body is larger than {most:,} bytes."), Count.INGEST_TOO_LARGE)
+    return Refused(
+        error(413, "too_large", f"The body is larger than {most:,} bytes. Send less at once."), Count.INGEST_TOO_LARGE
+    )

@@ -104,7 +104,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._waiting_since is None and self.waits:
             self._waiting_since = self.loop.time()  # line ends before a request are no request yet
         if self._is_in_head and self._received - self._first_piece > LARGEST_HEAD and not self.transport.is_closing():
-            self._end(error(431, "headers_too_large", "The headers are too large."))
+            self._end(error(431, "headers_too_large", "The headers are too large. Send fewer or shorter ones."))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -117,10 +117,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         if len(self.headers) > MOST_HEADERS or self._head_is_too_large():
-            self._refusal = error(431, "headers_too_large", "The headers are too large or too many.")
+            self._refusal = error(
+                431, "headers_too_large", "The headers are too large or too many. Send fewer or shorter ones."
+            )
             raise _EndConnection
         if len(self.url) > LONGEST_TARGET:
-            self._refusal = error(414, "address_too_long", "The address is too long.")
+            self._refusal = error(414, "address_too_long", "The address is too long. Ask for less at once.")
             raise _EndConnection
         if len(self._table) > self._unreserved and self._is_too_many():
             self._table.refuse("for too many that are being answered")
@@ -140,7 +142,10 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._end(self._refusal or error(400, "bad_request", "This is no valid HTTP request."))
+        self._end(
+            self._refusal
+            or error(400, "bad_request", "This is no valid HTTP request. Send plain HTTP; TLS is for a proxy in front.")
+        )
 
     def look_at_clock(self, now: float) -> None:
         """End the connection when its request is not complete in time, or its answer is not read."""
@@ -154,7 +159,7 @@ class GuardedProtocol(HttpToolsProtocol):
         allowed = self._allowance.to_send + self._allowance.per_chunk * (self._received // _CHUNK)
         if now - self._waiting_since > allowed:
             is_told = self._is_in_head or self.cycle.response_started
-            self._end(None if is_told else error(408, "too_slow", "The request did not come in time."))
+            self._end(None if is_told else error(408, "too_slow", "The request did not come in time. Send again."))
 
     def _end_unread(self, now: float) -> None:
         """Abort when the client took nothing of what is left to send for as long as a request may take."""

@@ -14,11 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from spendtop.domain.cost_words import cost_words, equivalent_words, known_cost
+from spendtop.domain.money import Usd
+
 _AGENT = "claude-code"
 _MINUTES = {"five_hour": 300, "seven_day": 10_080}
 """The windows that Claude Code tells of."""
 _WINDOWS_FILE, _STATUS_FILE = "plan-windows.json", "spendtop.db.status.json"
 _MOST_BYTES = 1 << 20
+_STALE_SECONDS = 90
+"""The collector writes its file at least every 30 s."""
 _LONGEST = 40
 
 
@@ -34,7 +39,7 @@ def print_line() -> int:
     windows = list(_windows(told, now))
     if windows:
         _keep(folder, windows)
-    words = [_model(told), _session(told, bool(windows)), _today(folder), *(_used(each, now) for each in windows)]
+    words = [_model(told), _session(told, bool(windows)), _today(folder, now), *(_used(each, now) for each in windows)]
     sys.stdout.write(" · ".join(filter(None, words)) or "spendtop")
     sys.stdout.write("\n")
     return 0
@@ -101,19 +106,27 @@ def _model(told: dict[str, Any]) -> str:
 def _session(told: dict[str, Any], is_plan: bool) -> str:
     """What Claude Code says that its session cost: under a plan that is no money."""
     cost = _number(_part(told, "cost").get("total_cost_usd"))
-    return "" if cost is None else f"session {'~' * is_plan}${cost:,.2f}"
+    return "" if cost is None else f"session {'~' * is_plan}{Usd(round(cost * 1e9))}"
 
 
-def _today(folder: Path) -> str:
-    """From the file that the collector keeps beside the default store."""
+def _today(folder: Path, now: float) -> str:
+    """From the file that the collector keeps beside the default store. What it left there may be another day's."""
     try:
         status = _object((folder / _STATUS_FILE).read_bytes())
     except OSError:
         return ""
-    spent, plan = _number(_part(status, "today").get("nano")), _number(_part(status, "api_equivalent").get("nano"))
-    words = [f"${spent / 1e9:,.2f}"] if spent else []
-    words += [f"~${plan / 1e9:,.2f} plan"] if plan else []
+    if now - _count(status, "at") / 1e6 > _STALE_SECONDS:
+        return "spendtop: not recording"
+    nano, requests, unpriced = (_count(_part(status, "today"), name) for name in ("nano", "requests", "unpriced"))
+    plan = _count(_part(status, "api_equivalent"), "nano")
+    words = [cost_words(known_cost(Usd(nano), requests, unpriced), unpriced)] if requests else []
+    words += [f"{equivalent_words(Usd(plan))} plan"] if plan else []
     return f"today {' '.join(words)}" if words else ""
+
+
+def _count(sums: dict[str, Any], name: str) -> int:
+    count = sums.get(name)
+    return count if type(count) is int and count >= 0 else 0
 
 
 def _used(window: dict[str, Any], now: float) -> str:

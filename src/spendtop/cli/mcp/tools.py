@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import ErrorDetails, core_schema
 from sqlalchemy import Connection
 
 from spendtop.api.query import AlertParameters, InvalidField, ListParameters, SummaryParameters
@@ -19,8 +19,10 @@ from spendtop.cli.effective_limits import ceilings, effective_limits, now
 from spendtop.cli.mcp.protocol import Object, Tool
 from spendtop.cli.options import opened_store
 from spendtop.config.settings import Settings
+from spendtop.config.violations import violation
 from spendtop.domain.errors import UsageError
 from spendtop.domain.filters.filters import FilterContext
+from spendtop.domain.known_names import unknown_name
 from spendtop.domain.limits.limit import Limit
 from spendtop.store.engine import Store
 from spendtop.store.reads.alerts.attention import alerts
@@ -135,7 +137,7 @@ def _tool(name: str, description: str, kind: type[Parameters], answer: Callable[
         try:
             shape = answer(kind.model_validate(arguments))
         except ValidationError as wrong:
-            raise UsageError("; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in wrong.errors())) from None
+            raise UsageError("; ".join(": ".join(_problem(kind, each)) for each in wrong.errors())) from None
         except InvalidField as wrong:
             raise UsageError(f"{wrong}.") from None
         return shape.model_dump(mode="json")
@@ -158,6 +160,15 @@ class _Schema(GenerateJsonSchema):
             if schema.get("default") is not None
             else self.generate_inner(schema["schema"])
         )
+
+
+def _problem(kind: type[Parameters], problem: ErrorDetails) -> tuple[str, str]:
+    """The argument's name and what is wrong with it."""
+    location = problem["loc"]
+    if problem["type"] == "extra_forbidden":
+        names = [field.alias or name for name, field in kind.model_fields.items()]
+        return unknown_name(str(location[-1]), names, "arguments")
+    return _place(location), violation(problem["type"], problem.get("ctx", {}), problem["msg"])
 
 
 def _place(location: tuple[Any, ...]) -> str:

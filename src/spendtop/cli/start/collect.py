@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -16,6 +17,7 @@ from spendtop.collector.process.log_file import LogFile
 from spendtop.collector.setup import CompanionContext, Setup
 from spendtop.collector.supervisor import Loop
 from spendtop.config.load import Loaded
+from spendtop.domain.clock import to_iso
 from spendtop.domain.errors import ExitCode
 from spendtop.domain.untrusted import clean_text
 
@@ -29,16 +31,35 @@ _SWITCH_SECONDS = 0.0005
 """How long the event loop keeps the interpreter while the writer waits for it to go on with a commit."""
 
 
-class _Harmless(logging.Formatter):
-    """Addresses and exceptions may quote what a client sent."""
+class TextLines(logging.Formatter):
+    """For people. Addresses and exceptions may quote what a client sent."""
+
+    def __init__(self) -> None:
+        time_of_line = "" if is_journal(_STDERR) else "%(asctime)s "
+        super().__init__(f"{time_of_line}%(levelname)s %(name)s: %(message)s", TIME_FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
         return clean_text(super().format(record))
 
 
+class JsonLines(logging.Formatter):
+    """For machines, as what is printed beside them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": to_iso(int(record.created * 1e6)),
+            "event": "log",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": clean_text(super().format(record)),
+        }
+        return json.dumps(line)
+
+
 def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], Loop]] | None = None) -> int:
     """Collect until a signal; returns the exit code."""
-    log_to_stderr(options.debug)
+    as_json = options.log_format == "json"
+    log_to_stderr(options.debug, JsonLines() if as_json else TextLines())
     sys.setswitchinterval(_SWITCH_SECONDS)
     loaded = load_settings(options)
     options = settled(options, loaded)
@@ -47,7 +68,7 @@ def run(options: Options, companions: Mapping[str, Callable[[CompanionContext], 
         reload=lambda: load_settings(options),
         clock=lambda: time.time_ns() // 1000,
         prints=True,
-        as_json=options.log_format == "json",
+        as_json=as_json,
         started_by=options.started_by,
         ready_descriptor=options.ready_fd,
         leash_descriptor=options.leash_fd,
@@ -94,14 +115,13 @@ def _tunnel(options: Options, loaded: Loaded) -> Mapping[str, Callable[[Companio
     return {"tunnel": lambda rooms: Tunnel(rooms, token, lambda: load_settings(options)).run}
 
 
-def log_to_stderr(debug: bool) -> None:
+def log_to_stderr(debug: bool, lines: logging.Formatter) -> None:
     """Log for operators: never a body or a secret, nor a character that moves a terminal's cursor.
 
     Only spendtop itself says more for `debug`: libraries' chatter names URLs, and holds what is stored.
     """
     handler = logging.StreamHandler()
-    time_of_line = "" if is_journal(_STDERR) else "%(asctime)s "
-    handler.setFormatter(_Harmless(f"{time_of_line}%(levelname)s %(name)s: %(message)s", TIME_FORMAT))
+    handler.setFormatter(lines)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     if debug:
         logging.getLogger("spendtop").setLevel(logging.DEBUG)

@@ -21,12 +21,14 @@ from spendtop.config.database import holds_password
 from spendtop.config.paths import config_file, data_folder
 from spendtop.config.settings import DatabaseSettings
 from spendtop.config.types import Surroundings
+from spendtop.config.violations import violation
 from spendtop.domain.errors import CannotCreate, ExitCode, StoreCorrupt, UsageError
 from spendtop.domain.shell_words import shell_word
 from spendtop.store.backup import BackupFile, Origin
 from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare_folder
 from spendtop.store.replacement import Replaced, is_empty, replace
+from spendtop.store.schema import head
 
 _REFERENCES = ("env:", "file:")
 
@@ -40,7 +42,9 @@ def run(options: Options) -> int:
         with _alone(store):
             done = _filled(store, backup, options)
             known_stores().forget(store)
-    say(f"Restored {backup.path} into {store.name}: {held(done.verified)}.")
+    is_older = store.is_sqlite and backup.schema != head()
+    words = "a whole file, of an older spendtop, that the start upgrades" if is_older else held(done.verified)
+    say(f"Restored {backup.path} into {store.name}: {words}.")
     _tell(done)
     say("Start `spendtop`; it goes on from there.")
     return ExitCode.OK
@@ -91,7 +95,8 @@ def _resolved(text: str) -> str:
             raise UsageError("The address is empty. It is sqlite:///PATH or postgresql://USER@HOST/NAME.")
         made = DatabaseSettings.model_validate({"url": text}, context=Surroundings(os.environ, Path.cwd()))
     except ValidationError as failure:
-        reason = failure.errors(include_input=False, include_url=False)[0]["msg"].removeprefix("Value error, ")
+        problem = failure.errors(include_input=False, include_url=False)[0]
+        reason = violation(problem["type"], problem.get("ctx", {}), problem["msg"])
         raise UsageError(f"The address cannot be used: {reason}.") from None
     return made.url.get_secret_value()
 

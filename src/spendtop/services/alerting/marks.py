@@ -42,10 +42,10 @@ class Marks:
             some_left = self._served != ""
             while (name := self._next(connection, now)) is not None:
                 self._served, at_once = name, most()
-                marks = sorted(self._taken(connection, name, at_once, now))
-                some_left |= len(marks) == at_once
-                if marks:
-                    yield name, marks
+                for marks in map(sorted, self._taken(connection, name, at_once, now)):
+                    some_left |= len(marks) == at_once
+                    if marks:
+                        yield name, marks
             self._served = ""
 
     def are_due(self, connection: Connection, now: int) -> bool:
@@ -54,26 +54,31 @@ class Marks:
         if not waiting:
             return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM limit_mark)").scalar())
         due = select(_MARK.c.limit_name).where(
-            _MARK.c.limit_name.not_in(self._postponed.limits(now)),
+            _MARK.c.limit_name.not_in(self._postponed.rules(now)),
             tuple_(_MARK.c.limit_name, _MARK.c.entity).not_in(waiting),
         )
         return connection.execute(due.limit(1)).first() is not None
 
     def _next(self, connection: Connection, now: int) -> str | None:
         """The first limit behind the one that was served, by name, that does not wait as a whole."""
-        waiting, after = self._postponed.limits(now), self._served
+        waiting, after = self._postponed.rules(now), self._served
         while True:
             ((name,),) = _NEXT.tuples(connection, {"after": after})
             if name is None or name not in waiting:
                 return None if name is None else str(name)
             after = name
 
-    def _taken(self, connection: Connection, name: str, most: int, now: int) -> Sequence[Any]:
-        values = {"name": name, "most": most}
-        waiting = [entity for limit, entity in self._postponed.entities(now) if limit == name]
-        if not waiting:
-            return _TAKEN.run(connection, values)
-        return connection.execute(_taking(_SOME.where(_MARK.c.entity.not_in(waiting))), values).all()
+    def _taken(self, connection: Connection, name: str, most: int, now: int) -> Iterator[Sequence[Any]]:
+        """Those who failed before come last: else the limit would wait for them each time before the others' turn."""
+        values, failed = {"name": name, "most": most}, self._postponed.failed(name)
+        if not failed:
+            yield _TAKEN.run(connection, values)
+            return
+        sound = connection.execute(_taking(_SOME.where(_MARK.c.entity.not_in(failed))), values).all()
+        yield sound
+        if len(sound) < most:
+            waiting = [entity for limit, entity in self._postponed.entities(now) if limit == name]
+            yield connection.execute(_taking(_SOME.where(_MARK.c.entity.not_in(waiting))), values).all()
 
 
 def put_back(connection: Connection, marks: Sequence[Any]) -> None:

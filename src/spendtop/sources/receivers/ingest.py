@@ -49,6 +49,10 @@ _FLAT = frozenset({*FLAT_COUNTS, "total_tokens"})
 _COUNTS = tuple(FLAT_COUNTS.values())
 _GROUNDS = frozenset({*_FLAT, "usage", "cost_usd", "status"})
 """Fields that say what a request used, or that it need not have used anything."""
+_MISSING = {
+    "tracking_token": "is missing: `spendtop token create NAME` makes one",
+    "model": "is missing",
+}
 _IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -206,9 +210,9 @@ def _item(item: object, post: _Post, key: str | None) -> Request | Invalid:
     fields, problems = _read({**item, "timestamp": f"{item['timestamp']}Z"} if is_zoneless else item)
     if post.tracking_token is not None and item.get("tracking_token") is None:
         fields["tracking_token"] = post.tracking_token
-    for field in ("tracking_token", "model"):
+    for field, lack in _MISSING.items():
         if field not in fields:
-            problems.setdefault(field, "is missing")
+            problems.setdefault(field, lack)
     if "timestamp" in fields and (problem := _problem_of_time(fields["timestamp"], post)):
         problems["timestamp"] = problem
     reading = _reading(item, fields)

@@ -24,6 +24,7 @@ class RequestTable(Stored, table=True):
         Index("request_user_time", text("lower(user_id)"), "occurred_at"),
         Index("request_model_time", text("lower(model)"), "occurred_at"),
         Index("request_session_time", text("lower(session_id)"), "occurred_at"),
+        # PostgreSQL's is without the hour.
         Index("request_cost", text("(occurred_at / 3600000000)"), "cost_nano", "id"),
         Index("request_doubtful", "occurred_at", sqlite_where=text("doubtful")),
         Index("request_twin", "occurred_at", sqlite_where=text("probable_twin_of IS NOT NULL")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,16 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 5
 _HOW_TO = (
-    "No account yet. A prepaid balance is watched once it is configured in spendtop.toml:",
+    "No account yet. A prepaid balance is watched once spendtop.toml has it:",
     "",
-    "  [openai]                         the account openai, from what OpenAI bills:",
-    '  admin_key = "env:OPENAI_ADMIN_KEY"   platform.openai.com/settings/organization/admin-keys',
+    "  [openai]                    # from what OpenAI bills",
+    "  # platform.openai.com/settings/organization/admin-keys",
+    '  admin_key = "env:OPENAI_ADMIN_KEY"',
     "",
-    "  [[account]]                      any other balance; a key lets its provider tell it,",
-    '  name = "router"                  without one you keep it by hand, here',
+    "  [[account]]                 # any other balance",
+    '  name = "router"',
     '  provider = "openrouter"',
-    '  key = "env:OPENROUTER_KEY"',
+    '  key = "env:OPENROUTER_KEY"  # without it: by hand, here',
     "",
     "Saving the file is enough. Then c takes over the balance on the provider's page.",
 )
@@ -54,7 +56,8 @@ class AccountTable(ListTable["AccountNow", str]):
 
     def content(self, width: int, height: int) -> list[Line]:
         if self.is_empty:
-            return [[(words, self.palette.muted)] for words in _HOW_TO]
+            parts = [part for words in _HOW_TO for part in textwrap.wrap(words, width) or [""]]
+            return [[(part, self.palette.muted)] for part in (filter(None, parts) if len(parts) > height else parts)]
         return super().content(width, height)
 
 

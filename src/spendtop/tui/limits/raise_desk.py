@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from getpass import getuser
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from spendtop.domain.limits.limit import Limit
     from spendtop.domain.limits.raises import Raise
+    from spendtop.store.reads.limits.entities import LimitEntities
     from spendtop.store.reads.limits.uses import LimitUse
     from spendtop.tui.screens.live_screen import LiveScreen
     from spendtop.tui.screens.store_writer import StoreWriter
@@ -71,13 +73,23 @@ class RaiseScreen(FormDialog[RaiseDraft]):
         self._calendar = calendar
 
     def fields(self) -> ComposeResult:
-        yield Label(f"By how many US dollars, on top of {self._amount}?", markup=False)
+        yield Label(self._question, id="question", markup=False)
         example = f"for example {RaiseDraft.proposed(self._amount, self._used).amount}"
         yield Input(self._draft.amount, placeholder=example, id="amount", compact=True)
         yield Label("Until when?", classes="spaced", markup=False)
         yield Input(self._draft.until, placeholder="for example tomorrow", id="until", compact=True)
         yield Label("tonight, tomorrow, week, month, 2h, 18:00, 2026-12-01", classes="dim", markup=False)
         yield Label(id="outcome", classes="spaced", markup=False)
+
+    @property
+    def _question(self) -> str:
+        return f"By how many US dollars, on top of {self._amount}?"
+
+    def follow(self, amount: Usd, used: Usd) -> None:
+        """What the limit is by now, raises included, and what is used."""
+        self._amount, self._used = amount, used
+        self.query_one("#question", Label).update(self._question)
+        self.on_input_changed()
 
     def on_input_changed(self) -> None:
         """What becomes of it."""
@@ -121,6 +133,8 @@ class RaiseDesk:
         self._writer = writer
         self._made: list[tuple[Raise, str]] = []
         """The raises that were made here, with whose they are in words."""
+        self._asked: tuple[RaiseScreen, str, str | None] | None = None
+        """The last question, with the name of its limit and the entity that it is about."""
 
     @property
     def can_undo(self) -> bool:
@@ -136,10 +150,21 @@ class RaiseDesk:
         if not self._writer.may_write():
             return
         whose = _whose(limit, use)
-        amount, used = (limit.amount, ZERO) if use is None else (use.limit.amount, use.used)
+        amount, used = _standing(limit, use)
         draft = draft or RaiseDraft.proposed(amount, used)
         dialog = RaiseScreen(whose, amount, used, draft, self._now, self._screen.calendar, complaint)
+        self._asked = dialog, limit.name, None if use is None else use.entity.raw
         self._screen.app.push_screen(dialog, partial(self._take, limit, use))
+
+    def follow(self, limits: Iterable[LimitEntities]) -> None:
+        """How limits stand now: a question that is open is about that."""
+        if self._asked is None or not self._asked[0].is_running:
+            return
+        dialog, name, entity = self._asked
+        for each in limits:
+            use = next((use for use in each.uses if use.entity.raw == entity), None)
+            if each.limit.name == name and (use is not None or entity is None):
+                dialog.follow(*_standing(each.limit, use))
 
     def _take(self, limit: Limit, use: LimitUse | None, draft: RaiseDraft | None) -> None:
         amount = draft.usd if draft is not None else None
@@ -181,6 +206,11 @@ class RaiseDesk:
         self._screen.notify(words, markup=False)
         self._screen.news()
         self._screen.tick()
+
+
+def _standing(limit: Limit, use: LimitUse | None) -> tuple[Usd, Usd]:
+    """What is to be raised, and what is used of it."""
+    return (limit.amount, ZERO) if use is None else (use.limit.amount, use.used)
 
 
 def _whose(limit: Limit, use: LimitUse | None) -> str:

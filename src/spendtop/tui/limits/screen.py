@@ -73,6 +73,7 @@ class LimitsScreen(LiveScreen):
         table.note = [*self._known_from(since), *self._note([*ours, *(row.state for row in answer.told)])]
         table.renew(answer.limits, answer.forecasts, answer.told)
         self._select_written()
+        self.raise_desk.follow(answer.limits)
         self._raise_asked()
         self._to_raise = None
         self._read_detail()
@@ -173,6 +174,7 @@ class LimitsScreen(LiveScreen):
 
         row = self.row
         self.detail.told = None if row is None else row.told
+        self.detail.is_unused = row is not None and row.use is None and row.told is None
         if row is None or row.use is None or row.told is not None or self.face.store is None:
             self._show_detail(None)
             return

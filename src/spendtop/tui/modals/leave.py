@@ -50,10 +50,20 @@ class LeaveScreen(Dialog[Leaving]):
 
     def body(self) -> ComposeResult:
         """What goes on, and the choices; these first where not all may fit."""
-        words = Label(self._words(), markup=False)
+        words = Label(self._words(), id="standing", markup=False)
         choices = Picker(*self._choices(), compact=True, markup=False)
         choices.highlighted = choices.get_option_index(self._chosen)
         yield from (choices, words) if self.app.size.height < _SHORT else (words, choices)
+
+    def follow(self, collector: AttachedCollector | None) -> None:
+        """What was seen of the collector since it was asked. The cursor stays on its option."""
+        self._collector, self._asked = collector, True
+        self.query_one("#standing", Label).update(self._words())
+        choices, options = self.query_one(Picker), self._choices()
+        before = choices.highlighted_option
+        chosen = STAY if before is None or all(before.id != option.id for option in options) else str(before.id)
+        choices.set_options(options)
+        choices.highlighted = choices.get_option_index(chosen)
 
     def _words(self) -> str:
         collector = self._collector

@@ -30,7 +30,7 @@ from spendtop.tui.overview.welcome import Welcome
 from spendtop.tui.screens.arrangement import ask_time
 from spendtop.tui.screens.live_screen import LiveScreen
 from spendtop.tui.screens.reader_screen import Question, ReadFailed
-from spendtop.tui.selection import BOUNDED, ROLLING, TODAY, Selection, TimeChoice
+from spendtop.tui.selection import BOUNDED, TODAY, Selection, TimeChoice, zoomed
 from spendtop.tui.widgets.canvas import Line
 from spendtop.tui.widgets.chart import ChartMeasure, SpendChart
 from spendtop.tui.widgets.day_chart import DayChart
@@ -45,6 +45,7 @@ _LEAST_BILL_DAYS = 30
 _TOP = 12
 _STEPS = {"left": "earlier", "right": "later"}
 """What the keys that move sideways do in the chart."""
+_ZOOMS = {"zoom-in": -1, "zoom-out": 1}
 
 
 class OverviewScreen(LiveScreen):
@@ -159,7 +160,9 @@ class OverviewScreen(LiveScreen):
             return self.query_one(SpendChart) in self.panes and not is_empty
         if action.id in KEYS:
             return is_empty or self._lists_steps
-        if action.id in ("zoom-in", "zoom-out", "time"):
+        if action.id in _ZOOMS and self._zoomed(_ZOOMS[action.id]) is None:
+            return False
+        if action.id == "time" or action.id in _ZOOMS:
             return not is_empty or is_billed
         if action.id in _STEPS and isinstance(self.pane, SpendChart):
             return True
@@ -215,14 +218,12 @@ class OverviewScreen(LiveScreen):
 
     def action_zoom(self, step: int) -> None:
         """The next longer or shorter window that ends now."""
-        now = self.face.session.clock()
-        length = now - (self.time.span(now, self.calendar)[0] or 0)
-        lengths = {now - (choice.span(now, self.calendar)[0] or 0): choice for choice in ROLLING}
-        if self.has_class("-billed"):
-            lengths = {each: choice for each, choice in lengths.items() if each >= _LEAST_BILL_DAYS * DAY}
-        others = [each for each in lengths if (each > length if step > 0 else each < length)]
-        if others:
-            self._show_time(lengths[min(others) if step > 0 else max(others)])
+        if (other := self._zoomed(step)) is not None:
+            self._show_time(other)
+
+    def _zoomed(self, step: int) -> TimeChoice | None:
+        least = _LEAST_BILL_DAYS * DAY if self.has_class("-billed") else 0
+        return zoomed(self.time, step, least, self.face.session.clock(), self.calendar)
 
     def _show_time(self, time: TimeChoice) -> None:
         if time != self.time:

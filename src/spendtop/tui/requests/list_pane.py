@@ -261,6 +261,18 @@ class ListPane:
                 return [*note, *more]
         return note
 
+    def may(self, action: str) -> bool:
+        """Whether an action of the list has an effect now."""
+        if action == "clear-filter":
+            return self._browser.selection.is_narrowed
+        if action == "follow":
+            return not self._is_over
+        if action == "diff":
+            return len(self.rows.marks) == 2
+        if action == "unmark":
+            return bool(self.rows.marks)
+        return self.rows.row is not None or action not in ("mark", "copy", "export")
+
     def remarks(self) -> Line:
         """New rows, whether the list follows, marks, and where the cursor is."""
         palette, browser = self._screen.face.palette, self._browser

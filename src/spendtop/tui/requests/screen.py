@@ -129,15 +129,9 @@ class RequestsScreen(LiveScreen):
             return self.layout_shown is not Layout.LIST and self._works_in_detail(action)
         if action in REQUEST_LIST and self.layout_shown is Layout.DETAIL:
             return False
-        if action.id == "clear-filter":
-            return self.browser.selection.is_narrowed
-        if action.id == "diff":
-            return len(self.rows.marks) == 2
-        if action.id == "unmark":
-            return bool(self.rows.marks)
         if action.id == "open":
             return self.rows.row is not None and self.layout_shown is not Layout.DETAIL
-        return self.rows.row is not None or action.id not in ("mark", "copy", "export")
+        return self.list_pane.may(action.id)
 
     def _works_in_detail(self, action: Action) -> bool:
         """Beside the list `/` filters; alone the detail has the keyboard, and `/` finds a text in it."""

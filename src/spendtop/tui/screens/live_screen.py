@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 from textual import events
+from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -166,7 +168,7 @@ class LiveScreen(ReaderScreen):
             if is_unread is (action == "open"):
                 return False
         for each in self.ACTIONS:
-            if each.call.partition("(")[0] in (f"screen.{action}", f"app.{action}") and not self.works_now(each):
+            if _called(each)[1:] == (action, parameters) and not self.works_now(each):
                 return False
         return super().check_action(action, parameters)
 
@@ -195,7 +197,7 @@ class LiveScreen(ReaderScreen):
             self.warn("No changed configuration is refused.")
             return
         self.face.config_status.read(refusal)
-        self.app.push_screen(RefusalScreen(refusal.text))
+        self.app.push_screen(RefusalScreen(self.face, refusal))
 
     @property
     def calendar(self) -> Calendar:
@@ -333,8 +335,16 @@ class LiveScreen(ReaderScreen):
 def _works(screen: LiveScreen, action: Action) -> bool:
     """Whether an action of the screen works now; where a dialog is above, Textual asks that one. A key
     that would change something in the past, or of a viewer that only reads, just says why not."""
-    face = screen.face
-    if action.id in CHANGING and (face.session.read_only or face.time_machine.is_past):
+    face, is_past = screen.face, screen.face.time_machine.is_past
+    if action.id in CHANGING and (face.session.read_only or is_past):
         return False
-    whose, _, call = action.call.partition(".")
-    return whose != "screen" or bool(screen.check_action(call.partition("(")[0], ()))
+    if action.id in ("pause", "later") and is_past is (action.id == "pause"):
+        return False
+    whose, name, parameters = _called(action)
+    return whose != "screen" or bool(screen.check_action(name, parameters))
+
+
+@cache
+def _called(action: Action) -> tuple[str, str, tuple[object, ...]]:
+    """Whose, which, with which parameters."""
+    return parse(action.call)

@@ -97,6 +97,8 @@ class SessionsScreen(LiveScreen):
         """Keys of a row need one."""
         if action.id == "clear-filter":
             return self.selection.is_narrowed
+        if action.id == "follow":
+            return not self._is_over
         if action.id == "fetch":
             return self.table.row is not None and self.fetcher.can_ask
         return self.table.row is not None or not (action in ORDER or action.id in ("open", "copy", "export"))

@@ -159,8 +159,9 @@ class SourceTable(ListTable["Row", RowKey]):
         palette, poller = self.palette, row.poller
         if self.backfill is not None and row.source is not None:
             return f"back-fill {self.backfill.progress or 'begins'}; b stops it", palette.key
+        today = f"{formats.grouped(row.source.today)} today" if row.source and row.source.today else ""
         if row.setting:
-            return f"for key: {row.setting}", palette.muted
+            return f"{today}; {row.setting}" if today else f"for key: {row.setting}", palette.muted
         if poller is None:
             return "no answer yet", palette.muted
         if poller.failure is not None:
@@ -168,8 +169,7 @@ class SourceTable(ListTable["Row", RowKey]):
         if poller.complete_until is None:
             screen = "Limits" if row.name.partition("/")[0].endswith("-limits") else "Ledger"
             return f"its figures are on the {screen} screen", palette.muted
-        today = f", {formats.grouped(row.source.today)} today" if row.source else ""
-        return f"complete until {self._instant(poller.complete_until)}{today}", palette.text
+        return f"complete until {self._instant(poller.complete_until)}{today and f', {today}'}", palette.text
 
     def _instant(self, at: int) -> str:
         return formats.moment(at, self.now, self.calendar)

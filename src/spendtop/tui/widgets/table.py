@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -296,7 +297,8 @@ class ListTable(Panel, Generic[Row, Key]):
         if not self._read and not len(self.rows):
             lines += [[("  ", ink.palette.text), *line] for line in self.unread]
         elif self.is_empty:
-            lines.append([(f"  {self.nothing}", ink.palette.muted)])
+            words = textwrap.wrap(self.nothing, width, initial_indent="  ", subsequent_indent="  ")
+            lines += [[(part, ink.palette.muted)] for part in words]
         return [*lines, *self._row_lines(columns, ink, width)]
 
     def _row_lines(self, columns: Sized[Row], ink: Ink, width: int) -> Iterable[Line]:

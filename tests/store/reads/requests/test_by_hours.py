@@ -25,6 +25,8 @@ FILTERS: dict[str | None, Callable[[Drawn], bool]] = {
     "user:alice": lambda one: one.user == "alice",
     "user:*li*": lambda one: one.user == "alice",
     "cost>=0.000000005": lambda one: (one.cost or 0) >= 5,
+    "cost>=0.000000005 user:*li*": lambda one: one.user == "alice" and (one.cost or 0) >= 5,
+    "time:-30m": lambda one: one.occurred_at >= START - HOUR // 2,
     "unpriced:yes": lambda one: one.cost is None,
 }
 
@@ -83,40 +85,69 @@ def test_pages_are_the_requests_sorted_by_cost_and_id(
     assert listed(recorded, query, size) == [*known, *((None, row_id) for row_id in unknown)]
 
 
-def test_no_more_hours_are_read_than_a_page_has_requests_of(recorded: Recorded) -> None:
+@pytest.mark.parametrize(
+    ("words", "costs", "most"),
+    [
+        pytest.param(None, [39, 39, 38, 38, 37], 1 + 4, id="as-many-as-have-requests-of-the-page"),
+        pytest.param("user:*li*", [], 2 * (1 + 3 + 1), id="few-where-nothing-passes"),
+        pytest.param("time:-90m", [39, 39, 38, 38], 2 * (1 + 3), id="those-of-the-time-that-the-filter-names"),
+        pytest.param("cost>0.000000037", [39, 39, 38, 38], 2 * (1 + 2), id="those-with-the-costs-that-it-names"),
+    ],
+)
+def test_hours_that_are_read_of_a_sqlite(sqlite_store: Store, words: str | None, costs: list[int], most: int) -> None:
+    recorded = Recorded(sqlite_store)
     recorded.add(recorded.request(START + hour * HOUR + place, hour) for hour in range(40) for place in range(2))
     statements = []
 
     def remember(*of_statement: Any) -> None:
         statements.append(of_statement[2])
 
+    context = FilterContext(START + 39 * HOUR + HOUR // 4, Calendar())
+    query = RequestQuery(parse_filter(words) if words else None, order=Order.COST)
     with recorded.store.reading() as connection:
         event.listen(connection, "before_cursor_execute", remember)
-        rows = page(connection, RequestQuery(order=Order.COST), CONTEXT, None, 5).rows
-    assert [row.cost.amount for row in rows] == [Usd(39), Usd(39), Usd(38), Usd(38), Usd(37)]
-    assert len(statements) <= 1 + 4
+        rows = page(connection, query, context, None, 5).rows
+    assert [row.cost.amount for row in rows] == [Usd(cost) for cost in costs]
+    assert len(statements) <= most
 
 
-def test_sqlite_finds_hours_and_their_first_requests_by_the_index(sqlite_store: Store) -> None:
+def plans(store: Store, query: RequestQuery) -> list[str]:
+    """How SQLite looks for the requests of a first page."""
     statements: list[tuple[str, Any]] = []
 
     def remember(*of_statement: Any) -> None:
         statements.append((of_statement[2], of_statement[3]))
 
-    recorded = Recorded(sqlite_store)
-    recorded.add([recorded.request(START, 1), recorded.request(START + HOUR, 2)])
-    query = RequestQuery(parse_filter("error:no"), START, START + DAY, Order.COST)
-    with sqlite_store.reading() as connection:
+    with store.reading() as connection:
         event.listen(connection, "before_cursor_execute", remember)
-        assert len(page(connection, query, CONTEXT, None, 5).rows) == 2
+        page(connection, query, CONTEXT, None, 5)
         event.remove(connection, "before_cursor_execute", remember)
-        plans = [
+        return [
             step[3]
             for sql, values in statements
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             if " request" in step[3]
         ]
-    assert len(plans) >= 5 and all("USING INDEX request_cost" in step for step in plans)
+
+
+def test_sqlite_finds_hours_and_their_first_requests_by_the_index(sqlite_store: Store) -> None:
+    recorded = Recorded(sqlite_store)
+    recorded.add([recorded.request(START, 1), recorded.request(START + HOUR, 2)])
+    steps = plans(sqlite_store, RequestQuery(parse_filter("error:no"), START, START + DAY, Order.COST))
+    assert len(steps) >= 5 and all("USING INDEX request_cost" in step for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("words", "since", "order"), [("user:*li*", START, Order.COST), ("user:*li* time:-1h", None, Order.LATENCY)]
+)
+def test_sqlite_reads_no_more_than_the_time_that_is_asked_for_where_nothing_passes(
+    sqlite_store: Store, words: str, since: int | None, order: Order
+) -> None:
+    recorded = Recorded(sqlite_store)
+    recorded.add(recorded.request(START + hour * HOUR, cost) for hour in range(3) for cost in (1, None))
+    steps = plans(sqlite_store, RequestQuery(parse_filter(words), since, None, order))
+    assert any("request_time" in step for step in steps)
+    assert not any(step.startswith("SCAN") for step in steps)
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)

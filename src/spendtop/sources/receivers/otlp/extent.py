@@ -47,7 +47,7 @@ def check_spans(number: int) -> None:
 
 
 def malformed() -> Unreadable:
-    return Unreadable("malformed", "The body is no trace export in protobuf.", status=400)
+    return Unreadable("malformed", "The body is no export of OpenTelemetry in protobuf.", status=400)
 
 
 def too_much() -> Unreadable:

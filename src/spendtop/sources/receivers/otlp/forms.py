@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,6 +45,8 @@ class SpanForm(Struct, frozen=True, eq=False, kw_only=True):
     """Whether it is the same one for the next span with these names."""
     names: AttributeNames
     """`NAMES` with only those in its lists that are there."""
+    telling: tuple[str, ...]
+    """Those that say who serves a call, and at which terms."""
     counts: tuple[tuple[str, tuple[str, ...]], ...]
     """By unit what counts it, in the order in which it is believed."""
     besides: tuple[tuple[str, str], ...]
@@ -72,10 +75,13 @@ def _form(present: tuple[str, ...], *, is_remembered: bool) -> SpanForm:
             counts.setdefault(_RANKED[name][0], []).append(name)
     lists = {each: tuple(name for name in names if name in known) for each, names in LISTS}
     sides = tuple(pair for pair in NAMES.cost_of_sides if known.issuperset(pair))
+    names = replace(NAMES, **lists, cost_of_sides=sides)
+    telling = (names.model, names.provider, names.address, names.service_level, names.speed, names.inference_geo)
     return SpanForm(
         present=present,
         is_remembered=is_remembered,
-        names=replace(NAMES, **lists, cost_of_sides=sides),
+        names=names,
+        telling=tuple(chain(*telling)),
         counts=tuple((unit, tuple(sorted(names, key=_rank))) for unit, names in counts.items()),
         besides=tuple((name, unit) for name, unit in _BESIDES.items() if name in known),
         associated=tuple(

@@ -113,8 +113,11 @@ def _cost(stated: Usd | None, answered: UsageReading) -> Cost:
 
 def _body(attributes: Attributes, names: Sequence[str]) -> Attributes:
     """What was sent or answered, where the span holds it whole."""
-    candidates = (read.opened(value) for name in names if not _is_list(value := attributes.get(name)))
-    return next((each for each in candidates if isinstance(each, dict)), {})
+    for name in names:
+        value = attributes.get(name)
+        if not _is_list(value) and isinstance(body := read.opened(value), dict):
+            return body
+    return {}
 
 
 def _is_list(value: object) -> bool:
@@ -124,9 +127,10 @@ def _is_list(value: object) -> bool:
 
 def _status_in_message(span: TraceSpan) -> int | None:
     """The status in an exception of OpenAI's or Anthropic's client, where the instrumentation noted nothing else."""
-    messages = [span.message, *(event.attributes.get("exception.message") for event in span.events)]
-    matches = (_STATUS_IN_MESSAGE.search(each) for each in messages if isinstance(each, str))
-    return next((int(match[1]) for match in matches if match is not None), None)
+    for message in (span.message, *[event.attributes.get("exception.message") for event in span.events]):
+        if isinstance(message, str) and (match := _STATUS_IN_MESSAGE.search(message)) is not None:
+            return int(match[1])
+    return None
 
 
 def span_id(span: TraceSpan) -> str:

@@ -40,21 +40,15 @@ def terms_of(
     """What a span with these attributes, and with these whole bodies, says."""
     told_by = Teller(span.scope_name, span.scope_version, span.name)
     if form.is_remembered and not response and not request:
-        said = tuple([attributes[name] for name in _telling(form.names)])
+        said = tuple([attributes[name] for name in form.telling])
         if all(type(each) is str and len(each) <= NAME_LIMIT for each in (*told_by, *said)):
             return _remembered(told_by, form, said)
     return _terms(told_by, attributes, form.names, response, request)
 
 
-def _telling(names: AttributeNames) -> Sequence[str]:
-    """The attributes that say something of it."""
-    lists = (names.model, names.provider, names.address, names.service_level, names.speed, names.inference_geo)
-    return [name for each in lists for name in each]
-
-
 @lru_cache(maxsize=256)
 def _remembered(told_by: Teller, form: SpanForm, said: Sequence[object]) -> SpanTerms:
-    attributes = {**dict.fromkeys(form.present), **dict(zip(_telling(form.names), said, strict=True))}
+    attributes = {**dict.fromkeys(form.present), **dict(zip(form.telling, said, strict=True))}
     return _terms(told_by, attributes, form.names, {}, {})
 
 

@@ -58,8 +58,7 @@ def quantities(attributes: Attributes, form: SpanForm, writer: SpanWriter = CONV
 def _complete(used: dict[str, int | float], attributes: Attributes, form: SpanForm, writer: SpanWriter) -> None:
     """What the total of a call tells: the side that is missing, as embeddings have only one, and that reasoning is
     beside the output, as Gemini counts it."""
-    totals = (_count(attributes[name]) for name in form.names.total)
-    total = next((each for each in totals if each is not None), None)
+    total = next((each for name in form.names.total if (each := _count(attributes[name])) is not None), None)
     given, made = used.get("input_tokens"), used.get("output_tokens")
     if total is None:
         return
@@ -82,17 +81,14 @@ def _stated(attributes: Attributes, form: SpanForm) -> dict[str, int | float]:
     used: dict[str, int | float] = {}
     wrong: dict[str, str] = {}
     for unit, names in form.counts:
-        name = next((each for each in names if attributes[each] is not None), None)
-        if name is None:
-            continue
-        if unit in _TOTALS:
-            tokens = _count(attributes[name])
-            if tokens is None:
-                wrong[name] = _NO_COUNT
-            else:
-                used[unit] = tokens
-        elif (quantity := _quantity(attributes[name])) is not None:
-            used[unit] = quantity
+        for name in names:
+            if (value := attributes[name]) is not None:
+                quantity = _count(value) if unit in _TOTALS else _quantity(value)
+                if quantity is not None:
+                    used[unit] = quantity
+                elif unit in _TOTALS:
+                    wrong[name] = _NO_COUNT
+                break
     if wrong:
         raise CannotTake(wrong)
     return used

@@ -1,6 +1,6 @@
-"""Requests in the order of their cost, merged from the hours in which they happened.
+"""Requests of a SQLite in the order of their cost, merged from the hours in which they happened.
 
-The index has them by hour, and by cost within it: so what is recorded now goes into few pages, and what is forgotten
+Its index has them by hour, and by cost within it: so what is recorded now goes into few pages, and what is forgotten
 was in few. Each hour is sorted, and those are read whose first request belongs on the page.
 """
 
@@ -33,9 +33,24 @@ class Sorting(NamedTuple):
         return [key.desc() if self.descending else key.asc() for key in self.keys]
 
 
-def by_hours(connection: Connection, statement: Select[Any], sorting: Sorting, span: Span, most: int) -> list[Any]:
+_VAIN = 20
+"""The part of all hours that may be read to their ends before all are read at once, if half are still to be read."""
+
+
+def by_hours(
+    connection: Connection,
+    statement: Select[Any],
+    sorting: Sorting,
+    span: Span,
+    most: int,
+    at_once: Select[Any] | None,
+) -> list[Any]:
     """The first rows that a statement selects of `span`; its last columns are the keys, which the index has behind the
-    hour in this order."""
+    hour in this order.
+
+    Where little passes and most hours have to be read to their ends, `at_once` is read instead, if there is one: the
+    same rows without the index.
+    """
 
     def place(row: Any) -> tuple[int, ...]:
         return tuple(row[-len(sorting.keys) :])
@@ -48,11 +63,21 @@ def by_hours(connection: Connection, statement: Select[Any], sorting: Sorting, s
     )
     hours = [row for row in connection.execute(_hours(sorting, span)) if None not in row]
     first: list[Any] = []
-    for row in sorted(hours, key=place, reverse=descending):
-        if len(first) == most and (place(row) < place(first[-1])) is descending:
+
+    def belongs(row: Any) -> bool:
+        return len(first) < most or (place(row) > place(first[-1])) is descending
+
+    hours.sort(key=place, reverse=descending)
+    read_whole, half = 0, len(hours) // 2
+    for number, row in enumerate(hours):
+        if not belongs(row):
             break
+        most_are_left = number + half < len(hours) and belongs(hours[number + half])
+        if at_once is not None and most_are_left and read_whole * _VAIN > len(hours):
+            return list(connection.execute(at_once))
         with connection.execute(of_hour, {"hour": row.hour, **_within(row.hour, span)}) as rows:
             first = list(islice(merge(first, rows, key=place, reverse=descending), most))
+            read_whole += rows.fetchone() is None
     return first
 
 

@@ -110,6 +110,30 @@ def has_index(filter: Filter) -> bool:
     return False
 
 
+def narrowed(span: Span, filter: Filter, context: FilterContext) -> Span:
+    """What a filter leaves of `span` by what it says of time."""
+    match filter:
+        case And(parts=parts):
+            for part in parts:
+                span = narrowed(span, part, context)
+        case Comparison(value=TimeSpan() as value):
+            bounds = value.resolve(context.now_us, context.calendar)
+            begins = [at for at in (span.since, bounds.start_us) if at is not None]
+            ends = [at for at in (span.until, bounds.end_us) if at is not None]
+            return Span(max(begins, default=None), min(ends, default=None))
+    return span
+
+
+def on_costs(filter: Filter, context: FilterContext, connection: Connection) -> list[Condition]:
+    """Its conditions on the cost that all that passes fulfils."""
+    match filter:
+        case And(parts=parts):
+            return [each for part in parts for each in on_costs(part, context, connection)]
+        case Comparison(value=Usd()):
+            return [_comparison(filter, context, connection)]
+    return []
+
+
 def total_tokens() -> ColumnElement[int]:
     """All tokens of a request; NULL when neither side is known."""
     request = table_of(RequestTable)

@@ -20,7 +20,7 @@ from spendtop.domain.filters.filters import EVERYTHING, Filter, FilterContext
 from spendtop.domain.requests.request import Status
 from spendtop.domain.untrusted import Untrusted
 from spendtop.store.reads.requests.by_hours import Sorting, by_hours
-from spendtop.store.reads.requests.filter_sql import condition, expressions, has_index, total_tokens
+from spendtop.store.reads.requests.filter_sql import condition, expressions, has_index, narrowed, on_costs, total_tokens
 from spendtop.store.reads.rows import RequestRow, Spend, from_row, selected
 from spendtop.store.reads.spending import spend_sql
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -237,14 +237,20 @@ def _sorted(
     connection: Connection, query: RequestQuery, context: FilterContext, sorting: Sorting, most: int
 ) -> list[Any]:
     """The first of what is listed within the bounds of `sorting`."""
-    every, span = query.filter or EVERYTHING, Span(query.since, query.until)
+    every = query.filter or EVERYTHING
+    span = narrowed(Span(query.since, query.until), every, context)
     columns = (*selected(), _value(query.order).label("order_value"), _id().label("order_id"))
     statement = select(*columns).where(*sorting.bounds, condition(every, context, connection))
-    if query.order is Order.COST and not has_index(every):
-        with _searching():
-            return by_hours(connection, statement, sorting, span, most)
-    within = span.holds(table_of(RequestTable).c.occurred_at)
-    return _read(connection, statement.where(within).order_by(*sorting.order), most)
+    # In the order of the key alone a database would look through all requests for the few of a time.
+    in_order = sorting if len(sorting.keys) > 1 or span.since is None else sorting._replace(keys=(_id() + 0,))
+    at_once = statement.where(span.holds(table_of(RequestTable).c.occurred_at)).order_by(*in_order.order).limit(most)
+    with _searching():
+        if query.order is not Order.COST or connection.dialect.name != "sqlite" or has_index(every):
+            return list(connection.execute(at_once))
+        costs = on_costs(every, context, connection)
+        sorting = sorting._replace(bounds=[*sorting.bounds, *costs])
+        index_suffices = costs or every == EVERYTHING
+        return by_hours(connection, statement, sorting, span, most, None if index_suffices else at_once)
 
 
 def _behind(keys: tuple[ColumnElement[Any], ...], last: tuple[Any, ...], query: RequestQuery) -> ColumnElement[bool]:
