@@ -164,10 +164,8 @@ class Collector:
         )
         self._owned = OwnedWrites(self._recorder, lock.ownership)
         self._beside = self._owned if store.is_sqlite else OwnedWrites(OwnTransactions(store), lock.ownership)
-        self._accounts = AccountWatch(
-            store, self._owned, self._settings, setup.clock, lambda: self._evaluator.owns, self._announced
-        )
         watching = (setup.clock, lambda: self._evaluator.owns, self._announced)
+        self._accounts = AccountWatch(store, self._owned, self._settings, *watching)
         self._anomalies = SpendWatch(store, self._owned, self._settings, anomaly_rules, *watching)
         self._repeating = SpendWatch(store, self._owned, self._settings, loop_rules, *watching)
         self._troubles = StoreTroubles(self._conditions, self._owned, setup.clock, lambda: self._evaluator.owns)
@@ -413,6 +411,8 @@ class Collector:
         self._store_health.examine()
         self._conditions.keep("loops", ConditionStatus.DEGRADED, self._supervisor.amiss)
         self._conditions.keep("limits", ConditionStatus.DEGRADED, self._evaluator.amiss)
+        self._conditions.keep("unusual spend", ConditionStatus.DEGRADED, self._anomalies.amiss)
+        self._conditions.keep("repeated calls", ConditionStatus.DEGRADED, self._repeating.amiss)
         self._conditions.keep("channels", ConditionStatus.DEGRADED, failing_channels(self._outbox.status()))
         self._conditions.keep("configuration", ConditionStatus.DEGRADED, self._config_reload.amiss)
         self._refusal_watch.examine()

@@ -37,6 +37,8 @@ class SpendRules(Protocol[Found]):
 
     def write(self, connection: Connection, changes: Sequence[Found], now: int) -> list[Announcement]: ...
 
+    def postponed_words(self, now: int) -> str | None: ...
+
 
 class SpendWatch(Generic[Found]):
     """Looks while evaluating is ours."""
@@ -61,6 +63,12 @@ class SpendWatch(Generic[Found]):
         self._owns = owns
         self._on_announced = on_announced
         self._every = every
+        self._in_force: SpendRules[Found] | None = None
+
+    @property
+    def amiss(self) -> str | None:
+        """Whom these rules cannot look at, as sentences."""
+        return None if self._in_force is None else self._in_force.postponed_words(self._clock())
 
     async def run(self, stop: asyncio.Event) -> None:
         followed: Settings | None = None
@@ -68,6 +76,7 @@ class SpendWatch(Generic[Found]):
             settings = self._settings()
             if settings is not followed:
                 followed, rules = settings, self._rules(settings)
+                self._in_force = rules
             began = time.monotonic()
             if self._owns():
                 with suppress(LostLease):

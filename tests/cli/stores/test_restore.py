@@ -54,6 +54,15 @@ def test_a_restore_puts_the_backup_in_place_and_keeps_what_was_there(cli: Cli, h
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_backup_of_an_older_spendtop_is_not_said_to_hold_nothing(cli: Cli, home_store: Store, backup: Path) -> None:
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0018'")
+        connection.commit()
+    code, out, _ = cli("db", "restore", str(backup), "--force")
+    assert code == 0 and "0 requests" not in out
+    assert "a whole file, of an older spendtop, that the start upgrades." in out
+
+
 def test_a_store_that_holds_something_is_only_replaced_by_force(cli: Cli, home_store: Store, backup: Path) -> None:
     code, _, err = cli("db", "restore", str(backup))
     assert code == 73 and "--force" in err

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from spendtop.alerts.message_text import Dispatch, render
 from spendtop.domain.alerting.anomaly import AGAIN, CALM, AnomalyRule
@@ -15,9 +16,11 @@ from spendtop.domain.money import Usd
 from spendtop.domain.requests.request import Request
 from spendtop.domain.windows import Calendar
 from spendtop.services.alerting import actions as alert_actions
+from spendtop.services.alerting import alert_rows
 from spendtop.services.alerting.announcements import Announcement, Channel
 from spendtop.services.alerting.anomalies import AnomalyAlerts, WatchedSpend
 from spendtop.store.engine import Store
+from spendtop.store.reads.alerts import anomalies
 from tests.conftest import SettableClock
 from tests.services.conftest import DOLLAR, Collecting, request, said
 
@@ -217,3 +220,37 @@ def test_what_somebody_changed_since_the_look_stays_as_it_is(watching: Watching)
         alert_actions.ack(connection, row.id, "ana", now)
         assert watching.watched.write(connection, changes, now) == []
     assert watching.collecting.alerts()[0].below_since is None
+
+
+def test_one_whose_past_cannot_be_read_keeps_no_other_from_being_looked_at_and_is_said(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent_by_hour = anomalies.spent_by_hour
+
+    def failing(connection: Connection, dimension: str, key: str, *rest: Any) -> Any:
+        if key == "alice":
+            connection.exec_driver_sql("SELECT nothing")
+        return spent_by_hour(connection, dimension, key, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(anomalies, "spent_by_hour", failing)
+        assert watching.spike() == [
+            "unusual spend everyone",
+            "unusual spend model gpt-4o gpt-4o",
+            "unusual spend token web web",
+        ]
+        words = watching.watched.postponed_words(watching.clock()) or ""
+    assert words.startswith("Unusual spend that cannot be evaluated: user alice. The log says why")
+    assert watching.spike(minutes=4) == ["unusual spend user alice alice"]
+    assert watching.watched.postponed_words(watching.clock()) is None
+
+
+def test_one_that_cannot_be_written_keeps_no_other_from_it(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = alert_rows.begin
+
+    def failing(connection: Connection, values: dict[str, Any], now: int) -> int:
+        return begin(connection, {**values, "entity": None} if values["entity"] == "alice" else values, now)
+
+    monkeypatch.setattr(alert_rows, "begin", failing)
+    assert "unusual spend user alice alice" not in (told := watching.spike()) and len(told) == 3
+    assert "user alice. " in (watching.watched.postponed_words(watching.clock()) or "")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
 
 from spendtop.domain.alerting.loops import LoopRule
 from spendtop.domain.clock import MINUTE, SECOND
 from spendtop.services.alerting.announcements import Channel
 from spendtop.services.alerting.loops import LoopAlerts, WatchedLoops
 from spendtop.store.engine import Store
+from spendtop.store.reads.alerts import loops
 from spendtop.store.reads.alerts.attention import alerts
 from spendtop.store.reads.alerts.loops import looping_sessions
 from spendtop.store.reads.alerts.uses import evidence_of
@@ -74,3 +79,56 @@ def test_a_user_without_sessions_is_told_by_sizes_where_no_prompt_is_kept(
         (alert,) = alerts(connection, True, 9)
         assert (alert.about, alert.entity.raw) == ("user", "ann")
         assert "prompts of the same size" in (evidence_of(connection, alert, clock()) or "")
+
+
+def test_a_session_that_cannot_be_read_keeps_no_other_from_being_looked_at_and_is_said(
+    collecting: Make, store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, watching = collecting(), LoopAlerts(WATCHED, [Channel("ops")])
+    for number in range(14):
+        clock.advance(5 * SECOND)
+        house.record(
+            *(
+                request(f"{session}-{number}", clock(), DOLLAR // 10, session_id=session, request_body=prompt("again"))
+                for session in ("bad", "fix-1")
+            )
+        )
+    repetition = loops.repetition
+
+    def failing(connection: Connection, dimension: str, key: str, *rest: Any) -> Any:
+        if key == "bad":
+            connection.exec_driver_sql("SELECT nothing")
+        return repetition(connection, dimension, key, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loops, "repetition", failing)
+        assert looked(watching, store, clock()) == ["loop"]
+        words = watching.postponed_words(clock()) or ""
+    assert words.startswith("Loops that cannot be evaluated: session bad. The log says why")
+    assert looked(watching, store, clock()) == []
+    clock.advance(MINUTE)
+    house.record(request("bad-14", clock(), DOLLAR // 10, session_id="bad", request_body=prompt("again")))
+    assert looked(watching, store, clock()) == ["loop"]
+    assert watching.postponed_words(clock()) is None
+
+
+def test_while_nobody_can_be_listed_what_stands_goes_on(
+    collecting: Make, store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, watching = collecting(), LoopAlerts(WATCHED, [Channel("ops")])
+    for number in range(14):
+        clock.advance(5 * SECOND)
+        house.record(request(number, clock(), DOLLAR // 10, session_id="fix-1", request_body=prompt("again")))
+    assert looked(watching, store, clock()) == ["loop"]
+    clock.advance(4 * MINUTE)
+
+    def failing(connection: Connection, dimension: str, *rest: Any) -> Any:
+        connection.exec_driver_sql("SELECT nothing")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loops, "busy", failing)
+        assert looked(watching, store, clock()) == []
+        words = watching.postponed_words(clock()) or ""
+    assert words.startswith("Loops that cannot be evaluated: session, user. ")
+    clock.advance(MINUTE)
+    assert looked(watching, store, clock()) == ["resolved"]

@@ -190,9 +190,9 @@ def test_a_message_that_cannot_be_made_at_a_revisit_does_not_keep_the_others_fro
 
 
 def test_it_is_tried_ever_more_seldom_and_what_nobody_tries_any_more_is_forgotten() -> None:
-    postponed, now, waits = Postponed(), 0, []
+    postponed, now, waits = Postponed("Limits", of=" for "), 0, []
     for _ in range(6):
-        postponed.add("daily", "", now)
+        postponed.add("daily", "", ValueError(), now)
         began = now
         while postponed.waits("daily", "", now):
             now += MINUTE
@@ -200,5 +200,5 @@ def test_it_is_tried_ever_more_seldom_and_what_nobody_tries_any_more_is_forgotte
     assert waits == [1, 2, 4, 8, 16, 16]
     assert postponed.words(now) is not None
     assert postponed.words(now + HOUR) is None
-    postponed.add("other", "", now + HOUR)
+    postponed.add("other", "", ValueError(), now + HOUR)
     assert [*postponed.failed("daily")] == []

@@ -106,6 +106,8 @@ async def test_an_order_and_a_limit_that_nobody_touched(face: SpendtopApp, clock
         clock.now += 30 * HOUR
         screen.news()
         await until(pilot, lambda: "nobody yet" in picture(pilot))
+        screen.table.select(next(row.key for row in screen.table.rows if row.use is None))
+        await until(pilot, lambda: "nobody has used it in its window yet" in picture(pilot))
         assert "$0/$50" in line(pilot, "daily")
 
 
@@ -157,7 +159,7 @@ async def test_a_back_test_says_on_which_days_it_would_have_fired_and_for_whom(f
         await shown(pilot, "b")
         await until(pilot, lambda: "Would have fired 80% on 1 of 1 day (11-20)" in picture(pilot))
         assert "There are data since 2026-11-20" in picture(pilot)
-        assert "1 request has no known cost" in picture(pilot)
+        assert "1 request has no known cost" in picture(pilot) and "esc closes" in picture(pilot)
         assert "1  alice" in picture(pilot)
         await pilot.press("escape")
         assert "Would have fired" not in picture(pilot)

@@ -29,6 +29,11 @@ def ticked(app: SpendtopApp) -> list[str]:
     return [line.strip()[1:].split("  ")[1].strip() for line in lines if line.strip().startswith(app.glyphs.good)]
 
 
+def steps(app: SpendtopApp, width: int) -> list[str]:
+    """The lines as they are, where there is height for all."""
+    return ["".join(text for text, _ in line) for line in app.screen.query_one(Welcome).content(width, 40)]
+
+
 def queued(store: Store) -> bool:
     with store.reading() as connection:
         return tasks.are_queued(connection)
@@ -51,6 +56,9 @@ async def test_what_is_done_is_ticked_off_and_keys_do_the_rest(
         await opened(pilot)
         await until(pilot, lambda: "Nothing recorded yet" in picture(pilot))
         await until(pilot, lambda: ticked(app) == ["listen", "a first limit"])
+        commands = ("spendtop init; e opens it", "spendtop anthropic connect URL", "[[channel]], then 6 alerts and T")
+        for width in (56, 76):
+            assert all(any(line[:width].endswith(each) for line in steps(app, width)) for each in commands)
         config.touch()
         await until(pilot, lambda: ticked(app) == ["write spendtop.toml", "listen", "a first limit"])
         keys = picture(pilot).splitlines()[-1]

@@ -251,6 +251,12 @@ async def test_where_the_paths_have_no_room_tab_does_not_lead_to_them(face: Spen
         await until(pilot, lambda: "tab pane" not in picture(pilot).splitlines()[-1])
 
 
+async def test_where_the_paths_have_no_room_the_list_says_which_session_it_is_of(face: SpendtopApp) -> None:
+    async with face.run_test(size=(60, 15)) as pilot:
+        await one(pilot)
+        await until(pilot, lambda: "Requests nightly-1 " in picture(pilot))
+
+
 async def test_a_session_without_paths_is_a_flat_list_and_tells_whose_costs_they_are(face: SpendtopApp) -> None:
     async with face.run_test(size=(80, 24)) as pilot:
         await shown(pilot, "enter")

@@ -28,6 +28,7 @@ from spendtop.store.backup import BackupFile, Origin
 from spendtop.store.engine import Store, named
 from spendtop.store.files import locate, prepare_folder
 from spendtop.store.replacement import Replaced, is_empty, replace
+from spendtop.store.schema import head
 
 _REFERENCES = ("env:", "file:")
 
@@ -41,7 +42,9 @@ def run(options: Options) -> int:
         with _alone(store):
             done = _filled(store, backup, options)
             known_stores().forget(store)
-    say(f"Restored {backup.path} into {store.name}: {held(done.verified)}.")
+    is_older = store.is_sqlite and backup.schema != head()
+    words = "a whole file, of an older spendtop, that the start upgrades" if is_older else held(done.verified)
+    say(f"Restored {backup.path} into {store.name}: {words}.")
     _tell(done)
     say("Start `spendtop`; it goes on from there.")
     return ExitCode.OK

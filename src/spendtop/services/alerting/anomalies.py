@@ -32,6 +32,7 @@ from spendtop.domain.clock import HOUR, MINUTE
 from spendtop.domain.windows import Calendar
 from spendtop.services.alerting import alert_rows, announcements, episodes
 from spendtop.services.alerting.announcements import Announcement, Channel
+from spendtop.services.alerting.postponed import Postponed
 from spendtop.store.reads.alerts import anomalies
 from spendtop.store.reads.alerts.attention import ANOMALY_RULE
 from spendtop.store.reads.spending.bucket_spans import Span
@@ -82,33 +83,38 @@ class AnomalyAlerts:
         self._hour = 0
         self._same: tuple[SameHour, ...] = ()
         self._pasts: dict[tuple[str, str], _Past] = {}
+        self._postponed = Postponed("Unusual spend", of=" ")
 
     def look(self, connection: Connection, now: int) -> list[Anomaly]:
         """What is unusual at `now` (UTC µs), and what is not any more. Reads only."""
         if now // HOUR != self._hour:
             self._hour, self._same = now // HOUR, same_hours(now, self._watched.calendar)
             self._pasts.clear()
-        look = _Look(connection, now, self._watched, self._same, self._pasts)
+        look = _Look(connection, now, self._watched, self._same, self._pasts, self._postponed)
         standing = {(row.rule.removeprefix(ANOMALY_RULE), row.entity): row for row in _open(connection)}
         changes: list[Anomaly] = []
         for dimension in self._watched.each if look.is_worthwhile() else ():
-            for entity, spent in anomalies.spending_now(connection, dimension, now, _MOST_SPENDERS).items():
-                row = standing.pop((dimension, entity), None)
-                changes += look.changes(dimension, entity, row, look.excess(dimension, entity, row, spent))
+            for entity, spent in look.spenders(dimension).items():
+                changes += look.tried(dimension, entity, standing.pop((dimension, entity), None), spent)
         for (dimension, entity), row in standing.items():
-            changes += look.changes(dimension, entity, row, None)
+            changes += look.tried(dimension, entity, row, None)
         return changes
+
+    def postponed_words(self, now: int) -> str | None:
+        """Whose spend cannot be looked at, as sentences. May be asked from any thread."""
+        return self._postponed.words(now)
 
     def write(self, connection: Connection, changes: Sequence[Anomaly], now: int) -> list[Announcement]:
         """Write what a look found, and queue what is to be said about it: of all that began together, one message."""
         told: list[Announcement] = []
         for change in changes:
-            alert_id, episode = _written(connection, change, now), change.decision.episode
-            if alert_id is not None and episode is not None and change.message is not None:
-                about = partial(tuple, change.message.contributors)
-                told.append(
-                    Announcement(self._watched.notify, alert_id, episode.spoke, change.message, contributors=about)
-                )
+            with self._postponed.trying(connection, change.dimension, change.entity, now):
+                alert_id, episode = _written(connection, change, now), change.decision.episode
+                if alert_id is not None and episode is not None and change.message is not None:
+                    about = partial(tuple, change.message.contributors)
+                    told.append(
+                        Announcement(self._watched.notify, alert_id, episode.spoke, change.message, contributors=about)
+                    )
         begun = sorted((each for each in told if not each.is_over), key=lambda each: -each.message.used_nano)
         together = [replace(each, message=replace(each.message, others=len(begun) - 1)) for each in begun[:1]]
         over = [each for each in told if each.is_over]
@@ -126,12 +132,14 @@ class _Look:
         watched: WatchedSpend,
         same: tuple[SameHour, ...],
         pasts: dict[tuple[str, str], _Past],
+        postponed: Postponed,
     ) -> None:
         self._connection = connection
         self._now = now
         self._watched = watched
         self._same = same
         self._pasts = pasts
+        self._postponed = postponed
         self._pasts_left, self._bursts_left = _PASTS_AT_ONCE, _BURSTS_AT_ONCE
         self._began: dict[str, set[str]] = {}
         """Entities whose alert began within ONE_OF_A_KIND, by dimension."""
@@ -145,7 +153,24 @@ class _Look:
     def _is_enough(self, spent: Spent) -> bool:
         return max(spent.hour, spent.burst) >= self._watched.rule.least.nano
 
-    def excess(self, dimension: str, entity: str, row: Any, spent: Spent) -> Excess | None:
+    def spenders(self, dimension: str) -> dict[str, Spent]:
+        """Who spends now; nobody where that cannot be read."""
+        found: dict[str, Spent] = {}
+        if not self._postponed.waits(dimension, "", self._now):
+            with self._postponed.trying(self._connection, dimension, "", self._now):
+                found = anomalies.spending_now(self._connection, dimension, self._now, _MOST_SPENDERS)
+        return found
+
+    def tried(self, dimension: str, entity: str, row: Any, spent: Spent | None) -> Sequence[Anomaly]:
+        """What becomes of an entity, unless that cannot be said; `spent` is None where it spends nothing now."""
+        changes: list[Anomaly] = []
+        if not self._postponed.waits(dimension, entity, self._now):
+            with self._postponed.trying(self._connection, dimension, entity, self._now):
+                found = None if spent is None else self._excess(dimension, entity, row, spent)
+                changes = [*self._changes(dimension, entity, row, found)]
+        return changes
+
+    def _excess(self, dimension: str, entity: str, row: Any, spent: Spent) -> Excess | None:
         """What is unusual of an entity whose alert is `row`, or None where none is open."""
         if not self._is_enough(spent):
             return None
@@ -179,7 +204,7 @@ class _Look:
             past.bursts = anomalies.largest_bursts(self._connection, dimension, entity, known.starts)
         return past.bursts
 
-    def changes(self, dimension: str, entity: str, row: Any, found: Excess | None) -> Iterator[Anomaly]:
+    def _changes(self, dimension: str, entity: str, row: Any, found: Excess | None) -> Iterator[Anomaly]:
         """What becomes of an entity's alert, where that changes: `row` is the one that is open."""
         if row is None:
             if found is None:

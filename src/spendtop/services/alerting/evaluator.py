@@ -8,12 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Integer, Text, literal, select
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from spendtop.domain.alerting.episode import Episode, Reading, decide, thresholds
 from spendtop.domain.clock import HOUR
@@ -27,7 +25,7 @@ from spendtop.services.alerting import announcements, episodes
 from spendtop.services.alerting import messages as alert_messages
 from spendtop.services.alerting.announcements import Announcement, Channel
 from spendtop.services.alerting.marks import Marks, put_back
-from spendtop.services.alerting.postponed import Postponed
+from spendtop.services.alerting.postponed import Postponed, apart, is_of_database
 from spendtop.services.limits import raises
 from spendtop.services.limits.limit_book import LimitBook
 from spendtop.store.reads.limits import uses as limit_reads
@@ -50,8 +48,6 @@ while that takes no longer than _SHORT, as where no use is near its limit."""
 _SHORT = TURN_SECONDS / 2
 _REVISITED_AT_ONCE = 200
 _ENDED_AT_ONCE = 500
-_OF_ONE_LIMIT = ("SQLITE_ERROR", "57014")
-"""How databases name what a question itself leads to: it cannot be answered, or not in time."""
 _SINGLE_SHOWN_FOR = HOUR
 """How long one request above a request limit stays unresolved on screen, in µs."""
 _log = logging.getLogger(__name__)
@@ -73,7 +69,7 @@ class Evaluator:
         self._timer = timer
         self._raises = Raises()
         self._uses = EntityUses()
-        self._postponed = Postponed()
+        self._postponed = Postponed("Limits", of=" for ")
         self._marks = Marks(self._postponed)
         self._at_once = _MARKS_AT_ONCE
         self._revisited = 0
@@ -121,25 +117,26 @@ class Evaluator:
         return self._marks.are_due(connection, now)
 
     def postponed_words(self, now: int) -> str | None:
-        """Which limits cannot be evaluated, as a sentence. May be asked from any thread."""
-        return self._postponed.words(now)
+        """Which limits cannot be evaluated, as sentences. May be asked from any thread."""
+        words = self._postponed.words(now)
+        return None if words is None else f"{words} What rolling windows held meanwhile is not told."
 
     def _decided(self, connection: Connection, limit: Limit, marks: Sequence[Any], now: int) -> list[Announcement]:
         """What is said about marks. Where all of them cannot be decided at once, those are found that cannot at all."""
-        if limit.name in self._postponed.limits(now):
+        if limit.name in self._postponed.rules(now):
             put_back(connection, marks)
             return []
         try:
-            with _apart(connection):
+            with apart(connection):
                 announced = self._in_turn(connection, limit, now).decide_marked(marks)
                 announcements.queue(connection, announced, self._channels, now)
         except Exception as failure:  # one limit that cannot be evaluated must not silence the others
             entities = sorted({mark.entity for mark in marks})
             if len(entities) == 1:
-                self._postpone(limit, entities[0], failure, now)
+                self._postponed.add(limit.name, entities[0], failure, now)
                 put_back(connection, marks)
                 return []
-            if _is_of_database(failure):
+            if is_of_database(failure):
                 raise
             middle = entities[len(entities) // 2]
             halves = [mark for mark in marks if mark.entity < middle], [mark for mark in marks if mark.entity >= middle]
@@ -155,46 +152,15 @@ class Evaluator:
             return []
         if limit.window.kind is WindowKind.REQUEST or self._postponed.waits(limit.name, row.entity, now):
             return []
-        try:
-            with _apart(connection):
-                announced = self._in_turn(connection, limit, now).decide_again(row, episode)
-                announcements.queue(connection, announced, self._channels, now)
-        except Exception as failure:
-            self._postpone(limit, row.entity, failure, now)
-            return []
-        self._postponed.remove(limit.name, {row.entity})
-        return announced
-
-    def _postpone(self, limit: Limit, entity: str, failure: Exception, now: int) -> None:
-        """Try it later. Raises the failure where it is the database's."""
-        if _is_of_database(failure):
-            raise failure
-        _log.error("a limit could not be evaluated: %s", clean_line(limit.name), exc_info=failure)
-        self._postponed.add(limit.name, entity, now)
+        told: list[Announcement] = []
+        with self._postponed.trying(connection, limit.name, row.entity, now):
+            announced = self._in_turn(connection, limit, now).decide_again(row, episode)
+            announcements.queue(connection, announced, self._channels, now)
+            told = announced
+        return told
 
     def _in_turn(self, connection: Connection, limit: Limit, now: int) -> _LimitInTurn:
         return _LimitInTurn(connection, limit, self._book, self._raises, self._uses, now)
-
-
-@contextmanager
-def _apart(connection: Connection) -> Iterator[None]:
-    """A savepoint. SQLAlchemy's own compiles its SQL each time, which was a quarter of a turn."""
-    connection.exec_driver_sql("SAVEPOINT one_limit")
-    try:
-        yield
-    except BaseException:
-        with suppress(DBAPIError):  # the database is away, or has rolled back everything
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one_limit")
-            connection.exec_driver_sql("RELEASE SAVEPOINT one_limit")
-        raise
-    connection.exec_driver_sql("RELEASE SAVEPOINT one_limit")
-
-
-def _is_of_database(failure: Exception) -> bool:
-    """Whether it is full, locked or away: marks that are taken have to come back then."""
-    reason = getattr(failure, "orig", None)
-    name = getattr(reason, "sqlite_errorname", None) or getattr(reason, "sqlstate", None)
-    return isinstance(failure, OperationalError) and name not in _OF_ONE_LIMIT
 
 
 def has_ended(connection: Connection, now: int) -> bool:

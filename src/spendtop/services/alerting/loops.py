@@ -17,6 +17,7 @@ from spendtop.domain.alerting.episode import Decision, EpisodeState, Message, Me
 from spendtop.domain.alerting.loops import LoopRule, Repetition, decide
 from spendtop.services.alerting import alert_rows, announcements, episodes
 from spendtop.services.alerting.announcements import Announcement, Channel
+from spendtop.services.alerting.postponed import Postponed
 from spendtop.store.reads.alerts import loops
 from spendtop.store.reads.alerts.attention import LOOP_RULE
 from spendtop.store.statements import table_of
@@ -53,28 +54,39 @@ class LoopAlerts:
         self._channels = channels
         self._seen: dict[tuple[str, str], int] = {}
         """By session or user that is in no loop, the newest call that was looked at."""
+        self._postponed = Postponed("Loops", of=" ")
 
     def look(self, connection: Connection, now: int) -> list[FoundLoop]:
         """The loops that begin at `now` (UTC µs), and those that are over. Reads only."""
         standing = {(row.rule.removeprefix(LOOP_RULE), row.entity): row for row in _open(connection)}
         busy: dict[tuple[str, str], int] = {}
         for dimension in loops.DIMENSIONS if self._watched.enabled else ():
-            spenders = loops.busy(connection, dimension, self._watched.rule, now, _MOST_BUSY)
-            busy |= {(dimension, key): newest for key, newest in spenders.items()}
+            if not self._postponed.waits(dimension, "", now):
+                with self._postponed.trying(connection, dimension, "", now):
+                    spenders = loops.busy(connection, dimension, self._watched.rule, now, _MOST_BUSY)
+                    busy |= {(dimension, key): newest for key, newest in spenders.items()}
         self._seen = {whose: newest for whose, newest in self._seen.items() if busy.get(whose) == newest}
         changes: list[FoundLoop] = []
-        for dimension, key in dict.fromkeys([*busy, *standing]):
-            row = standing.get((dimension, key))
-            if row is None and (dimension, key) in self._seen:  # nothing came since
+        for whose in dict.fromkeys([*busy, *standing]):
+            row = standing.get(whose)
+            if self._postponed.waits(*whose, now) or (row is None and whose in self._seen):  # nothing came since
                 continue
-            found = self._repetition(connection, dimension, key, now)
-            if found is None and (dimension, key) in busy:
-                self._seen[dimension, key] = busy[dimension, key]
-            before = None if row is None else episodes.from_row(row)
-            decision = decide(before, found, now)
-            if decision.announce is not None:
-                changes.append(FoundLoop(dimension=dimension, entity=key, row=row, decision=decision, repetition=found))
+            with self._postponed.trying(connection, *whose, now):
+                change = self._change(connection, *whose, row, now)
+                if change.repetition is None and whose in busy:
+                    self._seen[whose] = busy[whose]
+                if change.decision.announce is not None:
+                    changes.append(change)
         return changes
+
+    def postponed_words(self, now: int) -> str | None:
+        """Whose calls cannot be looked at, as sentences. May be asked from any thread."""
+        return self._postponed.words(now)
+
+    def _change(self, connection: Connection, dimension: str, key: str, row: Any, now: int) -> FoundLoop:
+        found = self._repetition(connection, dimension, key, now)
+        decision = decide(None if row is None else episodes.from_row(row), found, now)
+        return FoundLoop(dimension=dimension, entity=key, row=row, decision=decision, repetition=found)
 
     def _repetition(self, connection: Connection, dimension: str, key: str, now: int) -> Repetition | None:
         return loops.repetition(connection, dimension, key, self._watched.rule, now) if self._watched.enabled else None
@@ -83,10 +95,11 @@ class LoopAlerts:
         """Write what a look found, and queue what is to be said about it."""
         told: list[Announcement] = []
         for change in changes:
-            alert_id, episode = _written(connection, change, now), change.decision.episode
-            if alert_id is not None and episode is not None:
-                message = self._message(change)
-                told.append(Announcement(self._watched.notify, alert_id, episode.spoke, message))
+            with self._postponed.trying(connection, change.dimension, change.entity, now):
+                alert_id, episode = _written(connection, change, now), change.decision.episode
+                if alert_id is not None and episode is not None:
+                    message = self._message(change)
+                    told.append(Announcement(self._watched.notify, alert_id, episode.spoke, message))
         announcements.queue(connection, told, self._channels, now)
         return told
 

@@ -54,14 +54,14 @@ class Marks:
         if not waiting:
             return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM limit_mark)").scalar())
         due = select(_MARK.c.limit_name).where(
-            _MARK.c.limit_name.not_in(self._postponed.limits(now)),
+            _MARK.c.limit_name.not_in(self._postponed.rules(now)),
             tuple_(_MARK.c.limit_name, _MARK.c.entity).not_in(waiting),
         )
         return connection.execute(due.limit(1)).first() is not None
 
     def _next(self, connection: Connection, now: int) -> str | None:
         """The first limit behind the one that was served, by name, that does not wait as a whole."""
-        waiting, after = self._postponed.limits(now), self._served
+        waiting, after = self._postponed.rules(now), self._served
         while True:
             ((name,),) = _NEXT.tuples(connection, {"after": after})
             if name is None or name not in waiting:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _DAYS = 30
 _DATES, _ENTITIES = 40, 8
+_READ = "j k scroll · esc closes"
 
 
 class BacktestQuestion(Struct, frozen=True):
@@ -48,7 +49,7 @@ class BacktestScreen(ReadingDialog):
     """Progress until the answer is there; leaving it ends the reading."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("q,enter", "cancel", "close")]
-    HINT = "j k scroll · esc closes"
+    HINT = "esc stops it"
 
     def __init__(self, limit: Limit, calendar: Calendar) -> None:
         super().__init__(f"{clean_name(limit.name, 24)}, {limit.amount} per {limit.window}: last {_DAYS} days")
@@ -71,6 +72,7 @@ class BacktestScreen(ReadingDialog):
     def show(self, tried: Backtest | None) -> None:
         if tried is not None and not self.is_left:
             self._say("\n".join(_lines(tried, self._calendar)))
+            self.query_one(".dialog").border_subtitle = _READ
 
     def on_unmount(self) -> None:
         self.is_left = True

@@ -49,6 +49,8 @@ class LimitPanel(Panel):
         self.detail: LimitDetail | None = None
         self.told: ProviderLimitUse | None = None
         """In its place: a limit of a provider."""
+        self.is_unused = False
+        """Whether nobody has used the limit in its window, so that there is no detail."""
         self.now = 0
         """UTC µs."""
         self.calendar = Calendar()
@@ -69,7 +71,8 @@ class LimitPanel(Panel):
         if self.told is not None:
             return list(self._of_provider(self.told))
         if detail is None:
-            return self.unread if self.is_unread else []
+            unused: list[Line] = [[("nobody has used it in its window yet", self.palette.faint)]]
+            return self.unread if self.is_unread else unused if self.is_unused else []
         words = list(self._words(detail))
         if not detail.points:
             return words

@@ -174,6 +174,7 @@ class LimitsScreen(LiveScreen):
 
         row = self.row
         self.detail.told = None if row is None else row.told
+        self.detail.is_unused = row is not None and row.use is None and row.told is None
         if row is None or row.use is None or row.told is not None or self.face.store is None:
             self._show_detail(None)
             return

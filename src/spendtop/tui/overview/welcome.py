@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 
 from spendtop.domain.condition import ConditionStatus
 from spendtop.domain.untrusted import clean_line
-from spendtop.tui.widgets.canvas import Line, Panel, Piece, length
+from spendtop.tui.widgets.canvas import Line, Panel, Piece, fit, length
 
 if TYPE_CHECKING:
     from spendtop.services.agents.found import AgentFound
     from spendtop.tui.session import AttachedCollector
 
 _WIDTH = 76
+_ROOMY = 66
+"""In less room the names of the steps are cut, so that what is typed stays whole."""
 _AGENTS_SHOWN = 3
 
 
@@ -68,15 +70,14 @@ class Welcome(Panel):
         def step(number: str, what: str, command: str, ends: SetupStep | None = None) -> Line:
             is_done = ends in self.done
             sign: Piece = (f" {self.glyphs.good} ", palette.good) if is_done else (f" {number} ", key)
-            return [sign, (f" {what:<29} ", muted if is_done else text), (command, muted if is_done else strong)]
+            name = fit(what, 29 if width >= _ROOMY else 19, self.glyphs.cut)
+            return [sign, (f" {name} ", muted if is_done else text), (command, muted if is_done else strong)]
 
         waits = "They show who spends, and on what." if self.is_billed else "The listener waits for its first request."
         first: Line = [(f"{self._nothing}. ", strong), (waits, text)]
-        why: list[Line] = []
+        why: list[Line] = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         if self.why_unrecorded or self._is_down:
             first = [(f"{self._nothing}.", strong)]
-        if self.why_unrecorded:
-            why = [[(line, palette.bad)] for line in textwrap.wrap(self.why_unrecorded, width)]
         way_in: Line = [("known once a collector runs", muted)]
         tunnel = "once a collector runs"
         if self.webhook is not None:

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from spendtop.domain.filters.filters import And, Comparison, Filter, Not, Op, Or, Pattern, PatternKind
-from spendtop.domain.untrusted import Untrusted
+from spendtop.domain.untrusted import Untrusted, clean_name
 from spendtop.tui.actions import DETAIL, LIVE, MOVE, REQUESTS, SESSION, Action, bindings
 from spendtop.tui.requests.screen import RequestsScreen
 from spendtop.tui.screens.arrangement import Layout
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spendtop.tui.headline import Headline
     from spendtop.tui.sessions.questions import OneSessionAnswer
 
-_LEAST_LIST = 9
+_LEAST_LIST, _NAME = 9, 24
 
 
 class OneSessionScreen(RequestsScreen):
@@ -65,6 +65,7 @@ class OneSessionScreen(RequestsScreen):
         session: OneSessionAnswer = answer
         calendar = session.listed.headline.calendar
         self.paths.renew(session, calendar, max(self.size.height - 4 - _LEAST_LIST, 4))
+        self._name_list()
         return super().show(session.listed)
 
     @property
@@ -101,10 +102,16 @@ class OneSessionScreen(RequestsScreen):
         branch = row.branch if row else None
         within = _within(self.session, branch)
         if within != self.browser.selection.within:
-            self.list_pane.whole = "all" if branch is None else f"{branch.path or '(no path)'}"
+            self._name_list()
             self.list_pane.choose(replace(self.browser.selection, within=within))
             self.browser.begin(False)
             self.list_pane.begin()
+
+    def _name_list(self) -> None:
+        """By the path; of the whole session by its name, where that is not above."""
+        row = self.paths.row
+        named = "all" if self.paths.display else clean_name(self.session.raw, _NAME)
+        self.list_pane.whole = named if row is None or row.branch is None else f"{row.branch.path or '(no path)'}"
 
     def go_back(self) -> bool:
         """From the detail to the requests, from these to the list of sessions."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LINES = 24
 """Of an event's body."""
+_USER, _MODEL, _COST, _STATUS, _ID, _LEAST = 12, 18, 10, 5, 24, 8
+_WIDEST, _FRAME = 120, 6
 
 
 class DoorScreen(ReadingDialog):
@@ -137,16 +139,21 @@ class DoorScreen(ReadingDialog):
             yield Text(f"  and {len(lines) - _LINES} more lines", palette.faint)
 
     def _request(self, row: RequestRow) -> Text:
+        """On one line: in little room with less of the model, and without the source's own id."""
         palette, cut = self._face.palette, self._face.glyphs.cut
-        own_id = row.external_ids.get(row.source, "")
-        return Text.assemble(
-            (f"{self._moment(row.received_at)}  ", palette.muted),
-            (fit_middle(str(row.user_id or formats.UNKNOWN), 12, cut) + " ", palette.who),
-            (fit_middle(str(row.model or formats.UNKNOWN), 18, cut) + " ", palette.model),
-            (fit_right(cost_word(row), 10) + " ", palette.money),
-            (fit(status_word(row), 5), palette.text),
-            (fit_middle(clean_line(own_id), 24, cut), palette.faint),
+        moment, own_id = f"{self._moment(row.received_at)}  ", clean_line(row.external_ids.get(row.source, ""))
+        room = min(self.app.size.width, _WIDEST) - _FRAME - len(moment) - _USER - _COST - _STATUS - 3
+        model = max(min(room, _MODEL), _LEAST)
+        line = Text.assemble(
+            (moment, palette.muted),
+            (fit_middle(str(row.user_id or formats.UNKNOWN), _USER, cut) + " ", palette.who),
+            (fit_middle(str(row.model or formats.UNKNOWN), model, cut) + " ", palette.model),
+            (fit_right(cost_word(row), _COST) + " ", palette.money),
+            (fit(status_word(row), _STATUS), palette.text),
         )
+        if (left := min(room - model, _ID)) >= _LEAST:
+            line.append(fit_middle(own_id, left, cut), palette.faint)
+        return line
 
     def _moment(self, at: int) -> str:
         face = self._face

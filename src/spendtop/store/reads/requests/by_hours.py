@@ -68,15 +68,12 @@ def by_hours(
         return len(first) < most or (place(row) > place(first[-1])) is descending
 
     hours.sort(key=place, reverse=descending)
-    read_whole = 0
+    read_whole, half = 0, len(hours) // 2
     for number, row in enumerate(hours):
         if not belongs(row):
             break
-        if (
-            read_whole * _VAIN > len(hours)
-            and at_once is not None
-            and 2 * sum(map(belongs, hours[number:])) > len(hours)
-        ):
+        most_are_left = number + half < len(hours) and belongs(hours[number + half])
+        if at_once is not None and most_are_left and read_whole * _VAIN > len(hours):
             return list(connection.execute(at_once))
         with connection.execute(of_hour, {"hour": row.hour, **_within(row.hour, span)}) as rows:
             first = list(islice(merge(first, rows, key=place, reverse=descending), most))
