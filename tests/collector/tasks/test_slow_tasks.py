@@ -74,7 +74,7 @@ async def test_a_poll_that_is_asked_for_is_waited_for(bench: Bench) -> None:
         bench.configure(openai(bills))
         desk = SlowOffice(bench)
         async with desk.polling():
-            await soon(lambda: bench.rows("SELECT count(*) FROM checkpoint") == [(1,)])
+            await soon(lambda: bench.rows("SELECT 1 FROM checkpoint WHERE poller = 'openai-costs'"))
             before = [each.path for each in bills.asked]
             assert (
                 await desk.slow.poll_now(desk.task(TaskKind.POLL_NOW, poller="openai-costs")) == "Polled: openai-costs."
