@@ -88,8 +88,11 @@ def test_a_source_is_parsed_again_only_for_other_variables() -> None:
     assert sheet.rules[0].styles.color == Color.parse("blue")
 
 
-async def test_nothing_moves_by_itself(session_over: Sessions) -> None:
+async def test_a_key_right_after_a_paint_waits_for_no_sixtieth_and_nothing_moves_by_itself(
+    session_over: Sessions,
+) -> None:
     app = SpendtopApp(session_over())
     async with app.run_test() as pilot:
         await opened(pilot)
+        assert app.screen._update_timer._interval == 1 / 250
         assert app.animation_level == "none"

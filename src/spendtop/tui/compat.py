@@ -19,6 +19,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual import screen as textual_screen
 from textual._compositor import CompositorUpdate
 from textual.actions import ActionParseResult, SkipAction
 from textual.app import App, ScreenStackError
@@ -34,6 +35,8 @@ from textual.widgets import Input
 from spendtop.domain.untrusted import clean_line
 from spendtop.tui.terminal import Terminal
 
+_PAINT_SECONDS = 1 / 250
+"""Between two paints. Textual's own sixtieth is what a key would wait that comes right after one."""
 _log = logging.getLogger(__name__)
 _WIDEST_ESCAPE = 9
 _VARYING = "\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef"
@@ -135,6 +138,7 @@ class CarefulApp(App[int]):
 
     def __init__(self, ascii_marks: bool) -> None:
         super().__init__()
+        textual_screen.UPDATE_PERIOD = _PAINT_SECONDS  # type: ignore[misc]
         self.animation_level = "none"
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.terminal = Terminal()
